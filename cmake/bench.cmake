@@ -1,0 +1,1 @@
+# bench/*.c: programs that print figures; built by `make bench` only.

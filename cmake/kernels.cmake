@@ -1,0 +1,1 @@
+# The vector kernels of tensor/, compiled once per instruction set.

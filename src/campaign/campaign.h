@@ -1,0 +1,72 @@
+/*
+ * campaign.h - threats bound to tests, tests run, controls switched on and the same tests run again.
+ *
+ * bind.c finds out what to run (CONTRACTS: binding), run.c runs it through the store so that nothing is done
+ * twice, effect.c compares before with after, status.c says what each threat's state now is.
+ */
+#ifndef RD_CAMPAIGN_CAMPAIGN_H
+#define RD_CAMPAIGN_CAMPAIGN_H
+
+#include "attacks/harness.h"
+#include "evidence/record.h"
+#include "rules/threat.h"
+#include "system/system.h"
+
+#include <redoubt/attack.h>
+#include <redoubt/defense.h>
+
+struct rd_bound_test {
+    const char *id;             /* the declared one, or "<threat>:<attack>" */
+    const struct rd_threat *threat;
+    const struct rd_attack *attack;
+    const void *options;        /* resolved */
+    int actor, model, eval, pool; /* actor and artifact indices; RD_NONE when there is none */
+    enum rd_norm norm;
+    double criterion;
+    size_t runs;
+    double budget_rows;         /* rows the actor can pay for, 0: no bound */
+    const char *untried;        /* why it cannot run, or NULL */
+};
+
+/* A proposed or active control on a test it touches. */
+struct rd_retest {
+    int control;                  /* index in system->controls */
+    const struct rd_defense *defense;
+    const struct rd_record *plain; /* the same attack, control on */
+    const struct rd_record *aware; /* the attack that knows the control; NULL: not adaptively tested */
+    const struct rd_record *worse; /* whichever of the two is better for the attacker: this one counts */
+    struct rd_interval before, after; /* success share (example units) or mean metric (run units) */
+    struct rd_interval effect;    /* before - after, paired; positive: the control helps */
+    const char *adaptive;         /* name of the aware attack, or "not adaptively tested" */
+    double utility_before, utility_after; /* clean accuracy without and with the control */
+    const char *effect_reason;    /* why the interval is null, or NULL */
+};
+
+struct rd_tested {
+    const struct rd_bound_test *test;
+    const struct rd_record *record; /* with the active controls on; NULL when untried */
+    const struct rd_retest *retests; size_t n_retests;
+    bool reused; /* record came from the store */
+};
+
+enum rd_status_of_threat {
+    RD_THREAT_UNTRIED, RD_THREAT_DEMONSTRATED, RD_THREAT_NOT_DEMONSTRATED, RD_THREAT_INCONCLUSIVE,
+    RD_THREAT_CONTROLLED
+};
+const char *rd_threat_status_name(enum rd_status_of_threat s);
+
+struct rd_threat_state { /* one for each threat of rd_threats, same order */
+    enum rd_status_of_threat status;
+    const char *text;   /* "misclassified 912 of 1000 by pgd (linf, eps 0.3) with the model file" ... */
+    const char *reason; /* of untried, or NULL */
+    int tested;         /* index of the strongest test, RD_NONE */
+};
+
+struct rd_campaign {
+    const struct rd_system *system;
+    const struct rd_threats *threats;
+    const struct rd_threat_state *states;
+    const struct rd_tested *tested; size_t n_tested;
+};
+
+#endif

@@ -1,0 +1,249 @@
+/*
+ * system.h - the thing under threat, as read from redoubt.yaml (docs/schema/redoubt.schema.json).
+ *
+ * Everything is in the arena of rd_system_load and immutable afterwards. References are resolved to
+ * indices (RD_NONE when absent). Strings are as in the file; print them through rd_text_safe.
+ */
+#ifndef RD_SYSTEM_SYSTEM_H
+#define RD_SYSTEM_SYSTEM_H
+
+#include "base/arena.h"
+#include "base/expr.h"
+#include "base/limits.h"
+
+#include <redoubt/attack.h>
+#include <redoubt/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RD_NONE = -1 };
+
+struct rd_place {
+    int line, column;
+};
+
+enum rd_provenance { RD_PROV_DEFAULT, RD_PROV_EXPERT, RD_PROV_OBSERVED, RD_PROV_MEASURED };
+
+/*
+ * An uncertain number: low and high are the 5 % and 95 % quantiles of a lognormal (money, counts, rates,
+ * days) or of a logit-normal (probabilities). A plain number has low == high.
+ */
+struct rd_uncertain {
+    bool given;
+    double low, high;
+    enum rd_provenance provenance;
+    const char *by, *date, *source; /* NULL when not given */
+    struct rd_place at;
+};
+
+struct rd_setting { /* one entry of a `set:` or `properties:` map, value in the user's syntax */
+    const char *name, *value;
+    struct rd_place at;
+};
+struct rd_settings {
+    const struct rd_setting *item;
+    size_t n;
+};
+
+struct rd_boundary {
+    const char *id, *name;
+    const char *trust; /* "untrusted" | "trusted" | "partner" | NULL when not said */
+    int inside;        /* boundary index */
+    struct rd_place at;
+};
+
+/* One property an element type may have: its own words besides yes, no, unknown. */
+struct rd_property_type {
+    const char *name, *help;
+    const char *const *words; /* NULL: yes, no, unknown only. {"*", NULL}: any text. {"#", NULL}: a number */
+};
+struct rd_element_type {
+    const char *name, *summary;
+    const char *dfd; /* "external" | "process" | "store": how a data-flow diagram draws it */
+    const struct rd_property_type *properties; /* ends with name NULL */
+};
+extern const struct rd_element_type rd_element_types[]; /* ends with name NULL */
+const struct rd_element_type *rd_element_type_find(const char *name);
+
+struct rd_element {
+    const char *id, *name; /* name falls back to id */
+    const struct rd_element_type *type;
+    int boundary;
+    struct rd_settings properties; /* as given; booleans normalized to "yes"/"no" */
+    const char *owner;
+    struct rd_place at;
+};
+struct rd_flow {
+    const char *id, *name;
+    int from, to; /* elements */
+    const char *const *carries;
+    size_t n_carries;
+    const char *protocol; /* NULL when not said */
+    enum rd_tri authenticated, encrypted;
+    struct rd_place at;
+};
+struct rd_asset {
+    const char *id, *name;
+    int of; /* element */
+    struct rd_uncertain value;
+    struct rd_place at;
+};
+
+enum rd_actor_data { RD_DATA_NONE, RD_DATA_PROXY, RD_DATA_VICTIM_LIKE };
+struct rd_actor {
+    const char *id, *name;
+    unsigned access; /* mask of RD_ACCESS_*, closed under implication */
+    enum rd_actor_data data;
+    enum rd_tri labeled;
+    int64_t keys;
+    struct rd_uncertain days, budget, gain;
+    struct rd_place at;
+};
+
+enum rd_artifact_kind { RD_ARTIFACT_MODEL, RD_ARTIFACT_DATASET, RD_ARTIFACT_TRAINING };
+struct rd_artifact {
+    const char *id;
+    int of; /* element */
+    enum rd_artifact_kind kind;
+    /* model */
+    const char *path; /* as resolved: usable from the current folder; NULL for training */
+    double clean_accuracy;          /* NaN when not stated */
+    double price_per_1000_queries;  /* currency; 0 when not stated */
+    /* dataset */
+    const char *labels, *index; /* resolved paths or NULL */
+    bool has_range;
+    int64_t range[2]; /* [first, behind last) positions of the index, or rows */
+    double scale;     /* multiplies every value; 1 when not given */
+    /* training */
+    int data;            /* artifact index of the dataset */
+    const char *graph;   /* resolved path */
+    const char *optimizer; /* "adam" | "sgd" */
+    double lr, momentum, weight_decay;
+    int64_t epochs, batch;
+    struct rd_place at;
+};
+
+enum rd_control_state { RD_CONTROL_ACTIVE, RD_CONTROL_PROPOSED, RD_CONTROL_RETIRED };
+struct rd_control {
+    const char *id, *kind; /* kind: name of a defense, or of a control the rules know */
+    const char *name;
+    int at_element; /* RD_NONE when `at` names a flow */
+    int at_flow;
+    enum rd_control_state state;
+    struct rd_uncertain cost_per_year;
+    double coverage, uptime; /* shares, 1 when not given */
+    struct rd_settings set;  /* options of the defense; paths in it are resolved by the campaign */
+    const char *owner;
+    struct rd_place at;
+};
+
+struct rd_test_decl {
+    const char *id, *threat, *attack; /* threat: "<rule>@<element or flow id>" */
+    int actor, artifact;
+    double criterion; /* NaN: from the rule */
+    int64_t runs;     /* 0: from the attack */
+    struct rd_settings set;
+    struct rd_place at;
+};
+
+enum rd_manipulation { RD_MANIPULATION_NONE, RD_MANIPULATION_DIGITAL, RD_MANIPULATION_PRINTED };
+struct rd_scenario {
+    const char *id, *name, *threat;
+    int actor;
+    struct rd_uncertain attempts_per_year;
+    const char *loss_when;          /* expression text: boolean */
+    struct rd_place loss_when_at;
+    const char *magnitude;          /* expression text: number, in currency */
+    struct rd_place magnitude_at;
+    bool has_secondary;
+    struct rd_uncertain secondary_probability, secondary_magnitude;
+    enum rd_manipulation manipulation;
+    int64_t objects, queries_per_object; /* 0 when not given */
+    struct rd_uncertain stronger;        /* u: S = S_tried + (1 - S_tried) u; key `untried_stronger` */
+    struct rd_place at;
+};
+struct rd_appetite {
+    double loss, probability;
+};
+struct rd_decision { /* an entry of states: */
+    const char *threat, *decision, *by, *until, *why, *ticket;
+    struct rd_place at;
+};
+
+struct rd_scope {
+    bool given;
+    const char *owner, *authorization;
+    const char *const *hosts;
+    size_t n_hosts;
+    double max_requests_per_second, max_spend; /* NaN when not given */
+};
+
+struct rd_system {
+    const char *path;   /* of the file, as given */
+    const char *folder; /* that holds it */
+    const char *name, *currency;
+    struct rd_scope scope;
+    const struct rd_boundary *boundaries; size_t n_boundaries;
+    const struct rd_element *elements; size_t n_elements;
+    const struct rd_flow *flows; size_t n_flows;
+    const struct rd_asset *assets; size_t n_assets;
+    const struct rd_actor *actors; size_t n_actors;
+    const struct rd_artifact *artifacts; size_t n_artifacts;
+    const struct rd_control *controls; size_t n_controls;
+    const struct rd_test_decl *tests; size_t n_tests;
+    const struct rd_scenario *scenarios; size_t n_scenarios;
+    const struct rd_appetite *appetite; size_t n_appetite;
+    const struct rd_decision *decisions; size_t n_decisions;
+};
+
+struct rd_problem { /* one thing wrong with the file */
+    struct rd_place at;
+    const char *text; /* what was expected, what was found, nearest valid word; safe to print */
+};
+struct rd_problems {
+    const struct rd_problem *item;
+    size_t n;
+};
+
+struct rd_system_options {
+    bool allow_outside;            /* artifact paths may leave the folder */
+    const char *const *overrides;  /* "ID=PATH", --artifact */
+    size_t n_overrides;
+    /* Registries that live on higher floors, injected by cli/ (NULL: not checked). */
+    const struct rd_option *(*attack_options)(const char *name);  /* NULL return: no such attack */
+    const struct rd_option *(*defense_options)(const char *name);
+    const char *const *attack_names, *const *defense_names, *const *rule_ids; /* for "did you mean"; may be NULL */
+    const struct rd_limits *limits; /* NULL: rd_limits_default */
+};
+
+/*
+ * Read, migrate in memory, check, resolve. path: the file or its folder. On RD_E_INPUT with problems_out->n > 0 the
+ * problems say all that is wrong; the error's first frame repeats the first one.
+ */
+rd_status rd_system_load(const char *path, const struct rd_system_options *options,
+    struct rd_arena *arena, struct rd_system **system_out, struct rd_problems *problems_out,
+    struct rd_error *err);
+/* The same from bytes; name for messages, folder to resolve paths. */
+rd_status rd_system_parse(const char *name, const char *folder, const void *bytes, size_t size,
+    const struct rd_system_options *options, struct rd_arena *arena, struct rd_system **system_out,
+    struct rd_problems *problems_out, struct rd_error *err);
+
+/* Index by id, RD_NONE when there is none. */
+int rd_system_element(const struct rd_system *s, const char *id);
+int rd_system_flow(const struct rd_system *s, const char *id);
+int rd_system_artifact(const struct rd_system *s, const char *id);
+int rd_system_actor(const struct rd_system *s, const char *id);
+int rd_system_asset(const struct rd_system *s, const char *id);
+
+/* Value of an element's property: NULL when not given (which means unknown). */
+const char *rd_element_property(const struct rd_element *e, const char *name);
+/* Does a flow cross a trust boundary (its ends are in different boundaries)? */
+bool rd_flow_crosses(const struct rd_system *s, const struct rd_flow *f);
+
+/* JSON Schema (draft 2020-12) of redoubt.yaml, from the same tables the checker uses. */
+struct rd_buf;
+void rd_system_schema(struct rd_buf *out);
+
+#endif
