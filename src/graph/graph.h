@@ -1,9 +1,10 @@
 /*
  * graph.h - an ONNX model in memory: tensors, nodes, the order to run them in.
  *
- * Read by onnx_read.c, written by onnx_write.c, shapes by shape.c, run by plan.c. A graph is immutable once
- * loaded, but for rd_graph_copy + rd_graph_set_weight (training). Weights may point into the mapped file: the
- * arena of the load keeps it mapped.
+ * Read by onnx_read.c, written by onnx_write.c, shapes by shape.c, run by exec.c (anything) and
+ * plan.c (float32 classifiers, fast). A graph is immutable once loaded, but for rd_graph_copy +
+ * writing into its weights (training). Weights may point into the mapped file: the arena of the
+ * load keeps it mapped.
  */
 #ifndef RD_GRAPH_GRAPH_H
 #define RD_GRAPH_GRAPH_H
@@ -32,23 +33,29 @@ struct rd_attr {
     size_t s_len;
     const float *floats;
     const int64_t *ints;
-    size_t n; /* of floats or ints */
+    const char *const *strings;
+    const size_t *strings_len;
+    size_t n; /* of floats, ints or strings */
     struct rd_tensor *tensor;
 };
 
 /* A value: graph input, weight (initializer), or output of a node. */
 struct rd_graph_value {
     const char *name;
-    enum rd_dtype dtype; /* RD_DTYPE_NONE while unknown */
-    int ndim;            /* -1 while unknown */
-    int64_t dim[RD_MAX_DIMS]; /* -1: symbolic (batch) or unknown */
+    enum rd_dtype dtype;               /* RD_DTYPE_NONE while unknown */
+    int ndim;                          /* -1 while unknown */
+    int64_t dim[RD_MAX_DIMS];          /* -1: symbolic (batch) or unknown */
     const char *dim_name[RD_MAX_DIMS]; /* of a symbolic dim, or NULL */
-    const struct rd_tensor *weight;    /* initializer or folded constant; NULL else */
-    int producer;        /* node index, -1 for inputs and weights */
+    const struct rd_tensor
+        *weight;  /* initializer or folded constant (then producer >= 0); NULL else */
+    int producer; /* node index, -1 for inputs and weights */
+    bool batched; /* axis 0 is the free batch, and its rows are computed independently of each other
+                   */
 };
 struct rd_graph_node {
-    const char *name; /* "" when the file gives none */
-    const char *op, *domain;
+    const char *name;        /* "" when the file gives none */
+    const char *op, *domain; /* domain "" is ai.onnx */
+    int64_t opset;           /* version at which the model imports the domain */
     const struct rd_op *row; /* of ops.def */
     const int *input;        /* value index, -1: left out */
     const int *output;
@@ -57,10 +64,19 @@ struct rd_graph_node {
     size_t n_attrs;
 };
 
+struct rd_graph_import {
+    const char *domain;
+    int64_t version;
+};
+
 struct rd_graph {
-    const char *path, *producer_name;
+    const char *path, *name, *producer_name;
     int64_t ir_version;
-    int64_t opset; /* of ai.onnx */
+    int64_t opset; /* of ai.onnx; 0 when not imported */
+    const struct rd_graph_import *import;
+    size_t n_imports;
+    size_t file_bytes; /* of the model and its external data: what memory and work are measured
+                          against */
     struct rd_graph_value *value;
     size_t n_values;
     struct rd_graph_node *node; /* in topological order */
@@ -74,26 +90,42 @@ struct rd_graph {
 /* RD_E_INPUT names the node, tensor or byte offset; RD_E_LIMIT what was too large. */
 rd_status rd_graph_load(const char *path, const struct rd_limits *limits, struct rd_arena *arena,
     struct rd_graph **graph_out, struct rd_error *err);
-/* bytes must outlive the arena's use of the graph. name is for messages. folder: of external data, NULL: refused. */
+/* bytes must outlive the arena's use of the graph. name is for messages. folder: of external data,
+ * NULL: refused. */
 rd_status rd_graph_parse(const char *name, const char *folder, const void *bytes, size_t size,
     const struct rd_limits *limits, struct rd_arena *arena, struct rd_graph **graph_out,
     struct rd_error *err);
 /* ONNX bytes; the same graph gives the same bytes. */
 rd_status rd_graph_save(const struct rd_graph *graph, const char *path, struct rd_error *err);
+/*
+ * Every value's type and shape for a batch of n examples (each free first axis of an input becomes
+ * n; other free dims are an error): shape_out[value], data set for weights and folded constants
+ * only. n_values entries in arena.
+ */
+rd_status rd_graph_shapes(const struct rd_graph *graph, int64_t n, struct rd_arena *arena,
+    struct rd_tensor **shape_out, struct rd_error *err);
 /* "conv1 (Conv)" or "node 3 (Conv)": how messages name a node. In a caller's buffer. */
 const char *rd_graph_node_label(const struct rd_graph *graph, size_t node, char *out, size_t size);
 /* A graph of its own with its own (writable, float32) weights. */
 rd_status rd_graph_copy(const struct rd_graph *graph, struct rd_arena *arena,
     struct rd_graph **copy_out, struct rd_error *err);
-/* Fresh weights from the seed: Kaiming-uniform kernels as PyTorch's defaults, zero-mean batch-norm state. */
+/* Fresh weights from the seed: Kaiming-uniform kernels as PyTorch's defaults, zero-mean batch-norm
+ * state. */
 rd_status rd_graph_init_weights(struct rd_graph *graph, uint64_t seed, struct rd_error *err);
 /* SHA-256 of the canonical bytes (structure and weights). */
 rd_status rd_graph_digest(const struct rd_graph *graph, char hex_out[65], struct rd_error *err);
 
 /* Build graphs by hand (students of extraction, demo nets). */
 struct rd_graph_spec { /* one layer of a plain chain */
-    enum { RD_LAYER_END, RD_LAYER_CONV, RD_LAYER_RELU, RD_LAYER_MAXPOOL, RD_LAYER_FLATTEN, RD_LAYER_DENSE } kind;
-    int out;          /* channels or units */
+    enum {
+        RD_LAYER_END,
+        RD_LAYER_CONV,
+        RD_LAYER_RELU,
+        RD_LAYER_MAXPOOL,
+        RD_LAYER_FLATTEN,
+        RD_LAYER_DENSE
+    } kind;
+    int out; /* channels or units */
     int kernel, stride, pad;
 };
 rd_status rd_graph_build(const struct rd_graph_spec *layers, const int64_t *input_dims, int n_dims,
