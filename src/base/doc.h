@@ -29,9 +29,15 @@ struct rd_doc {
     bool quoted;       /* scalars: stood in quotes (or was a block scalar)   */
     size_t n;          /* children                                           */
     struct rd_doc *item;        /* n of them, contiguous, in file order       */
+    const uint32_t *order;      /* larger maps: item numbers sorted by key, for rd_doc_get */
 };
 
-/* name is for messages ("redoubt.yaml"). Errors: RD_E_INPUT with name:line:column, RD_E_LIMIT, RD_E_MEMORY. */
+/*
+ * name is for messages ("redoubt.yaml"). Errors: RD_E_INPUT with name:line:column, RD_E_LIMIT, RD_E_MEMORY.
+ * Columns count characters. Plain `on` and `off` are refused as values, NUL characters and other C0 controls
+ * everywhere. A value that is not written ("key:") is RD_DOC_NULL and stands where its key stands.
+ * limits NULL: rd_limits_default.
+ */
 rd_status rd_doc_read_yaml(const char *name, const void *bytes, size_t size,
     const struct rd_limits *limits, struct rd_arena *arena, struct rd_doc **doc_out,
     struct rd_error *err);
@@ -39,7 +45,7 @@ rd_status rd_doc_read_json(const char *name, const void *bytes, size_t size,
     const struct rd_limits *limits, struct rd_arena *arena, struct rd_doc **doc_out,
     struct rd_error *err);
 
-/* Member of a map by key; NULL when absent or when doc is NULL or no map. Linear for small maps. */
+/* Member of a map by key; NULL when absent or when doc is NULL or no map. Fast for large maps too. */
 const struct rd_doc *rd_doc_get(const struct rd_doc *doc, const char *key);
 /* Plain scalars as types (quoted ones only as text); false when it is not one. */
 bool rd_doc_real(const struct rd_doc *doc, double *out); /* a/b is accepted: scale: 1/255 */

@@ -1,0 +1,208 @@
+#include "base/text.h"
+
+#include "base/alloc.h"
+
+#include <locale.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Length of the valid UTF-8 sequence at p, 0 when there is none; the code point in *cp. */
+static size_t utf8_at(const unsigned char *p, size_t left, uint32_t *cp)
+{
+    static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
+    size_t len;
+
+    if (p[0] < 0x80) {
+        *cp = p[0];
+        return 1;
+    }
+    len = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
+    if (p[0] < 0xC2 || p[0] > 0xF4 || len > left)
+        return 0;
+    *cp = p[0] & (0xFFu >> (len + 1));
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+        *cp = *cp << 6 | (p[i] & 0x3F);
+    }
+    if (*cp < least[len] || *cp > 0x10FFFF || (*cp >= 0xD800 && *cp <= 0xDFFF))
+        return 0;
+    return len;
+}
+
+bool rd_text_is_utf8(const char *text, size_t len, size_t *at_out)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    uint32_t cp;
+    size_t i = 0;
+
+    while (i < len) {
+        const size_t step = utf8_at(p + i, len - i, &cp);
+
+        if (!step) {
+            if (at_out)
+                *at_out = i;
+            return false;
+        }
+        i += step;
+    }
+    return true;
+}
+
+/* Controls of direction and invisible marks that can make a line read as what it is not. */
+static bool is_deceptive(uint32_t cp)
+{
+    return (cp >= 0x80 && cp < 0xA0) || cp == 0x061C || (cp >= 0x200B && cp <= 0x200F) ||
+           (cp >= 0x2028 && cp <= 0x202E) || (cp >= 0x2060 && cp <= 0x206F) || cp == 0xFEFF ||
+           (cp >= 0xFFF9 && cp <= 0xFFFB) || (cp >= 0xE0000 && cp <= 0xE007F);
+}
+
+void rd_text_safe(struct rd_buf *out, const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    uint32_t cp;
+
+    for (size_t i = 0; i < len;) {
+        const size_t step = utf8_at(p + i, len - i, &cp);
+
+        if (!step || cp < 0x20 || cp == 0x7F) {
+            rd_buf_printf(out, "\\x%02x", p[i]);
+            i++;
+            continue;
+        }
+        if (is_deceptive(cp))
+            rd_buf_printf(out, cp < 0x100 ? "\\x%02x" : "\\u{%04x}", cp);
+        else
+            rd_buf_put(out, p + i, step);
+        i += step;
+    }
+}
+
+const char *rd_text_safe_in(char *out, size_t size, const char *text)
+{
+    struct rd_buf b = { 0 };
+    size_t keep;
+
+    if (!size)
+        return "";
+    rd_text_safe(&b, text, strnlen(text, 4 * size));
+    keep = b.len;
+    if (keep >= size) {
+        /* Cut between characters, so that the dots follow whole ones. */
+        keep = size > 4 ? size - 4 : 0;
+        while (keep && ((unsigned char)b.text[keep] & 0xC0) == 0x80)
+            keep--;
+    }
+    memcpy(out, rd_buf_text(&b), keep);
+    (void)snprintf(out + keep, size - keep, "%s", b.len >= size && size > 4 ? "..." : "");
+    rd_buf_release(&b);
+    return out;
+}
+
+enum { NEAR_MAX = 3, WORD_MAX = 64 };
+
+/* Levenshtein with transpositions of neighbors, words cut at WORD_MAX. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[3][WORD_MAX + 1];
+    const size_t na = strnlen(a, WORD_MAX), nb = strnlen(b, WORD_MAX);
+
+    for (size_t j = 0; j <= nb; j++)
+        row[0][j] = row[1][j] = row[2][j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        size_t *now = row[i % 3], *up = row[(i + 2) % 3], *two = row[(i + 1) % 3];
+
+        now[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            size_t d = up[j - 1] + (a[i - 1] != b[j - 1]);
+
+            d = up[j] + 1 < d ? up[j] + 1 : d;
+            d = now[j - 1] + 1 < d ? now[j - 1] + 1 : d;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                two[j - 2] + 1 < d)
+                d = two[j - 2] + 1;
+            now[j] = d;
+        }
+    }
+    return row[na % 3][nb];
+}
+
+const char *rd_text_nearest(const char *word, const char *const *words)
+{
+    const char *best = NULL;
+    size_t least = NEAR_MAX + 1;
+
+    for (; words && *words; words++) {
+        const size_t d = distance(word, *words);
+
+        if (d < least && d * 2 <= strlen(*words)) {
+            least = d;
+            best = *words;
+        }
+    }
+    return best;
+}
+
+static locale_t c_locale;
+static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
+
+static void make_c_locale(void)
+{
+    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+static bool one_number(const char *text, const char **end_out, double *out)
+{
+    char *end;
+    const char *p = text;
+
+    /* Decimal only: strtod alone would take hexadecimal, inf, nan and leading blanks. */
+    if (*p == '+' || *p == '-')
+        p++;
+    if (!((*p >= '0' && *p <= '9') || (*p == '.' && p[1] >= '0' && p[1] <= '9')))
+        return false;
+    if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X'))
+        return false;
+    *out = c_locale ? strtod_l(text, &end, c_locale) : strtod(text, &end);
+    *end_out = end;
+    return end != text && isfinite(*out);
+}
+
+bool rd_text_to_double(const char *text, bool fraction, double *out)
+{
+    const char *end;
+    double v, d;
+
+    (void)pthread_once(&c_locale_once, make_c_locale);
+    if (!one_number(text, &end, &v))
+        return false;
+    if (fraction && *end == '/') {
+        if (!one_number(end + 1, &end, &d) || d == 0)
+            return false;
+        v /= d;
+    }
+    if (*end != '\0' || !isfinite(v))
+        return false;
+    *out = v;
+    return true;
+}
+
+const char *rd_text_from_double(double v, char out[32])
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        char *comma;
+        double back;
+
+        (void)snprintf(out, 32, "%.*g", digits, v);
+        comma = strchr(out, ',');
+        if (comma)
+            *comma = '.'; /* a host program may have called setlocale */
+        if (!isfinite(v) || (rd_text_to_double(out, false, &back) && back == v))
+            break;
+    }
+    return out;
+}
