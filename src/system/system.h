@@ -3,11 +3,17 @@
  *
  * Everything is in the arena of rd_system_load and immutable afterwards. References are resolved to
  * indices (RD_NONE when absent). Strings are as in the file; print them through rd_text_safe.
+ *
+ * Ids: elements and flows share one space, since threats and controls name either; boundaries, assets,
+ * actors, artifacts, controls, tests and scenarios have one each. An asset id is also a word of
+ * expressions, so it may be neither a word of that language nor a measure (system/scenario_names.h).
  */
 #ifndef RD_SYSTEM_SYSTEM_H
 #define RD_SYSTEM_SYSTEM_H
 
 #include "base/arena.h"
+#include "base/buf.h"
+#include "base/doc.h"
 #include "base/expr.h"
 #include "base/limits.h"
 
@@ -18,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RD_NONE = -1 };
+enum { RD_NONE = -1, RD_SYSTEM_VERSION = 1 };
 
 struct rd_place {
     int line, column;
@@ -54,10 +60,10 @@ struct rd_boundary {
     struct rd_place at;
 };
 
-/* One property an element type may have: its own words besides yes, no, unknown. */
+/* One property an element type may have. */
 struct rd_property_type {
     const char *name, *help;
-    const char *const *words; /* NULL: yes, no, unknown only. {"*", NULL}: any text. {"#", NULL}: a number */
+    const char *const *words; /* NULL: yes, no, unknown. Else these or unknown; {"*"}: any text, {"#"}: a number >= 0 */
 };
 struct rd_element_type {
     const char *name, *summary;
@@ -66,6 +72,8 @@ struct rd_element_type {
 };
 extern const struct rd_element_type rd_element_types[]; /* ends with name NULL */
 const struct rd_element_type *rd_element_type_find(const char *name);
+const struct rd_property_type *rd_property_type_find(
+    const struct rd_element_type *type, const char *name);
 
 struct rd_element {
     const char *id, *name; /* name falls back to id */
@@ -104,7 +112,7 @@ struct rd_actor {
 
 enum rd_artifact_kind { RD_ARTIFACT_MODEL, RD_ARTIFACT_DATASET, RD_ARTIFACT_TRAINING };
 struct rd_artifact {
-    const char *id;
+    const char *id, *name;
     int of; /* element */
     enum rd_artifact_kind kind;
     /* model */
@@ -140,7 +148,8 @@ struct rd_control {
 };
 
 struct rd_test_decl {
-    const char *id, *threat, *attack; /* threat: "<rule>@<element or flow id>" */
+    const char *id, *name;
+    const char *threat, *attack; /* threat: "<rule>@<element or flow id>" */
     int actor, artifact;
     double criterion; /* NaN: from the rule */
     int64_t runs;     /* 0: from the attack */
@@ -196,6 +205,8 @@ struct rd_system {
     const struct rd_scenario *scenarios; size_t n_scenarios;
     const struct rd_appetite *appetite; size_t n_appetite;
     const struct rd_decision *decisions; size_t n_decisions;
+    int version;                        /* that the file says: older than RD_SYSTEM_VERSION was migrated in memory */
+    const struct rd_system_index *index; /* ids, for the look-ups below */
 };
 
 struct rd_problem { /* one thing wrong with the file */
@@ -209,12 +220,15 @@ struct rd_problems {
 
 struct rd_system_options {
     bool allow_outside;            /* artifact paths may leave the folder */
-    const char *const *overrides;  /* "ID=PATH", --artifact */
+    const char *const *overrides;  /* "ID=PATH" or "ID.KEY=PATH", --artifact; relative to the current folder */
     size_t n_overrides;
+    bool fragment;                 /* a miniature inside another file: `version` may be left out */
     /* Registries that live on higher floors, injected by cli/ (NULL: not checked). */
     const struct rd_option *(*attack_options)(const char *name);  /* NULL return: no such attack */
     const struct rd_option *(*defense_options)(const char *name);
-    const char *const *attack_names, *const *defense_names, *const *rule_ids; /* for "did you mean"; may be NULL */
+    const char *const *attack_names;  /* for "did you mean"; may be NULL */
+    const char *const *control_kinds; /* every kind of control there is: defenses and those the rules know; NULL: not checked */
+    const char *const *rule_ids;      /* NULL: the rule of a threat id is not checked */
     const struct rd_limits *limits; /* NULL: rd_limits_default */
 };
 
@@ -230,6 +244,18 @@ rd_status rd_system_parse(const char *name, const char *folder, const void *byte
     const struct rd_system_options *options, struct rd_arena *arena, struct rd_system **system_out,
     struct rd_problems *problems_out, struct rd_error *err);
 
+/* The same from a map already read: the miniature systems of a rule. doc must live as long as arena; it may be changed. */
+rd_status rd_system_read_doc(const char *name, const char *folder, struct rd_doc *doc,
+    const struct rd_system_options *options, struct rd_arena *arena, struct rd_system **system_out,
+    struct rd_problems *problems_out, struct rd_error *err);
+
+/*
+ * Rewrite an older file as the current version: only the spans that change are replaced, comments stay.
+ * *changed_out is false, and out untouched, when the file is current already.
+ */
+rd_status rd_system_migrate_text(const char *name, const void *bytes, size_t size,
+    struct rd_buf *out, int *from_out, bool *changed_out, struct rd_error *err);
+
 /* Index by id, RD_NONE when there is none. */
 int rd_system_element(const struct rd_system *s, const char *id);
 int rd_system_flow(const struct rd_system *s, const char *id);
@@ -243,7 +269,8 @@ const char *rd_element_property(const struct rd_element *e, const char *name);
 bool rd_flow_crosses(const struct rd_system *s, const struct rd_flow *f);
 
 /* JSON Schema (draft 2020-12) of redoubt.yaml, from the same tables the checker uses. */
-struct rd_buf;
 void rd_system_schema(struct rd_buf *out);
+/* The same facts as Markdown: docs/reference/redoubt-yaml.md. */
+void rd_system_reference(struct rd_buf *out);
 
 #endif
