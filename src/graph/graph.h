@@ -104,6 +104,14 @@ rd_status rd_graph_save(const struct rd_graph *graph, const char *path, struct r
  */
 rd_status rd_graph_shapes(const struct rd_graph *graph, int64_t n, struct rd_arena *arena,
     struct rd_tensor **shape_out, struct rd_error *err);
+/*
+ * *why_out: NULL when a gradient flows from the first output to every float input it depends on,
+ * else a sentence (in arena) naming the first node that stops it.
+ */
+rd_status rd_graph_not_differentiable(const struct rd_graph *graph, struct rd_arena *arena,
+    const char **why_out, struct rd_error *err);
+/* Is the first output a Softmax over the last axis (probabilities, not logits)? */
+bool rd_graph_ends_in_softmax(const struct rd_graph *graph);
 /* "conv1 (Conv)" or "node 3 (Conv)": how messages name a node. In a caller's buffer. */
 const char *rd_graph_node_label(const struct rd_graph *graph, size_t node, char *out, size_t size);
 /* A graph of its own with its own (writable, float32) weights. */

@@ -1,23 +1,26 @@
 /*
  * net.h - a graph made ready to run: answer, differentiate, train.
  *
- * The general door (rd_net_run) takes and gives named tensors of any type. The classifier's doors below it take
- * rows of the one float32 input and give rows of the first output; they split a batch into small chunks over the
- * pool, and their results depend neither on the thread count nor on how a batch is split.
+ * The general door (rd_net_run) takes and gives named tensors of any type. The classifier's doors
+ * below it take rows of the one float32 input and give rows of the first output; they split a batch
+ * into small chunks over the pool, and their results depend neither on the thread count nor on how
+ * a batch is split.
  */
 #ifndef RD_GRAPH_NET_H
 #define RD_GRAPH_NET_H
 
 #include "graph/graph.h"
 
-struct rd_net; /* plans and scratch; one thread at a time may call into it (it uses the pool inside) */
+struct rd_net; /* plans and scratch; one thread at a time may call into it (it uses the pool inside)
+                */
 
 rd_status rd_net_open(const struct rd_graph *graph, struct rd_pool *pool, struct rd_net **net_out,
     struct rd_error *err);
 void rd_net_free(struct rd_net *net);
 const struct rd_graph *rd_net_graph(const struct rd_net *net);
 
-/* All inputs by graph order (checked against the graph), all outputs by graph order, allocated in arena. */
+/* All inputs by graph order (checked against the graph), all outputs by graph order, allocated in
+ * arena. */
 rd_status rd_net_run(struct rd_net *net, const struct rd_tensor *const *input, size_t n_inputs,
     struct rd_arena *arena, struct rd_tensor **output, struct rd_error *err);
 
@@ -29,14 +32,17 @@ const int64_t *rd_net_input_dims(const struct rd_net *net, int *n_dims_out);
 
 rd_status rd_net_forward(
     struct rd_net *net, const float *x, size_t n, float *out, struct rd_error *err);
-/* grad (n, inputs) = d sum(cotangent * out) / d x. RD_E_USAGE names the node that has no gradient. */
+/* grad (n, inputs) = d sum(cotangent * out) / d x. RD_E_USAGE names the node that has no gradient.
+ */
 rd_status rd_net_vjp(struct rd_net *net, const float *x, const float *cotangent, size_t n,
     float *grad, struct rd_error *err);
-/* Gradient of the sum over rows of cross-entropy(first output as logits); loss (n), out (n, outputs): may be NULL.
- * One forward and one backward pass. When the first output ends in Softmax, see rd_net_logits_node. */
+/* Gradient of the sum over rows of cross-entropy(first output as logits); loss (n), out (n,
+ * outputs): may be NULL. One forward and one backward pass. When the first output ends in Softmax,
+ * see rd_net_logits_node. */
 rd_status rd_net_loss_gradient(struct rd_net *net, const float *x, const int *label, size_t n,
     float *grad, float *loss, float *out, struct rd_error *err);
-/* NULL when every node on the way has a gradient, else a sentence naming the first that has none. */
+/* NULL when every node on the way has a gradient, else a sentence naming the first that has none.
+ */
 const char *rd_net_not_differentiable(const struct rd_net *net);
 /* True when the first output is a Softmax over classes (probabilities, not logits). */
 bool rd_net_ends_in_softmax(const struct rd_net *net);
@@ -44,10 +50,11 @@ bool rd_net_ends_in_softmax(const struct rd_net *net);
 /* --- training --- */
 struct rd_train {
     const char *optimizer; /* "adam" | "sgd" */
-    double lr, momentum, weight_decay; /* adam: momentum is beta1 (0.9), beta2 0.999, epsilon 1e-8 */
-    const char *schedule;  /* "constant" | "cosine" | "one-cycle" */
+    double lr, momentum,
+        weight_decay;     /* adam: momentum is beta1 (0.9), beta2 0.999, epsilon 1e-8 */
+    const char *schedule; /* "constant" | "cosine" | "one-cycle" */
     size_t epochs, batch;
-    uint64_t seed;         /* order of examples and dropout */
+    uint64_t seed; /* order of examples and dropout */
 };
 extern const struct rd_train rd_train_default; /* adam, lr 0.001, 6 epochs, batch 64, cosine */
 
@@ -58,9 +65,10 @@ struct rd_train_report {
 };
 
 /*
- * Train a copy of graph (its weights as they are: call rd_graph_init_weights first for a fresh start) on x (n, inputs).
- * Targets: label (n), or soft (n, classes) rows summing to 1 when label is NULL. Cross-entropy of the first output as
- * logits. Same seed, same bytes, whatever the thread count. run->step is called per batch.
+ * Train a copy of graph (its weights as they are: call rd_graph_init_weights first for a fresh
+ * start) on x (n, inputs). Targets: label (n), or soft (n, classes) rows summing to 1 when label is
+ * NULL. Cross-entropy of the first output as logits. Same seed, same bytes, whatever the thread
+ * count. run->step is called per batch.
  */
 rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const struct rd_train *how,
     const float *x, const int *label, const float *soft, size_t n, struct rd_arena *arena,

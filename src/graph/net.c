@@ -1,0 +1,291 @@
+/*
+ * net.c - the doors of net.h: checks what comes in, then takes the plan where there is one, else
+ * goes node by node.
+ */
+#include "graph/net.h"
+
+#include "base/alloc.h"
+#include "graph/exec.h"
+#include "graph/op.h"
+#include "graph/plan.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Rows that the fallback takes at a time: bounds its memory. */
+enum { NET_ROWS = 64 };
+
+struct rd_net {
+    const struct rd_graph *graph;
+    struct rd_pool *pool;
+    struct rd_exec *exec;
+    struct rd_plan *plan; /* NULL: node by node */
+    struct rd_arena arena;
+    const char *no_gradient; /* NULL: differentiable */
+    bool ends_in_softmax;
+    size_t inputs, outputs,
+        classes; /* 0 when no classifier; classes 0 when the output is no (n, classes) */
+    int n_dims;
+    int64_t dim[RD_MAX_DIMS]; /* [0] is the batch */
+    int out_n_dims;
+    int64_t out_dim[RD_MAX_DIMS];
+};
+
+/* Product of the dims behind axis 0; 0 when one is not known or nothing is left. */
+static size_t per_example(const struct rd_graph_value *v)
+{
+    size_t n;
+
+    if (v->ndim < 1 || !rd_shape_count(v->dim + 1, v->ndim - 1, &n))
+        return 0;
+    return n;
+}
+
+static void measure(struct rd_net *net)
+{
+    const struct rd_graph *g = net->graph;
+    const struct rd_graph_value *in, *out;
+    size_t inputs, outputs;
+
+    if (g->n_inputs != 1 || !g->n_outputs)
+        return;
+    in = &g->value[g->input[0]];
+    out = &g->value[g->output[0]];
+    if (in->dtype != RD_F32 || out->dtype != RD_F32 || in->ndim < 1 || in->dim[0] != -1 ||
+        !out->batched || out->ndim < 1)
+        return;
+    inputs = per_example(in);
+    outputs = per_example(out);
+    if (!inputs || !outputs)
+        return;
+    net->inputs = inputs;
+    net->outputs = outputs;
+    net->classes = out->ndim == 2 ? outputs : 0;
+    net->n_dims = in->ndim;
+    memcpy(net->dim, in->dim, sizeof(net->dim));
+    net->out_n_dims = out->ndim;
+    memcpy(net->out_dim, out->dim, sizeof(net->out_dim));
+}
+
+rd_status rd_net_open(const struct rd_graph *graph, struct rd_pool *pool, struct rd_net **net_out,
+    struct rd_error *err)
+{
+    struct rd_net *net = rd_alloc(sizeof(*net));
+    rd_status st;
+
+    if (!net)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to prepare the model");
+    memset(net, 0, sizeof(*net));
+    net->graph = graph;
+    net->pool = pool;
+    measure(net);
+    net->ends_in_softmax = graph->n_outputs && rd_graph_ends_in_softmax(graph);
+    st = rd_graph_not_differentiable(graph, &net->arena, &net->no_gradient, err);
+    if (!st)
+        st = rd_exec_open(graph, NULL, NULL, &net->exec, err);
+    if (!st && net->inputs)
+        st = rd_plan_open(graph, pool, &net->plan, err);
+    if (st) {
+        rd_net_free(net);
+        return st;
+    }
+    *net_out = net;
+    return RD_OK;
+}
+
+void rd_net_free(struct rd_net *net)
+{
+    if (!net)
+        return;
+    rd_plan_free(net->plan);
+    rd_exec_free(net->exec);
+    rd_arena_release(&net->arena);
+    rd_free(net);
+}
+
+const struct rd_graph *rd_net_graph(const struct rd_net *net)
+{
+    return net->graph;
+}
+
+rd_status rd_net_run(struct rd_net *net, const struct rd_tensor *const *input, size_t n_inputs,
+    struct rd_arena *arena, struct rd_tensor **output, struct rd_error *err)
+{
+    return rd_exec_run(net->exec, input, n_inputs, arena, output, err);
+}
+
+size_t rd_net_inputs(const struct rd_net *net)
+{
+    return net->inputs;
+}
+
+size_t rd_net_outputs(const struct rd_net *net)
+{
+    return net->outputs;
+}
+
+const int64_t *rd_net_input_dims(const struct rd_net *net, int *n_dims_out)
+{
+    *n_dims_out = net->n_dims ? net->n_dims - 1 : 0;
+    return net->dim + 1;
+}
+
+const char *rd_net_not_differentiable(const struct rd_net *net)
+{
+    return net->no_gradient;
+}
+
+bool rd_net_ends_in_softmax(const struct rd_net *net)
+{
+    return net->ends_in_softmax;
+}
+
+static rd_status check(const struct rd_net *net, bool gradient, struct rd_error *err)
+{
+    if (!net->inputs)
+        return RD_FAIL(err, RD_E_USAGE,
+            "'%s' is no network of rows: it wants one float32 input with a free first axis and a "
+            "first output computed row by row",
+            net->graph->path);
+    if (gradient && net->no_gradient)
+        return RD_FAIL(err, RD_E_USAGE, "%s", net->no_gradient);
+    return RD_OK;
+}
+
+/* One chunk through exec: x (n, inputs); out and, when back, d sum(cotangent * output) / d x into
+ * grad. */
+struct chunk {
+    const float *x, *cotangent; /* cotangent NULL: that of the cross-entropy with label */
+    const int *label;
+    size_t n;
+    float *out, *grad, *loss; /* grad NULL: forward only */
+};
+
+static rd_status chunk_run(struct rd_net *net, const struct chunk *k, struct rd_error *err)
+{
+    const struct rd_graph *g = net->graph;
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct rd_tensor x = { .dtype = RD_F32, .ndim = net->n_dims }, cot = { .dtype = RD_F32 };
+    const struct rd_tensor *in[1] = { &x };
+    struct rd_tensor **out, **grad = NULL;
+    const struct rd_tensor **cotangent;
+    struct rd_exec_pass *pass = NULL;
+    const size_t bytes = k->n * net->outputs * sizeof(float);
+    rd_status st;
+
+    memcpy(x.dim, net->dim, sizeof(x.dim));
+    x.dim[0] = (int64_t)k->n;
+    x.data = rd_arena_alloc(&arena, k->n * net->inputs, sizeof(float));
+    out = RD_NEW_ARRAY(&arena, struct rd_tensor *, g->n_outputs);
+    grad = RD_NEW_ARRAY(&arena, struct rd_tensor *, g->n_values);
+    cotangent = RD_NEW_ARRAY(&arena, const struct rd_tensor *, g->n_outputs);
+    cot.data = rd_arena_alloc(&arena, k->n * net->outputs, sizeof(float));
+    st = RD_E_MEMORY;
+    if (!x.data || !out || !grad || !cotangent || !cot.data) {
+        st = RD_FAIL(err, st, "no memory for %zu rows", k->n);
+        goto out;
+    }
+    memcpy(x.data, k->x, k->n * net->inputs * sizeof(float));
+    st = k->grad ? rd_exec_keep(net->exec, in, 1, &arena, &pass, out, err)
+                 : rd_exec_run(net->exec, in, 1, &arena, out, err);
+    if (st)
+        goto out;
+    if (k->out)
+        memcpy(k->out, out[0]->data, bytes);
+    if (!k->grad)
+        goto out;
+    cot.ndim = out[0]->ndim;
+    memcpy(cot.dim, out[0]->dim, sizeof(cot.dim));
+    if (k->cotangent) {
+        memcpy(cot.data, k->cotangent, bytes);
+    } else {
+        for (size_t r = 0; r < k->n; r++) {
+            const float *logit = (const float *)out[0]->data + r * net->classes;
+            float *c = (float *)cot.data + r * net->classes;
+            double top = logit[0], sum = 0;
+
+            for (size_t i = 1; i < net->classes; i++)
+                top = logit[i] > top ? logit[i] : top;
+            for (size_t i = 0; i < net->classes; i++)
+                sum += exp(logit[i] - top);
+            for (size_t i = 0; i < net->classes; i++)
+                c[i] = (float)(exp(logit[i] - top) / sum - ((int)i == k->label[r]));
+            if (k->loss)
+                k->loss[r] = (float)(log(sum) + top - logit[k->label[r]]);
+        }
+    }
+    cotangent[0] = &cot;
+    st = rd_exec_back(net->exec, pass, cotangent, NULL, &arena, grad, err);
+    if (!st)
+        memcpy(k->grad, grad[g->input[0]]->data, k->n * net->inputs * sizeof(float));
+out:
+    rd_arena_release(&arena);
+    return st;
+}
+
+static rd_status by_chunks(struct rd_net *net, const struct chunk *all, struct rd_error *err)
+{
+    rd_status st = RD_OK;
+
+    for (size_t r = 0; r < all->n && !st; r += NET_ROWS) {
+        const struct chunk k = {
+            .x = all->x + r * net->inputs,
+            .cotangent = all->cotangent ? all->cotangent + r * net->outputs : NULL,
+            .label = all->label ? all->label + r : NULL,
+            .n = all->n - r < NET_ROWS ? all->n - r : NET_ROWS,
+            .out = all->out ? all->out + r * net->outputs : NULL,
+            .grad = all->grad ? all->grad + r * net->inputs : NULL,
+            .loss = all->loss ? all->loss + r : NULL,
+        };
+
+        st = chunk_run(net, &k, err);
+    }
+    return st;
+}
+
+rd_status rd_net_forward(
+    struct rd_net *net, const float *x, size_t n, float *out, struct rd_error *err)
+{
+    const rd_status st = check(net, false, err);
+
+    if (st)
+        return st;
+    if (net->plan)
+        return rd_plan_forward(net->plan, x, n, out, err);
+    return by_chunks(net, &(struct chunk){ .x = x, .n = n, .out = out }, err);
+}
+
+rd_status rd_net_vjp(struct rd_net *net, const float *x, const float *cotangent, size_t n,
+    float *grad, struct rd_error *err)
+{
+    const rd_status st = check(net, true, err);
+
+    if (st)
+        return st;
+    if (net->plan)
+        return rd_plan_vjp(net->plan, x, cotangent, n, grad, err);
+    return by_chunks(
+        net, &(struct chunk){ .x = x, .cotangent = cotangent, .n = n, .grad = grad }, err);
+}
+
+rd_status rd_net_loss_gradient(struct rd_net *net, const float *x, const int *label, size_t n,
+    float *grad, float *loss, float *out, struct rd_error *err)
+{
+    const rd_status st = check(net, true, err);
+
+    if (st)
+        return st;
+    if (!net->classes)
+        return RD_FAIL(err, RD_E_USAGE,
+            "the first output of '%s' is no (rows, classes): a loss on labels needs that",
+            net->graph->path);
+    for (size_t r = 0; r < n; r++)
+        if (label[r] < 0 || (size_t)label[r] >= net->classes)
+            return RD_FAIL(err, RD_E_INPUT, "label %d of row %zu is outside 0..%zu", label[r], r,
+                net->classes - 1);
+    if (net->plan)
+        return rd_plan_loss_gradient(net->plan, x, label, n, grad, loss, out, err);
+    return by_chunks(net,
+        &(struct chunk){ .x = x, .label = label, .n = n, .grad = grad, .loss = loss, .out = out },
+        err);
+}
