@@ -4,6 +4,8 @@
 
 #include <redoubt/option.h>
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -23,23 +25,43 @@ enum rd_norm { RD_L0 = 1, RD_L1 = 2, RD_L2 = 4, RD_LINF = 8 };
 enum rd_attack_kind { RD_EVADE = 1, RD_POISON, RD_EXTRACT, RD_INFER };
 
 /*
- * The target as the attack may see it. Entries above the declared access are NULL during the run.
- * Every row is counted by the harness; when the budget is spent a call fails with RD_E_LIMIT.
+ * A batch of questions. who[i] says which example of the job row i is tried for, so that each
+ * example's spending and its first success are counted; NULL: row i is for example i. Extraction
+ * has no examples: NULL.
+ */
+struct rd_rows {
+    const float *x; /* (n, inputs), finite */
+    size_t n;
+    const size_t *who;
+};
+
+/*
+ * The target as the attack may see it. Entries beyond the declared access, the actor's access and
+ * what the target gives are NULL during the run. Every row is counted by the harness, gradient rows
+ * too; a call that would pass the budget fails with RD_E_LIMIT before the target is asked.
  */
 struct rd_oracle {
     void *self;
-    size_t inputs;  /* floats per example */
-    size_t classes; /* scores per example */
-    float low, high; /* the box every input must stay in */
-    rd_status (*labels)(void *self, const float *x, size_t n, int *label, struct rd_error *err);
+    size_t inputs;                /* floats per example                      */
+    size_t classes;               /* scores per example                      */
+    float low, high;              /* the box every input must stay in        */
+    bool scores_are_probabilities; /* else logits                            */
+    rd_status (*labels)(void *self, const struct rd_rows *rows, int *label, struct rd_error *err);
     /* (n, classes): what the endpoint returns, logits or probabilities */
-    rd_status (*scores)(void *self, const float *x, size_t n, float *score, struct rd_error *err);
+    rd_status (*scores)(void *self, const struct rd_rows *rows, float *score, struct rd_error *err);
     /* grad (n, inputs) = d sum(cotangent * logits) / d x; cotangent (n, classes) */
-    rd_status (*vjp)(void *self, const float *x, const float *cotangent, size_t n, float *grad,
+    rd_status (*vjp)(void *self, const struct rd_rows *rows, const float *cotangent, float *grad,
         struct rd_error *err);
-    /* grad (n, inputs) and loss (n, may be NULL) of the cross-entropy of the logits; present with vjp */
-    rd_status (*loss_gradient)(void *self, const float *x, const int *label, size_t n, float *grad,
+    /* grad (n, inputs) and loss (n, may be NULL) of the cross-entropy of the logits against label (n) */
+    rd_status (*loss_gradient)(void *self, const struct rd_rows *rows, const int *label, float *grad,
         float *loss, struct rd_error *err);
+};
+
+/* What an attack spends at most: one evasion of n examples, or one theft with a pool of n rows. */
+struct rd_cost {
+    double rows;       /* labels and scores asked */
+    double gradients;  /* rows of vector-Jacobian products */
+    double train_rows; /* rows passed through training, all epochs counted */
 };
 
 struct rd_run;
@@ -56,6 +78,7 @@ struct rd_attack {
     const char *departs; /* where it departs from the source, or NULL      */
     const char *atlas;   /* MITRE ATLAS technique, e.g. "AML.T0043.000"    */
     unsigned access;     /* mask of what it needs                          */
+    unsigned uses;       /* mask of what it uses besides, where it is given */
     unsigned norms;      /* mask of rd_norm; 0 when it has none            */
     const struct rd_option *options;
     size_t options_size; /* sizeof the struct the options fill             */
@@ -64,11 +87,17 @@ struct rd_attack {
         struct rd_evade_job *job);
     rd_status (*extract)(struct rd_run *run, const struct rd_oracle *oracle, const void *options,
         struct rd_extract_job *job);
+    /* With these options, for the estimate: at most so much. Pure. */
+    void (*cost)(const void *options, size_t n, struct rd_cost *cost_out);
 };
 
 /* NULL-terminated, in the order of src/attacks/attacks.def. */
 extern const struct rd_attack *const rd_attacks[];
 const struct rd_attack *rd_attack_find(const char *name);
+/* The nearest known name, or NULL: for "did you mean". */
+const char *rd_attack_nearest(const char *name);
+const char *rd_attack_kind_name(enum rd_attack_kind kind); /* "evade", "extract", ... */
+const char *rd_norm_name(enum rd_norm norm);               /* "linf", "l2", ... */
 
 #ifdef __cplusplus
 }

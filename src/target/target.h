@@ -19,16 +19,24 @@ struct rd_target {
     unsigned access;     /* what it can give at most */
     bool scores_are_probabilities;
     char digest[65];     /* "" for targets without one (endpoints) */
-    const char *controls;/* canonical text of the defenses wrapped around it, "" when none */
+    const char *controls;/* canonical text of the defenses around it, one a line, innermost first; "" when none */
     double price_per_1000; /* currency per 1,000 rows */
     uint64_t quota;      /* rows that one attack may spend at most; 0: no quota */
+    /* (n, classes): finite, else RD_E_INPUT. NULL when scores are withheld. */
     rd_status (*scores)(void *self, const float *x, size_t n, float *score, struct rd_error *err);
+    /* (n): index of the largest score, the lowest one on ties. */
     rd_status (*labels)(void *self, const float *x, size_t n, int *label, struct rd_error *err);
     rd_status (*vjp)(void *self, const float *x, const float *cotangent, size_t n, float *grad,
         struct rd_error *err); /* NULL when it has none */
+    /* Of the cross-entropy of the logits; loss (n), answer (n: the label of each row, which the same
+     * forward pass gives for nothing): may be NULL. The pointer is NULL when it has no gradients. */
     rd_status (*loss_gradient)(void *self, const float *x, const int *label, size_t n, float *grad,
-        float *loss, struct rd_error *err); /* NULL when it has none */
+        float *loss, int *answer, struct rd_error *err);
+    const char *no_gradients; /* why vjp and loss_gradient are NULL, or NULL */
 };
+
+/* Index of the largest of n scores, the lowest one on ties. */
+int rd_target_argmax(const float *score, size_t n);
 
 /* Closed when the arena is released. */
 rd_status rd_target_open_onnx(const char *path, struct rd_pool *pool, struct rd_arena *arena,
