@@ -1,0 +1,283 @@
+#include "evidence/store.h"
+
+#include "base/alloc.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct rd_store {
+    sqlite3 *db;
+    int lock; /* descriptor that holds the OFD lock, -1 for readers */
+};
+
+/* migrations[v] takes a store of version v to v + 1; forward only, each in one transaction. */
+static const char *const migrations[RD_STORE_VERSION] = {
+    "CREATE TABLE record ("
+    "  id INTEGER PRIMARY KEY,"
+    "  key TEXT NOT NULL,"
+    "  result TEXT NOT NULL,"
+    "  result_digest TEXT NOT NULL,"
+    "  run TEXT NOT NULL);"
+    "CREATE INDEX record_key ON record (key, id);"
+    "CREATE TRIGGER record_no_update BEFORE UPDATE ON record"
+    "  BEGIN SELECT RAISE(ABORT, 'evidence is append-only'); END;"
+    "CREATE TRIGGER record_no_delete BEFORE DELETE ON record"
+    "  BEGIN SELECT RAISE(ABORT, 'evidence is append-only'); END;",
+};
+
+static rd_status failed(struct rd_store *s, const char *what, struct rd_error *err)
+{
+    const int code = sqlite3_errcode(s->db);
+    const rd_status st = code == SQLITE_NOTADB || code == SQLITE_CORRUPT ? RD_E_INPUT
+                         : code == SQLITE_NOMEM                          ? RD_E_MEMORY
+                                                                         : RD_E_IO;
+
+    return RD_FAIL(err, st, "evidence store: cannot %s: %s", what, sqlite3_errmsg(s->db));
+}
+
+static rd_status run_sql(
+    struct rd_store *s, const char *sql, const char *what, struct rd_error *err)
+{
+    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? RD_OK : failed(s, what, err);
+}
+
+static rd_status read_pragma(
+    struct rd_store *s, const char *sql, int64_t *value_out, struct rd_error *err)
+{
+    sqlite3_stmt *q = NULL;
+    rd_status st = RD_OK;
+
+    if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) != SQLITE_OK || sqlite3_step(q) != SQLITE_ROW)
+        st = failed(s, "read its version", err);
+    else
+        *value_out = sqlite3_column_int64(q, 0);
+    (void)sqlite3_finalize(q);
+    return st;
+}
+
+/* Whose file it is and of which version; then forward to ours. */
+static rd_status migrate(struct rd_store *s, bool may_write, struct rd_error *err)
+{
+    int64_t application = 0, version = 0;
+    char sql[96];
+    rd_status st = read_pragma(s, "PRAGMA application_id", &application, err);
+
+    if (!st)
+        st = read_pragma(s, "PRAGMA user_version", &version, err);
+    if (st)
+        return st;
+    if (application != RD_STORE_APPLICATION_ID && (application || version || !may_write))
+        return RD_FAIL(err, RD_E_INPUT,
+            "evidence store: application id %lld is not Redoubt's (%d)", (long long)application,
+            RD_STORE_APPLICATION_ID);
+    if (version > RD_STORE_VERSION)
+        return RD_FAIL(err, RD_E_INPUT,
+            "evidence store: version %lld is newer than this program's %d", (long long)version,
+            RD_STORE_VERSION);
+    for (; version < RD_STORE_VERSION && may_write && !st; version++) {
+        st = run_sql(s, "BEGIN IMMEDIATE", "begin a migration", err);
+        if (!st)
+            st = run_sql(s, migrations[version], "migrate", err);
+        (void)snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%lld",
+            RD_STORE_APPLICATION_ID, (long long)version + 1);
+        if (!st)
+            st = run_sql(s, sql, "stamp its version", err);
+        if (!st)
+            st = run_sql(s, "COMMIT", "finish a migration", err);
+        else
+            (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return st;
+}
+
+/* PID that the holder wrote into the lock file, 0 when unreadable. */
+static long holder(int fd)
+{
+    char text[24] = "";
+    const ssize_t n = pread(fd, text, sizeof text - 1, 0);
+
+    return n > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+static rd_status take_lock(struct rd_store *s, const char *path, struct rd_error *err)
+{
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    char pid[24], safe[120];
+    int n;
+
+    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (s->lock < 0)
+        return RD_FAIL(err, RD_E_IO, "cannot open '%s': %s", rd_text_safe_in(safe, sizeof safe, path),
+            strerror(errno));
+    if (fcntl(s->lock, F_OFD_SETLK, &whole)) {
+        const bool held = errno == EAGAIN || errno == EACCES;
+
+        if (!held)
+            return RD_FAIL(err, RD_E_IO, "cannot lock '%s': %s",
+                rd_text_safe_in(safe, sizeof safe, path), strerror(errno));
+        (void)RD_FAIL(err, RD_E_IO, "process %ld is already assessing here", holder(s->lock));
+        return rd_error_hint(err, "wait for it to end, or stop it; nothing was changed");
+    }
+    n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    if (ftruncate(s->lock, 0) || pwrite(s->lock, pid, (size_t)n, 0) != n)
+        return RD_FAIL(err, RD_E_IO, "cannot write '%s': %s",
+            rd_text_safe_in(safe, sizeof safe, path), strerror(errno));
+    return RD_OK;
+}
+
+static rd_status open_db(struct rd_store *s, const char *path, bool may_write, struct rd_error *err)
+{
+    const int flags = may_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    rd_status st = RD_OK;
+
+    if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return s->db ? failed(s, "open it", err) : RD_FAIL(err, RD_E_MEMORY, "no memory for SQLite");
+    (void)sqlite3_busy_timeout(s->db, 10000);
+    (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (may_write)
+        st = run_sql(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", "set it up", err);
+    return st ? st : migrate(s, may_write, err);
+}
+
+static rd_status open_store(
+    const char *dir, bool may_write, struct rd_store **store_out, struct rd_error *err)
+{
+    struct rd_arena arena = RD_ARENA_INIT;
+    char *folder = rd_path_join(&arena, dir, ".redoubt"), *db, *lock;
+    struct rd_store *s = rd_alloc(sizeof *s);
+    rd_status st = RD_OK;
+
+    db = folder ? rd_path_join(&arena, folder, "evidence.db") : NULL;
+    lock = folder ? rd_path_join(&arena, folder, "lock") : NULL;
+    if (!s || !db || !lock) {
+        rd_free(s);
+        rd_arena_release(&arena);
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for the evidence store");
+    }
+    *s = (struct rd_store){ .lock = -1 };
+    if (may_write) {
+        st = rd_file_mkdirs(folder, 0700, err);
+        if (!st)
+            st = take_lock(s, lock, err);
+    } else if (!rd_file_exists(db)) {
+        st = RD_FAIL(err, RD_E_NOTFOUND, "there is no evidence here yet");
+    }
+    if (!st)
+        st = open_db(s, db, may_write, err);
+    rd_arena_release(&arena);
+    if (st) {
+        rd_store_close(s);
+        return st;
+    }
+    *store_out = s;
+    return RD_OK;
+}
+
+rd_status rd_store_open(const char *dir, struct rd_store **store_out, struct rd_error *err)
+{
+    return open_store(dir, true, store_out, err);
+}
+
+rd_status rd_store_open_read(const char *dir, struct rd_store **store_out, struct rd_error *err)
+{
+    return open_store(dir, false, store_out, err);
+}
+
+void rd_store_close(struct rd_store *s)
+{
+    if (!s)
+        return;
+    (void)sqlite3_close(s->db);
+    if (s->lock >= 0)
+        (void)close(s->lock); /* lets the lock go */
+    rd_free(s);
+}
+
+rd_status rd_store_find(struct rd_store *s, const char *key, struct rd_arena *arena,
+    struct rd_bytes *result_out, struct rd_error *err)
+{
+    static const char sql[] =
+        "SELECT result, result_digest, id FROM record WHERE key = ? ORDER BY id DESC LIMIT 1";
+    sqlite3_stmt *q = NULL;
+    char hex[RD_DIGEST_HEX];
+    rd_status st = RD_OK;
+    int code;
+
+    *result_out = (struct rd_bytes){ (const unsigned char *)"", 0 };
+    if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) != SQLITE_OK ||
+        sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC) != SQLITE_OK) {
+        st = failed(s, "look a record up", err);
+        goto out;
+    }
+    code = sqlite3_step(q);
+    if (code == SQLITE_DONE)
+        goto out;
+    if (code != SQLITE_ROW) {
+        st = failed(s, "look a record up", err);
+        goto out;
+    }
+    {
+        const unsigned char *text = sqlite3_column_text(q, 0), *digest = sqlite3_column_text(q, 1);
+        const size_t size = (size_t)sqlite3_column_bytes(q, 0);
+        char *copy = text ? rd_arena_strndup(arena, (const char *)text, size) : NULL;
+
+        if (!copy || !digest) {
+            st = RD_FAIL(err, RD_E_MEMORY, "no memory for a record of %zu bytes", size);
+            goto out;
+        }
+        st = rd_digest_bytes(copy, size, hex, err);
+        if (!st && strcmp(hex, (const char *)digest) != 0) {
+            st = RD_FAIL(err, RD_E_INPUT,
+                "evidence store: record %lld does not match its own hash: it was changed",
+                (long long)sqlite3_column_int64(q, 2));
+            (void)rd_error_hint(err, "move the .redoubt folder away to measure anew");
+        }
+        if (!st)
+            *result_out = (struct rd_bytes){ (const unsigned char *)copy, size };
+    }
+out:
+    (void)sqlite3_finalize(q);
+    return st;
+}
+
+rd_status rd_store_append(struct rd_store *s, const char *key, const void *result,
+    size_t result_size, const void *run, size_t run_size, struct rd_error *err)
+{
+    static const char sql[] =
+        "INSERT INTO record (key, result, result_digest, run) VALUES (?, ?, ?, ?)";
+    sqlite3_stmt *q = NULL;
+    char hex[RD_DIGEST_HEX];
+    rd_status st = rd_digest_bytes(result, result_size, hex, err);
+
+    if (st)
+        return st;
+    if (result_size > INT_MAX || run_size > INT_MAX)
+        return RD_FAIL(err, RD_E_LIMIT, "a record of %zu bytes", result_size);
+    if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) != SQLITE_OK ||
+        sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC) != SQLITE_OK ||
+        sqlite3_bind_text(q, 2, result, (int)result_size, SQLITE_STATIC) != SQLITE_OK ||
+        sqlite3_bind_text(q, 3, hex, -1, SQLITE_STATIC) != SQLITE_OK ||
+        sqlite3_bind_text(q, 4, run, (int)run_size, SQLITE_STATIC) != SQLITE_OK ||
+        sqlite3_step(q) != SQLITE_DONE)
+        st = failed(s, "add a record", err);
+    (void)sqlite3_finalize(q);
+    return st;
+}
+
+rd_status rd_store_count(struct rd_store *s, size_t *count_out, struct rd_error *err)
+{
+    int64_t n = 0;
+    const rd_status st = read_pragma(s, "SELECT count(*) FROM record", &n, err);
+
+    if (!st)
+        *count_out = (size_t)n;
+    return st;
+}
