@@ -46,7 +46,8 @@ struct rd_tested {
     const struct rd_bound_test *test;
     const struct rd_record *record; /* with the active controls on; NULL when untried */
     const struct rd_retest *retests; size_t n_retests;
-    bool reused; /* record came from the store */
+    bool reused;  /* record came from the store */
+    char key[65]; /* of the record: also names its pictures */
 };
 
 enum rd_status_of_threat {
@@ -68,5 +69,43 @@ struct rd_campaign {
     const struct rd_threat_state *states;
     const struct rd_tested *tested; size_t n_tested;
 };
+
+/* Everything below lives in the arena given. */
+
+/*
+ * What there is to run: the declared tests, and one default test for each threat that no declared test names, whose
+ * rule has proved_by and whose element has exactly one artifact the attack accepts (CONTRACTS: binding). A test that
+ * cannot run says why in `untried`. A declared test that makes no sense (unknown attack, an actor without the access)
+ * is untried too, with its reason: check says the same before.
+ */
+rd_status rd_campaign_bind(struct rd_run *run, const struct rd_system *system,
+    const struct rd_threats *threats, struct rd_arena *arena, const struct rd_bound_test **tests_out,
+    size_t *n_out);
+
+struct rd_store;
+struct rd_campaign_options {
+    struct rd_store *store;  /* where records are kept and looked up; NULL: measure everything, keep nothing */
+    const char *pictures;    /* folder for adversarial examples, "adv-<key>.npy"; NULL: none are kept */
+    const char *run_json;    /* canonical JSON for the `run` part of records: version, host */
+};
+
+/* Run what is not yet in the store, with and without each control; then say what each threat's state is. */
+rd_status rd_campaign_run(struct rd_run *run, const struct rd_system *system,
+    const struct rd_threats *threats, const struct rd_campaign_options *options,
+    struct rd_arena *arena, struct rd_campaign *campaign_out);
+
+/* What rd_campaign_run would do: attack runs (re-tests included), rows, seconds, money. */
+struct rd_campaign_estimate {
+    size_t tests, runs, reused;
+    struct rd_estimate cost;
+};
+rd_status rd_campaign_estimate(struct rd_run *run, const struct rd_system *system,
+    const struct rd_threats *threats, const struct rd_campaign_options *options,
+    struct rd_arena *arena, struct rd_campaign_estimate *estimate_out);
+
+/* before - after with its paired interval (effect.c): Newcombe for example units, t over seeds for run units. */
+void rd_campaign_effect(const struct rd_record *before, const struct rd_record *after,
+    struct rd_interval *before_out, struct rd_interval *after_out, struct rd_interval *effect_out,
+    const char **reason_out);
 
 #endif

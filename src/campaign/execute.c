@@ -1,0 +1,355 @@
+/* execute.c - every bound test, with the active controls on, and again with each control switched. */
+#include "campaign/campaign.h"
+#include "campaign/keep.h"
+#include "campaign/status.h"
+
+#include "base/file.h"
+
+#include <math.h>
+#include <string.h>
+
+struct runner {
+    struct rd_run *run;
+    const struct rd_system *system;
+    const struct rd_campaign_options *options;
+    struct rd_arena *arena;
+    struct rd_target **target;   /* by artifact index, opened once */
+    struct rd_dataset **dataset; /* likewise */
+    struct rd_campaign_estimate *estimate; /* not NULL: add costs up instead of running */
+};
+
+/* --- what tests run on --- */
+
+static rd_status open_target(struct runner *r, int artifact, struct rd_target **target_out)
+{
+    const struct rd_artifact *a = &r->system->artifacts[artifact];
+    rd_status st = RD_OK;
+
+    if (!r->target[artifact]) {
+        st = rd_target_open_onnx(a->path, r->run->pool, r->arena, &r->target[artifact], r->run->err);
+        if (!st)
+            r->target[artifact]->price_per_1000 = a->price_per_1000_queries;
+    }
+    *target_out = r->target[artifact];
+    return st ? RD_WRAP(r->run->err, st, "artifact '%s'", a->id) : RD_OK;
+}
+
+static rd_status open_dataset(struct runner *r, int artifact, const struct rd_dataset **dataset_out)
+{
+    const struct rd_artifact *a = &r->system->artifacts[artifact];
+    const struct rd_dataset_source source = { .path = a->path, .labels = a->labels,
+        .index = a->index, .has_range = a->has_range, .range = { a->range[0], a->range[1] },
+        .scale = a->scale };
+    rd_status st = RD_OK;
+
+    if (!r->dataset[artifact]) {
+        r->dataset[artifact] = RD_NEW(r->arena, struct rd_dataset);
+        if (!r->dataset[artifact])
+            return rd_run_no_memory(r->run, "a dataset");
+        st = rd_dataset_read(
+            &source, &rd_limits_default, r->arena, r->dataset[artifact], r->run->err);
+    }
+    *dataset_out = r->dataset[artifact];
+    return st ? RD_WRAP(r->run->err, st, "artifact '%s'", a->id) : RD_OK;
+}
+
+/* --- controls --- */
+
+/* Does this control stand where the test attacks, and can it matter to it? */
+static const struct rd_defense *defense_for(
+    const struct rd_system *s, const struct rd_control *c, const struct rd_bound_test *t)
+{
+    const struct rd_defense *d;
+
+    if (c->state == RD_CONTROL_RETIRED || c->at_element == RD_NONE ||
+        c->at_element != s->artifacts[t->model].of)
+        return NULL;
+    d = rd_defense_find(c->kind);
+    return d && (d->against & 1u << t->attack->kind) ? d : NULL;
+}
+
+static rd_status control_options(struct runner *r, const struct rd_control *c,
+    const struct rd_defense *d, void **values_out)
+{
+    void *values = rd_arena_alloc(r->arena, 1, d->options_size + 1);
+    rd_status st;
+
+    if (!values)
+        return rd_run_no_memory(r->run, "the settings of a control");
+    st = rd_options_reset(d->options, values, r->run->err);
+    for (size_t i = 0; !st && i < c->set.n; i++) {
+        const char *name = c->set.item[i].name, *value = c->set.item[i].value;
+        const int artifact = strcmp(name, "artifact") ? RD_NONE : rd_system_artifact(r->system, value);
+
+        if (artifact != RD_NONE)
+            value = r->system->artifacts[artifact].path;
+        else if (!strcmp(name, "path"))
+            value = rd_path_join(r->arena, r->system->folder, value);
+        if (!value)
+            return rd_run_no_memory(r->run, "a path");
+        st = rd_options_set(d->options, values, name, value, r->run->err);
+    }
+    *values_out = values;
+    return st ? RD_WRAP(r->run->err, st, "control '%s'", c->id) : RD_OK;
+}
+
+static rd_status put_in_front(
+    struct runner *r, const struct rd_control *c, const struct rd_defense *d, struct rd_target **target)
+{
+    struct rd_run inner = *r->run;
+    void *values = NULL;
+    rd_status st = control_options(r, c, d, &values);
+
+    if (st)
+        return st;
+    inner.scratch = r->arena; /* the wrapped target lives as long as the campaign */
+    st = d->wrap(&inner, values, *target, target);
+    return st ? RD_WRAP(r->run->err, st, "control '%s' (%s)", c->id, c->kind) : RD_OK;
+}
+
+/* The test's target with the active controls in front, but for `without`, and with `with`. RD_NONE: nobody. */
+static rd_status defended(struct runner *r, const struct rd_bound_test *t, int without, int with,
+    struct rd_target **target_out)
+{
+    rd_status st = open_target(r, t->model, target_out);
+
+    for (size_t i = 0; !st && i < r->system->n_controls; i++) {
+        const struct rd_control *c = &r->system->controls[i];
+        const struct rd_defense *d = defense_for(r->system, c, t);
+        const bool on = (c->state == RD_CONTROL_ACTIVE && (int)i != without) || (int)i == with;
+
+        if (d && on)
+            st = put_in_front(r, c, d, target_out);
+    }
+    return st;
+}
+
+/* --- one attack run --- */
+
+static rd_status request_of(
+    struct runner *r, const struct rd_bound_test *t, struct rd_trial_request *q)
+{
+    const struct rd_actor *actor = &r->system->actors[t->actor];
+    rd_status st;
+
+    *q = (struct rd_trial_request){ .attack = t->attack, .options = t->options, .norm = t->norm,
+        .actor_access = actor->access, .runs = t->runs, .criterion = t->criterion,
+        .curve_points = RD_CURVE_POINTS,
+        .stated_accuracy = r->system->artifacts[t->model].clean_accuracy,
+        .pool_is_labeled = actor->labeled == RD_YES, .threat = t->threat->id, .test = t->id,
+        .actor = actor->id };
+    st = open_dataset(r, t->eval, &q->eval);
+    if (!st && t->pool != RD_NONE)
+        st = open_dataset(r, t->pool, &q->pool);
+    return st;
+}
+
+static rd_status run_one(struct runner *r, struct rd_trial_request *q, struct rd_kept *kept_out)
+{
+    rd_status st;
+
+    if (r->estimate) {
+        struct rd_estimate e = { 0 };
+
+        st = rd_harness_estimate(r->run, q, &e);
+        r->estimate->runs++;
+        r->estimate->cost.rows += e.rows;
+        r->estimate->cost.gradients += e.gradients;
+        r->estimate->cost.seconds += e.seconds;
+        r->estimate->cost.money += e.money;
+        return st;
+    }
+    st = rd_keep_run(r->run, r->options, q, r->arena, kept_out);
+    if (st)
+        return RD_WRAP(r->run->err, st, "test '%s'", q->test);
+    return RD_OK;
+}
+
+/* --- controls tried on a test --- */
+
+static rd_status aware_options(struct runner *r, const struct rd_bound_test *t,
+    const struct rd_aware *aware, const struct rd_attack *attack, const void **options_out)
+{
+    void *values = rd_arena_alloc(r->arena, 1, attack->options_size + 1);
+    rd_status st = RD_OK;
+
+    if (!values)
+        return rd_run_no_memory(r->run, "the options of a test");
+    if (attack == t->attack)
+        memcpy(values, t->options, attack->options_size);
+    else
+        st = rd_options_reset(attack->options, values, r->run->err);
+    for (const struct rd_aware_set *s = aware->set; !st && s->name; s++)
+        st = rd_options_set(attack->options, values, s->name, s->value, r->run->err);
+    *options_out = values;
+    return st;
+}
+
+static bool more_harmful(const struct rd_record *a, const struct rd_record *b)
+{
+    return a->interval.value > b->interval.value;
+}
+
+static double clean_accuracy(const struct rd_record *record)
+{
+    const struct rd_metric *m = rd_record_metric(record, "clean_accuracy");
+
+    return m ? m->v.value : NAN;
+}
+
+static rd_status retest(struct runner *r, const struct rd_bound_test *t, int control,
+    const struct rd_defense *d, const struct rd_record *with_active, struct rd_retest *out)
+{
+    const bool active = r->system->controls[control].state == RD_CONTROL_ACTIVE;
+    const struct rd_aware *aware = rd_defense_aware(d, t->attack->name);
+    struct rd_trial_request q;
+    struct rd_kept kept = { 0 };
+    const struct rd_record *before = with_active;
+    rd_status st = request_of(r, t, &q);
+
+    *out = (struct rd_retest){ .control = control, .defense = d };
+    if (st)
+        return st;
+    if (active) {
+        /* The record at hand has it on already: what is missing is the system without it. */
+        out->plain = with_active;
+        st = defended(r, t, control, RD_NONE, &q.target);
+        if (!st)
+            st = run_one(r, &q, &kept);
+        before = kept.record;
+    } else {
+        st = defended(r, t, RD_NONE, control, &q.target);
+        q.withheld_is_failure = true;
+        if (!st)
+            st = run_one(r, &q, &kept);
+        out->plain = kept.record;
+    }
+    if (st)
+        return st;
+    out->adaptive = "not adaptively tested";
+    if (aware && !aware->set[0].name && !strcmp(aware->attack, t->attack->name)) {
+        out->aware = out->plain;
+        out->adaptive = aware->attack;
+    } else if (aware) {
+        q.attack = rd_attack_find(aware->attack);
+        if (!q.attack)
+            return RD_FAIL(r->run->err, RD_E_BUG, "defense '%s' names no attack: '%s'", d->name,
+                aware->attack);
+        st = aware_options(r, t, aware, q.attack, &q.options);
+        if (!st)
+            st = defended(r, t, RD_NONE, control, &q.target);
+        q.withheld_is_failure = true;
+        q.control_aware = d->name;
+        if (!st)
+            st = run_one(r, &q, &kept);
+        if (st)
+            return st;
+        out->aware = kept.record;
+        out->adaptive = aware->attack;
+    }
+    if (r->estimate)
+        return RD_OK;
+    out->worse = out->aware && more_harmful(out->aware, out->plain) ? out->aware : out->plain;
+    rd_campaign_effect(
+        before, out->worse, &out->before, &out->after, &out->effect, &out->effect_reason);
+    out->utility_before = clean_accuracy(before);
+    out->utility_after = clean_accuracy(out->plain);
+    return RD_OK;
+}
+
+static rd_status run_test(struct runner *r, const struct rd_bound_test *t, struct rd_tested *out)
+{
+    struct rd_trial_request q;
+    struct rd_kept kept = { 0 };
+    struct rd_retest *retests;
+    rd_status st;
+
+    *out = (struct rd_tested){ .test = t };
+    if (t->untried)
+        return RD_OK;
+    st = request_of(r, t, &q);
+    if (!st)
+        st = defended(r, t, RD_NONE, RD_NONE, &q.target);
+    if (!st)
+        st = run_one(r, &q, &kept);
+    if (st)
+        return st;
+    out->record = kept.record;
+    out->reused = kept.reused;
+    memcpy(out->key, kept.key, sizeof out->key);
+    retests = RD_NEW_ARRAY(r->arena, struct rd_retest, r->system->n_controls + 1);
+    if (!retests)
+        return rd_run_no_memory(r->run, "re-tests");
+    out->retests = retests;
+    for (size_t i = 0; i < r->system->n_controls; i++) {
+        const struct rd_defense *d = defense_for(r->system, &r->system->controls[i], t);
+
+        if (!d)
+            continue;
+        st = retest(r, t, (int)i, d, out->record, &retests[out->n_retests]);
+        if (st)
+            return st;
+        out->n_retests++;
+    }
+    return RD_OK;
+}
+
+/* --- the whole --- */
+
+static rd_status runner_new(struct runner *r)
+{
+    const size_t n = r->system->n_artifacts + 1;
+
+    r->target = RD_NEW_ARRAY(r->arena, struct rd_target *, n);
+    r->dataset = RD_NEW_ARRAY(r->arena, struct rd_dataset *, n);
+    return r->target && r->dataset ? RD_OK : rd_run_no_memory(r->run, "a campaign");
+}
+
+rd_status rd_campaign_run(struct rd_run *run, const struct rd_system *system,
+    const struct rd_threats *threats, const struct rd_campaign_options *options,
+    struct rd_arena *arena, struct rd_campaign *campaign_out)
+{
+    struct runner r = { .run = run, .system = system, .options = options, .arena = arena };
+    const struct rd_bound_test *tests;
+    struct rd_tested *tested;
+    size_t n = 0;
+    rd_status st = runner_new(&r);
+
+    if (!st)
+        st = rd_campaign_bind(run, system, threats, arena, &tests, &n);
+    if (st)
+        return st;
+    tested = RD_NEW_ARRAY(arena, struct rd_tested, n + 1);
+    if (!tested)
+        return rd_run_no_memory(run, "tests");
+    for (size_t i = 0; !st && i < n; i++)
+        st = run_test(&r, &tests[i], &tested[i]);
+    *campaign_out = (struct rd_campaign){
+        .system = system, .threats = threats, .tested = tested, .n_tested = n
+    };
+    if (!st)
+        st = rd_campaign_states(
+            run, system, threats, tests, tested, n, arena, &campaign_out->states);
+    return st;
+}
+
+rd_status rd_campaign_estimate(struct rd_run *run, const struct rd_system *system,
+    const struct rd_threats *threats, const struct rd_campaign_options *options,
+    struct rd_arena *arena, struct rd_campaign_estimate *estimate_out)
+{
+    struct runner r = { .run = run, .system = system, .options = options, .arena = arena,
+        .estimate = estimate_out };
+    const struct rd_bound_test *tests;
+    struct rd_tested tested;
+    size_t n = 0;
+    rd_status st = runner_new(&r);
+
+    *estimate_out = (struct rd_campaign_estimate){ 0 };
+    if (!st)
+        st = rd_campaign_bind(run, system, threats, arena, &tests, &n);
+    for (size_t i = 0; !st && i < n; i++) {
+        estimate_out->tests += !tests[i].untried;
+        st = run_test(&r, &tests[i], &tested);
+    }
+    return st;
+}

@@ -1,0 +1,130 @@
+#include "campaign/status.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *rd_threat_status_name(enum rd_status_of_threat s)
+{
+    switch (s) {
+    case RD_THREAT_UNTRIED:
+        return "untried";
+    case RD_THREAT_DEMONSTRATED:
+        return "demonstrated";
+    case RD_THREAT_NOT_DEMONSTRATED:
+        return "not demonstrated";
+    case RD_THREAT_INCONCLUSIVE:
+        return "inconclusive";
+    case RD_THREAT_CONTROLLED:
+        return "controlled";
+    }
+    return "?";
+}
+
+/* "the model file", "scores and labels": the most that the mask holds, in words. */
+static const char *access_words(unsigned access)
+{
+    if (access & RD_ACCESS_FILES)
+        return "the model file";
+    if (access & RD_ACCESS_GRADIENTS)
+        return "gradients";
+    if (access & RD_ACCESS_SCORES)
+        return "scores";
+    if (access & RD_ACCESS_LABELS)
+        return "labels only";
+    return "no access";
+}
+
+static char *example_text(struct rd_arena *arena, const struct rd_record *r)
+{
+    const char *access = access_words(r->access);
+
+    if (!r->successes)
+        return rd_arena_printf(arena,
+            "%s with %s: none of %zu; the share is at most %.2g at 95 %% confidence", r->attack,
+            access, r->n, r->interval.high);
+    return rd_arena_printf(arena, "%s with %s: %zu of %zu (%.1f to %.1f %%)", r->attack, access,
+        r->successes, r->n, 100 * r->interval.low, 100 * r->interval.high);
+}
+
+static char *run_text(struct rd_arena *arena, const struct rd_record *r)
+{
+    const char *access = access_words(r->access);
+    const double queries = r->n ? (double)r->queries / (double)r->n : 0;
+
+    if (isnan(r->interval.low) || isnan(r->interval.high))
+        return rd_arena_printf(arena, "%s with %s: %s %.3f in %zu run%s of %.0f queries", r->attack,
+            access, r->judged, r->interval.value, r->n, r->n == 1 ? "" : "s", queries);
+    return rd_arena_printf(arena, "%s with %s: %s %.3f (%.3f to %.3f) over %zu runs of %.0f queries",
+        r->attack, access, r->judged, r->interval.value, r->interval.low, r->interval.high, r->n,
+        queries);
+}
+
+/* Demonstrated beats inconclusive beats not demonstrated: the strongest word is the threat's. */
+static int rank(enum rd_outcome o)
+{
+    return o == RD_OUTCOME_DEMONSTRATED ? 2 : o == RD_OUTCOME_INCONCLUSIVE ? 1 : 0;
+}
+
+static enum rd_status_of_threat status_of(const struct rd_tested *t, const struct rd_system *s)
+{
+    if (t->record->outcome == RD_OUTCOME_DEMONSTRATED)
+        return RD_THREAT_DEMONSTRATED;
+    if (t->record->outcome == RD_OUTCOME_INCONCLUSIVE)
+        return RD_THREAT_INCONCLUSIVE;
+    /* Controlled: not demonstrated with an active control whose measured effect is clear of zero. */
+    for (size_t i = 0; i < t->n_retests; i++)
+        if (s->controls[t->retests[i].control].state == RD_CONTROL_ACTIVE &&
+            t->retests[i].effect.low > 0)
+            return RD_THREAT_CONTROLLED;
+    return RD_THREAT_NOT_DEMONSTRATED;
+}
+
+static const char *why_untried(const struct rd_threat *threat, const struct rd_bound_test *tests,
+    size_t n)
+{
+    if (threat->applicability == RD_APPLIES_MITIGATED)
+        return "an active control is taken to remove it";
+    for (size_t i = 0; i < n; i++)
+        if (tests[i].threat == threat && tests[i].untried)
+            return tests[i].untried;
+    return threat->rule->n_proved_by ? "no test" : "no attack here proves it";
+}
+
+rd_status rd_campaign_states(struct rd_run *run, const struct rd_system *system,
+    const struct rd_threats *threats, const struct rd_bound_test *tests,
+    const struct rd_tested *tested, size_t n_tested, struct rd_arena *arena,
+    const struct rd_threat_state **states_out)
+{
+    struct rd_threat_state *states = RD_NEW_ARRAY(arena, struct rd_threat_state, threats->n + 1);
+
+    if (!states)
+        return rd_run_no_memory(run, "states");
+    for (size_t i = 0; i < threats->n; i++) {
+        struct rd_threat_state *st = &states[i];
+        int best = RD_NONE;
+
+        for (size_t k = 0; k < n_tested; k++) {
+            if (tested[k].test->threat != &threats->item[i] || !tested[k].record)
+                continue;
+            if (best == RD_NONE ||
+                rank(tested[k].record->outcome) > rank(tested[best].record->outcome))
+                best = (int)k;
+        }
+        st->tested = best;
+        if (best == RD_NONE) {
+            st->status = RD_THREAT_UNTRIED;
+            st->reason = why_untried(&threats->item[i], tests, n_tested);
+            st->text = rd_arena_printf(arena, "untried: %s", st->reason);
+        } else {
+            const struct rd_record *r = tested[best].record;
+
+            st->status = status_of(&tested[best], system);
+            st->text = r->unit[0] == 'e' ? example_text(arena, r) : run_text(arena, r);
+        }
+        if (!st->text)
+            return rd_run_no_memory(run, "states");
+    }
+    *states_out = states;
+    return RD_OK;
+}
