@@ -30,6 +30,7 @@ struct rd_aware {
     const char *why; /* one line: what this attacker does */
 };
 
+struct rd_defense {
     unsigned abi; /* RD_DEFENSE_ABI */
     const char *name;    /* "rounding": the control's kind in redoubt.yaml */
     const char *summary; /* one line, at most 72 characters */
