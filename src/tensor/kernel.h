@@ -1,0 +1,166 @@
+/*
+ * kernel.h - the inner loops: float32, one table of functions per instruction set.
+ *
+ * Every loop is written twice: plainly in kernel_ref.c (the "scalar" table, kept as the reference
+ * of every test) and once in simd/vec.c with GCC vector extensions, which the build compiles for
+ * SSE2, AVX2+FMA, AVX-512 or NEON.
+ *
+ * Promise on bits: within one table every output element is computed by the same sequence of
+ * operations, whatever the number of rows in the call and wherever the row stands in it. So results
+ * depend neither on how a batch is split nor on the number of threads. Across tables they differ by
+ * rounding.
+ *
+ * Layout: activations of a convolution are NHWC ("pixels of channels"), with an optional halo of
+ * zeros stored around the image, so that no loop tests bounds. Weights are packed by rd_pack: see
+ * below.
+ */
+#ifndef RD_TENSOR_KERNEL_H
+#define RD_TENSOR_KERNEL_H
+
+#include <redoubt/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Rows times a packed matrix: dense layers, convolutions, their gradients, matrix products.
+ *
+ *   out[r * out_step + j] = act(start + sum over a < ny, b < nx, c < len of
+ *                               in[r * in_step + a * y_step + b * x_step + c] * W[(a * nx + b) *
+ * len + c][j])
+ *
+ * for r < rows and j < n; start is out's own value (accumulate), else bias[j], else 0. The sum runs
+ * in the order of W's rows. bias holds rd_packed_width(n) floats. A matrix product has ny = nx = 1
+ * and len = K.
+ */
+struct rd_rows {
+    const float *in, *packed, *bias;
+    float *out;
+    size_t rows, n, ny, nx, len;
+    ptrdiff_t in_step, y_step, x_step, out_step;
+    bool accumulate, relu;
+};
+
+/*
+ * Gradient of such a product with respect to W:
+ *
+ *   dw[c * dw_step + j] += sum over a < ny, b < nx of x[a * x_y + b * x_x + c] * dy[a * dy_y + b *
+ * dy_x + j]
+ *
+ * for c < len, j < n. The sum is formed in the order of (a, b) and then added to dw.
+ */
+struct rd_outer {
+    const float *x, *dy;
+    float *dw;
+    size_t len, n, ny, nx;
+    ptrdiff_t x_y, x_x, dy_y, dy_x, dw_step;
+};
+
+/*
+ * One row of a max-pool, NHWC: for o < out_width and each channel the largest of the window's
+ * values that lie inside the image, and which it was: index = ky * kw + kx, the first of equals;
+ * RD_POOL_OFF when relu is set and the value is not positive. A NaN in the window wins. in points
+ * to the image's pixel 0 of the window's row ky = 0, which may lie outside: only rows ky0 <= ky <
+ * ky1 are read. Every window must hold at least one pixel.
+ */
+enum { RD_POOL_OFF = 255, RD_POOL_WINDOW = 254 };
+struct rd_pool_row {
+    const float *in;
+    float *out;
+    uint8_t *index; /* (out_width, channels), or NULL */
+    size_t channels, out_width, in_width;
+    ptrdiff_t row_step, pixel_step, out_step;
+    int ky0, ky1, kw, stride, pad_left;
+    bool relu;
+};
+/* Its gradient: dx at the winner gets dy. accumulate false: the pixels of each window are
+ * overwritten (windows must not overlap), true: added to. */
+struct rd_unpool_row {
+    float *dx; /* pixel 0 of the window's row ky = 0 */
+    const float *dy;
+    const uint8_t *index;
+    size_t channels, out_width, in_width;
+    ptrdiff_t row_step, pixel_step, dy_step;
+    int ky0, ky1, kw, stride, pad_left;
+    bool accumulate;
+};
+
+struct rd_kernels {
+    const char *name; /* "scalar", "sse2", "avx2", "avx512", "neon" */
+    size_t lanes;     /* floats in a vector; weights are packed by it */
+    void (*rows)(const struct rd_rows *q);
+    void (*outer)(const struct rd_outer *q);
+    void (*pool_row)(const struct rd_pool_row *q);
+    void (*unpool_row)(const struct rd_unpool_row *q);
+    void (*relu)(const float *x, float *out, size_t n); /* NaN stays NaN */
+    /* dx[i] = y[i] > 0 ? dy[i] : 0, y being relu's output (or input) */
+    void (*relu_back)(const float *y, const float *dy, float *dx, size_t n);
+    void (*add)(const float *a, const float *b, float *out, size_t n);
+    void (*mul)(const float *a, const float *b, float *out, size_t n);
+    /* out[j] += sum over r < rows of x[r * step + j], rows in order */
+    void (*sum_rows)(const float *x, size_t rows, ptrdiff_t step, size_t n, float *out);
+    /* Sum in float64 in a fixed order: `lanes` interleaved partial sums, then those in order. */
+    double (*sum)(const float *x, size_t n);
+};
+
+/* The table to use: the best this processor runs, or what REDOUBT_ISA names (scalar, sse2, avx2,
+ * avx512, neon). RD_E_USAGE when that name is unknown or beyond this processor. */
+rd_status rd_kernels_choose(const struct rd_kernels **kernels_out, struct rd_error *err);
+/* The same for those who cannot fail: a bad REDOUBT_ISA gives the best table. */
+const struct rd_kernels *rd_kernels(void);
+/* By name; NULL: unknown, not in this build, or not runnable here. */
+const struct rd_kernels *rd_kernels_named(const char *name);
+/* NULL-terminated, the reference first: every table that runs here. */
+const struct rd_kernels *const *rd_kernels_all(void);
+
+/*
+ * Packed matrix of k rows and n columns: blocks of 2 * lanes columns, each block (k, 2 * lanes) row
+ * after row; the last block is only `lanes` wide when no more columns are left. Missing columns are
+ * zeros.
+ */
+size_t rd_packed_width(const struct rd_kernels *kernels, size_t n); /* columns with the padding */
+/* from[row * row_step + column * column_step] -> packed, k * rd_packed_width floats, 64-byte
+ * aligned. */
+void rd_pack(const struct rd_kernels *kernels, const float *from, size_t k, size_t n,
+    ptrdiff_t row_step, ptrdiff_t column_step, float *packed);
+
+/*
+ * C (m, n) = op(A) (m, k) * op(B) (k, n) [+ C when accumulate] [+ bias (n) along rows], row-major,
+ * op transposes when asked. lda, ldb, ldc: floats from row to row as stored. No memory is allocated
+ * (160 KB of stack).
+ */
+struct rd_gemm {
+    const float *a, *b, *bias; /* bias: n floats or NULL; with accumulate it must be NULL */
+    float *c;
+    size_t m, n, k, lda, ldb, ldc;
+    bool trans_a, trans_b, accumulate, relu;
+};
+void rd_sgemm(const struct rd_kernels *kernels, const struct rd_gemm *g);
+
+/* Planes (channels, pixels) <-> pixels (pixels, channels) of one image; pixels lie `step` floats
+ * apart. */
+void rd_to_pixels(const float *planes, size_t channels, size_t pixels, float *out, ptrdiff_t step);
+void rd_to_planes(const float *in, ptrdiff_t step, size_t channels, size_t pixels, float *planes);
+
+/*
+ * 2-D convolution on NCHW tensors, for those who have no plan. x (n, c, h, w), w (o, c / group, kh,
+ * kw), y (n, o, oh, ow), bias (o) or NULL. scratch: rd_conv_scratch floats, 64-byte aligned. n may
+ * be 0. Each image is computed alone, in order.
+ */
+struct rd_conv {
+    size_t n, c, h, w, o, group, kh, kw, oh, ow;
+    size_t stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left, pad_bottom, pad_right;
+};
+/* 0 when the sizes overflow. */
+size_t rd_conv_scratch(const struct rd_kernels *kernels, const struct rd_conv *c);
+void rd_conv_forward(const struct rd_kernels *kernels, const struct rd_conv *c, const float *x,
+    const float *w, const float *bias, float *y, float *scratch);
+/* dx (n, c, h, w) is overwritten. */
+void rd_conv_backward_data(const struct rd_kernels *kernels, const struct rd_conv *c,
+    const float *w, const float *dy, float *dx, float *scratch);
+/* dw is overwritten, and db (o) unless NULL. */
+void rd_conv_backward_weights(const struct rd_kernels *kernels, const struct rd_conv *c,
+    const float *x, const float *dy, float *dw, float *db, float *scratch);
+
+#endif

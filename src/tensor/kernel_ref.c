@@ -1,0 +1,165 @@
+/* kernel_ref.c - every kernel the plain way: the reference of the tests, and the "scalar" table. */
+#include "tensor/kernel.h"
+#include "tensor/kernel_tables.h"
+
+enum { LANES = 4 };
+
+static float relu_of(float v)
+{
+    return v < 0 ? 0 : v; /* NaN stays */
+}
+
+/* Column j of the packed matrix with `total` rows: where its first element stands; the next is
+ * `step` further. */
+static const float *packed_column(
+    const float *packed, size_t n, size_t total, size_t j, size_t *step)
+{
+    const size_t block = 2 * LANES, first = j / block * block;
+
+    *step = n - first <= LANES ? LANES : block;
+    return packed + first * total + (j - first);
+}
+
+static void ref_rows(const struct rd_rows *q)
+{
+    const size_t total = q->ny * q->nx * q->len;
+
+    for (size_t r = 0; r < q->rows; r++)
+        for (size_t j = 0; j < q->n; j++) {
+            const float *in = q->in + (ptrdiff_t)r * q->in_step;
+            float *out = q->out + (ptrdiff_t)r * q->out_step + j;
+            float sum = q->accumulate ? *out : q->bias ? q->bias[j] : 0;
+            size_t step;
+            const float *w = packed_column(q->packed, q->n, total, j, &step);
+
+            for (size_t a = 0; a < q->ny; a++)
+                for (size_t b = 0; b < q->nx; b++)
+                    for (size_t c = 0; c < q->len; c++, w += step)
+                        sum +=
+                            in[(ptrdiff_t)a * q->y_step + (ptrdiff_t)b * q->x_step + (ptrdiff_t)c] *
+                            *w;
+            *out = q->relu ? relu_of(sum) : sum;
+        }
+}
+
+static void ref_outer(const struct rd_outer *q)
+{
+    for (size_t c = 0; c < q->len; c++)
+        for (size_t j = 0; j < q->n; j++) {
+            float sum = 0;
+
+            for (size_t a = 0; a < q->ny; a++)
+                for (size_t b = 0; b < q->nx; b++)
+                    sum += q->x[(ptrdiff_t)a * q->x_y + (ptrdiff_t)b * q->x_x + (ptrdiff_t)c] *
+                           q->dy[(ptrdiff_t)a * q->dy_y + (ptrdiff_t)b * q->dy_x + (ptrdiff_t)j];
+            q->dw[(ptrdiff_t)c * q->dw_step + (ptrdiff_t)j] += sum;
+        }
+}
+
+static bool inside(ptrdiff_t x, size_t width)
+{
+    return x >= 0 && (size_t)x < width;
+}
+
+static void ref_pool_row(const struct rd_pool_row *q)
+{
+    for (size_t o = 0; o < q->out_width; o++)
+        for (size_t c = 0; c < q->channels; c++) {
+            float best = 0;
+            int winner = -1;
+
+            for (int ky = q->ky0; ky < q->ky1; ky++)
+                for (int kx = 0; kx < q->kw; kx++) {
+                    const ptrdiff_t x = (ptrdiff_t)o * q->stride - q->pad_left + kx;
+                    float v;
+
+                    if (!inside(x, q->in_width))
+                        continue;
+                    v = q->in[ky * q->row_step + x * q->pixel_step + (ptrdiff_t)c];
+                    if (winner < 0 || v > best || (v != v && best == best)) {
+                        best = v;
+                        winner = ky * q->kw + kx;
+                    }
+                }
+            if (q->index)
+                q->index[o * q->channels + c] =
+                    (uint8_t)(q->relu && !(best > 0) ? (int)RD_POOL_OFF : winner);
+            q->out[(ptrdiff_t)o * q->out_step + (ptrdiff_t)c] = q->relu ? relu_of(best) : best;
+        }
+}
+
+static void ref_unpool_row(const struct rd_unpool_row *q)
+{
+    for (size_t o = 0; o < q->out_width; o++)
+        for (int ky = q->ky0; ky < q->ky1; ky++)
+            for (int kx = 0; kx < q->kw; kx++) {
+                const ptrdiff_t x = (ptrdiff_t)o * q->stride - q->pad_left + kx;
+
+                if (!inside(x, q->in_width))
+                    continue;
+                for (size_t c = 0; c < q->channels; c++) {
+                    float *dx = q->dx + ky * q->row_step + x * q->pixel_step + (ptrdiff_t)c;
+                    const bool won = q->index[o * q->channels + c] == ky * q->kw + kx;
+                    const float g = won ? q->dy[(ptrdiff_t)o * q->dy_step + (ptrdiff_t)c] : 0;
+
+                    *dx = q->accumulate ? *dx + g : g;
+                }
+            }
+}
+
+static void ref_relu(const float *x, float *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = relu_of(x[i]);
+}
+
+static void ref_relu_back(const float *y, const float *dy, float *dx, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dx[i] = y[i] > 0 ? dy[i] : 0;
+}
+
+static void ref_add(const float *a, const float *b, float *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = a[i] + b[i];
+}
+
+static void ref_mul(const float *a, const float *b, float *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = a[i] * b[i];
+}
+
+static void ref_sum_rows(const float *x, size_t rows, ptrdiff_t step, size_t n, float *out)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < n; j++)
+            out[j] += x[(ptrdiff_t)r * step + (ptrdiff_t)j];
+}
+
+static double ref_sum(const float *x, size_t n)
+{
+    double part[LANES] = { 0 }, sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        part[i % LANES] += (double)x[i];
+    for (size_t i = 0; i < LANES; i++)
+        sum += part[i];
+    return sum;
+}
+
+const struct rd_kernels rd_kernels_scalar = {
+    .name = "scalar",
+    .lanes = LANES,
+    .rows = ref_rows,
+    .outer = ref_outer,
+    .pool_row = ref_pool_row,
+    .unpool_row = ref_unpool_row,
+    .relu = ref_relu,
+    .relu_back = ref_relu_back,
+    .add = ref_add,
+    .mul = ref_mul,
+    .sum_rows = ref_sum_rows,
+    .sum = ref_sum,
+};

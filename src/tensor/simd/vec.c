@@ -1,0 +1,466 @@
+/*
+ * vec.c - the kernels with GCC vector extensions; compiled once per instruction set
+ * (cmake/kernels.cmake), which gives RD_LANES floats in a vector, RD_TILE rows in a register tile
+ * and RD_TABLE, the name of the table.
+ *
+ * The register tile of `rows` is RD_TILE rows by two vectors: 28 of AVX-512's 32 registers hold
+ * sums, 12 of 16 on AVX2 and SSE2, 24 of NEON's 32. One row of packed weights is two loads, each
+ * input a broadcast used twice.
+ */
+#include "tensor/kernel_tables.h"
+
+#include <string.h>
+
+#define LANES RD_LANES
+#define TILE RD_TILE
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+typedef float vec __attribute__((vector_size(LANES * 4)));
+typedef float vec_any __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef int32_t vec_mask __attribute__((vector_size(LANES * 4)));
+typedef uint8_t vec_index __attribute__((vector_size(LANES)));
+typedef double vec_wide __attribute__((vector_size(LANES * 8)));
+
+INLINE vec load(const float *p)
+{
+    return *(const vec_any *)p;
+}
+
+INLINE void store(float *p, vec v)
+{
+    *(vec_any *)p = v;
+}
+
+/* The first n of LANES floats; the rest is zero. */
+INLINE vec load_some(const float *p, size_t n)
+{
+    vec v = { 0 };
+
+    memcpy(&v, p, n * sizeof(float));
+    return v;
+}
+
+INLINE void store_some(float *p, vec v, size_t n)
+{
+    memcpy(p, &v, n * sizeof(float));
+}
+
+INLINE vec choose(vec_mask m, vec yes, vec no)
+{
+    return (vec)(((vec_mask)yes & m) | ((vec_mask)no & ~m));
+}
+
+INLINE vec relu_of(vec v)
+{
+    const vec zero = { 0 };
+
+    return (vec)((vec_mask)v & ~(vec_mask)(v < zero)); /* NaN stays */
+}
+
+/* --- rows --- */
+
+/* R rows by V whole vectors. */
+INLINE void panel(const int R, const int V, const struct rd_rows *q, const float *in,
+    const float *w, const float *bias, float *out, ptrdiff_t os)
+{
+    const ptrdiff_t is = q->in_step;
+    vec sum[TILE][2];
+
+    UNROLL
+    for (int r = 0; r < R; r++)
+        UNROLL
+    for (int v = 0; v < V; v++)
+        sum[r][v] = bias ? load(bias + v * LANES) : (vec){ 0 };
+    if (q->accumulate)
+        UNROLL
+    for (int r = 0; r < R; r++)
+        UNROLL
+    for (int v = 0; v < V; v++)
+        sum[r][v] = load(out + r * os + v * LANES);
+    for (size_t a = 0; a < q->ny; a++)
+        for (size_t b = 0; b < q->nx; b++) {
+            const float *p = in + (ptrdiff_t)a * q->y_step + (ptrdiff_t)b * q->x_step;
+
+            for (size_t c = 0; c < q->len; c++, p++, w += V * LANES) {
+                const vec w0 = load(w), w1 = V == 2 ? load(w + LANES) : w0;
+
+                UNROLL
+                for (int r = 0; r < R; r++) {
+                    const float x = p[r * is];
+
+                    sum[r][0] += x * w0;
+                    if (V == 2)
+                        sum[r][1] += x * w1;
+                }
+            }
+        }
+    UNROLL
+    for (int r = 0; r < R; r++)
+        UNROLL
+    for (int v = 0; v < V; v++)
+        store(out + r * os + v * LANES, q->relu ? relu_of(sum[r][v]) : sum[r][v]);
+}
+
+typedef void panel_fn(const struct rd_rows *q, const float *in, const float *w, const float *bias,
+    float *out, ptrdiff_t os);
+
+#define PANEL(R)                                                                                   \
+    __attribute__((noinline)) static void panel_##R##_1(const struct rd_rows *q, const float *in,  \
+        const float *w, const float *bias, float *out, ptrdiff_t os)                               \
+    {                                                                                              \
+        panel(R, 1, q, in, w, bias, out, os);                                                      \
+    }                                                                                              \
+    __attribute__((noinline)) static void panel_##R##_2(const struct rd_rows *q, const float *in,  \
+        const float *w, const float *bias, float *out, ptrdiff_t os)                               \
+    {                                                                                              \
+        panel(R, 2, q, in, w, bias, out, os);                                                      \
+    }
+#define EACH_TILE(X) X(1) X(2) X(3) X(4) X(5) X(6) X_UP_TO_12(X) X_UP_TO_14(X)
+#if RD_TILE >= 12
+#define X_UP_TO_12(X) X(7) X(8) X(9) X(10) X(11) X(12)
+#else
+#define X_UP_TO_12(X)
+#endif
+#if RD_TILE >= 14
+#define X_UP_TO_14(X) X(13) X(14)
+#else
+#define X_UP_TO_14(X)
+#endif
+EACH_TILE(PANEL)
+
+#define PANEL_ROW(R) { panel_##R##_1, panel_##R##_2 },
+static panel_fn *const panels[TILE][2] = { EACH_TILE(PANEL_ROW) };
+
+/* A tile whose last vector is not full goes through a whole one beside it. */
+static void edge(const struct rd_rows *q, panel_fn *fn, size_t height, size_t width,
+    const float *in, const float *w, const float *bias, float *out)
+{
+    float whole[TILE * 2 * LANES] __attribute__((aligned(64)));
+
+    if (q->accumulate)
+        for (size_t r = 0; r < height; r++)
+            memcpy(whole + r * 2 * LANES, out + (ptrdiff_t)r * q->out_step, width * sizeof *out);
+    fn(q, in, w, bias, whole, 2 * LANES);
+    for (size_t r = 0; r < height; r++)
+        memcpy(out + (ptrdiff_t)r * q->out_step, whole + r * 2 * LANES, width * sizeof *out);
+}
+
+static void vec_rows(const struct rd_rows *q)
+{
+    const size_t total = q->ny * q->nx * q->len;
+    /* Tiles of equal height: 16 rows go as 8 + 8, not 14 + 2. */
+    const size_t tiles = (q->rows + TILE - 1) / TILE;
+    const size_t height = tiles ? (q->rows + tiles - 1) / tiles : 1;
+
+    for (size_t j = 0; j < q->n; j += 2 * LANES) {
+        const size_t left = q->n - j;
+        const int vectors = left <= LANES ? 1 : 2;
+        const size_t width = left < 2 * LANES ? left : 2 * LANES;
+        const float *w = q->packed + j * total, *bias = q->bias ? q->bias + j : NULL;
+
+        for (size_t r = 0; r < q->rows; r += height) {
+            const size_t h = q->rows - r < height ? q->rows - r : height;
+            panel_fn *fn = panels[h - 1][vectors - 1];
+            const float *in = q->in + (ptrdiff_t)r * q->in_step;
+            float *out = q->out + (ptrdiff_t)r * q->out_step + j;
+
+            if (width == (size_t)vectors * LANES)
+                fn(q, in, w, bias, out, q->out_step);
+            else
+                edge(q, fn, h, width, in, w, bias, out);
+        }
+    }
+}
+
+/* --- outer --- */
+
+INLINE void outer_tile(const int R, const int V, const struct rd_outer *q, const float *x,
+    const float *dy, float *dw, size_t last)
+{
+    vec sum[TILE][2];
+
+    UNROLL
+    for (int r = 0; r < R; r++)
+        sum[r][0] = sum[r][1] = (vec){ 0 };
+    for (size_t a = 0; a < q->ny; a++) {
+        const float *p = x + (ptrdiff_t)a * q->x_y, *g = dy + (ptrdiff_t)a * q->dy_y;
+
+        for (size_t b = 0; b < q->nx; b++, p += q->x_x, g += q->dy_x) {
+            const vec g0 = V == 2 || last == LANES ? load(g) : load_some(g, last);
+            const vec g1 = V == 1          ? g0
+                           : last == LANES ? load(g + LANES)
+                                           : load_some(g + LANES, last);
+
+            UNROLL
+            for (int r = 0; r < R; r++) {
+                sum[r][0] += p[r] * g0;
+                if (V == 2)
+                    sum[r][1] += p[r] * g1;
+            }
+        }
+    }
+    UNROLL
+    for (int r = 0; r < R; r++)
+        UNROLL
+    for (int v = 0; v < V; v++) {
+        float *to = dw + r * q->dw_step + v * LANES;
+
+        if (v < V - 1 || last == LANES)
+            store(to, load(to) + sum[r][v]);
+        else
+            store_some(to, load_some(to, last) + sum[r][v], last);
+    }
+}
+
+typedef void outer_fn(
+    const struct rd_outer *q, const float *x, const float *dy, float *dw, size_t last);
+/* "full" knows that the last vector is whole: no short loads in the loop. */
+#define OUTER(R)                                                                                   \
+    __attribute__((noinline)) static void outer_##R##_1(                                           \
+        const struct rd_outer *q, const float *x, const float *dy, float *dw, size_t last)         \
+    {                                                                                              \
+        outer_tile(R, 1, q, x, dy, dw, last);                                                      \
+    }                                                                                              \
+    __attribute__((noinline)) static void outer_##R##_2(                                           \
+        const struct rd_outer *q, const float *x, const float *dy, float *dw, size_t last)         \
+    {                                                                                              \
+        outer_tile(R, 2, q, x, dy, dw, last);                                                      \
+    }                                                                                              \
+    __attribute__((noinline)) static void outer_full_##R##_1(                                      \
+        const struct rd_outer *q, const float *x, const float *dy, float *dw, size_t last)         \
+    {                                                                                              \
+        (void)last;                                                                                \
+        outer_tile(R, 1, q, x, dy, dw, LANES);                                                     \
+    }                                                                                              \
+    __attribute__((noinline)) static void outer_full_##R##_2(                                      \
+        const struct rd_outer *q, const float *x, const float *dy, float *dw, size_t last)         \
+    {                                                                                              \
+        (void)last;                                                                                \
+        outer_tile(R, 2, q, x, dy, dw, LANES);                                                     \
+    }
+EACH_TILE(OUTER)
+
+#define OUTER_ROW(R) { outer_##R##_1, outer_##R##_2, outer_full_##R##_1, outer_full_##R##_2 },
+static outer_fn *const outers[TILE][4] = { EACH_TILE(OUTER_ROW) };
+
+static void vec_outer(const struct rd_outer *q)
+{
+    const size_t tiles = (q->len + TILE - 1) / TILE;
+    const size_t height = tiles ? (q->len + tiles - 1) / tiles : 1;
+
+    for (size_t j = 0; j < q->n; j += 2 * LANES) {
+        const size_t left = q->n - j;
+        const size_t vectors = left <= LANES ? 1 : 2;
+        const size_t last = left >= 2 * LANES ? LANES : left - (vectors - 1) * LANES;
+
+        for (size_t c = 0; c < q->len; c += height) {
+            const size_t h = q->len - c < height ? q->len - c : height;
+
+            outers[h - 1][vectors - 1 + (last == LANES ? 2 : 0)](
+                q, q->x + c, q->dy + j, q->dw + (ptrdiff_t)c * q->dw_step + j, last);
+        }
+    }
+}
+
+/* --- pools --- */
+
+/* Channels c .. c + n of the pixel o; n = LANES but at the end of the channels. */
+INLINE void pool_lanes(const struct rd_pool_row *q, size_t o, size_t c, size_t n)
+{
+    const vec zero = { 0 };
+    const ptrdiff_t left = (ptrdiff_t)o * q->stride - q->pad_left;
+    const int kx0 = left < 0 ? (int)-left : 0;
+    const ptrdiff_t room = (ptrdiff_t)q->in_width - left;
+    const int kx1 = room < q->kw ? (int)room : q->kw;
+    const float *at = q->in + left * q->pixel_step + (ptrdiff_t)c;
+    float *out = q->out + (ptrdiff_t)o * q->out_step + (ptrdiff_t)c;
+    vec best = { 0 };
+    vec_mask winner = { 0 };
+    bool first = true;
+
+    for (int ky = q->ky0; ky < q->ky1; ky++)
+        for (int kx = kx0; kx < kx1; kx++) {
+            const float *p = at + ky * q->row_step + kx * q->pixel_step;
+            const vec v = n == LANES ? load(p) : load_some(p, n);
+            const int32_t k = ky * q->kw + kx;
+
+            if (first) {
+                best = v;
+                winner = (vec_mask){ 0 } + k;
+                first = false;
+            } else {
+                const vec_mask take =
+                    (vec_mask)(v > best) | ((vec_mask)(v != v) & (vec_mask)(best == best));
+
+                best = choose(take, v, best);
+                winner = (((vec_mask){ 0 } + k) & take) | (winner & ~take);
+            }
+        }
+    if (q->index) {
+        vec_index narrow;
+
+        if (q->relu)
+            winner |= ~(vec_mask)(best > zero) & RD_POOL_OFF;
+        narrow = __builtin_convertvector(winner, vec_index);
+        memcpy(q->index + o * q->channels + c, &narrow, n);
+    }
+    if (q->relu)
+        best = relu_of(best);
+    if (n == LANES)
+        store(out, best);
+    else
+        store_some(out, best, n);
+}
+
+static void vec_pool_row(const struct rd_pool_row *q)
+{
+    const size_t whole = q->channels / LANES * LANES;
+
+    for (size_t o = 0; o < q->out_width; o++) {
+        for (size_t c = 0; c < whole; c += LANES)
+            pool_lanes(q, o, c, LANES);
+        if (whole < q->channels)
+            pool_lanes(q, o, whole, q->channels - whole);
+    }
+}
+
+INLINE void unpool_lanes(const struct rd_unpool_row *q, size_t o, size_t c, size_t n)
+{
+    const ptrdiff_t left = (ptrdiff_t)o * q->stride - q->pad_left;
+    const int kx0 = left < 0 ? (int)-left : 0;
+    const ptrdiff_t room = (ptrdiff_t)q->in_width - left;
+    const int kx1 = room < q->kw ? (int)room : q->kw;
+    float *at = q->dx + left * q->pixel_step + (ptrdiff_t)c;
+    const float *from = q->dy + (ptrdiff_t)o * q->dy_step + (ptrdiff_t)c;
+    const vec dy = n == LANES ? load(from) : load_some(from, n);
+    vec_index narrow = { 0 };
+    vec_mask winner;
+
+    memcpy(&narrow, q->index + o * q->channels + c, n);
+    winner = __builtin_convertvector(narrow, vec_mask);
+    for (int ky = q->ky0; ky < q->ky1; ky++)
+        for (int kx = kx0; kx < kx1; kx++) {
+            float *p = at + ky * q->row_step + kx * q->pixel_step;
+            vec g = (vec)((vec_mask)dy & (vec_mask)(winner == ky * q->kw + kx));
+
+            if (q->accumulate)
+                g += n == LANES ? load(p) : load_some(p, n);
+            if (n == LANES)
+                store(p, g);
+            else
+                store_some(p, g, n);
+        }
+}
+
+static void vec_unpool_row(const struct rd_unpool_row *q)
+{
+    const size_t whole = q->channels / LANES * LANES;
+
+    for (size_t o = 0; o < q->out_width; o++) {
+        for (size_t c = 0; c < whole; c += LANES)
+            unpool_lanes(q, o, c, LANES);
+        if (whole < q->channels)
+            unpool_lanes(q, o, whole, q->channels - whole);
+    }
+}
+
+/* --- element by element --- */
+
+static void vec_relu(const float *x, float *out, size_t n)
+{
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        store(out + i, relu_of(load(x + i)));
+    if (i < n)
+        store_some(out + i, relu_of(load_some(x + i, n - i)), n - i);
+}
+
+static void vec_relu_back(const float *y, const float *dy, float *dx, size_t n)
+{
+    const vec zero = { 0 };
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        store(dx + i, (vec)((vec_mask)load(dy + i) & (vec_mask)(load(y + i) > zero)));
+    if (i < n)
+        store_some(dx + i,
+            (vec)((vec_mask)load_some(dy + i, n - i) & (vec_mask)(load_some(y + i, n - i) > zero)),
+            n - i);
+}
+
+static void vec_add(const float *a, const float *b, float *out, size_t n)
+{
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        store(out + i, load(a + i) + load(b + i));
+    if (i < n)
+        store_some(out + i, load_some(a + i, n - i) + load_some(b + i, n - i), n - i);
+}
+
+static void vec_mul(const float *a, const float *b, float *out, size_t n)
+{
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        store(out + i, load(a + i) * load(b + i));
+    if (i < n)
+        store_some(out + i, load_some(a + i, n - i) * load_some(b + i, n - i), n - i);
+}
+
+static void vec_sum_rows(const float *x, size_t rows, ptrdiff_t step, size_t n, float *out)
+{
+    for (size_t j = 0; j < n; j += LANES) {
+        const size_t left = n - j < LANES ? n - j : LANES;
+        vec sum = left == LANES ? load(out + j) : load_some(out + j, left);
+
+        for (size_t r = 0; r < rows; r++) {
+            const float *p = x + (ptrdiff_t)r * step + j;
+
+            sum += left == LANES ? load(p) : load_some(p, left);
+        }
+        store_some(out + j, sum, left);
+    }
+}
+
+static double vec_sum(const float *x, size_t n)
+{
+    vec_wide part = { 0 };
+    double sum = 0;
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        part += __builtin_convertvector(load(x + i), vec_wide);
+    if (i < n)
+        part += __builtin_convertvector(load_some(x + i, n - i), vec_wide);
+    for (i = 0; i < LANES; i++)
+        sum += part[i];
+    return sum;
+}
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+
+const struct rd_kernels JOIN(rd_kernels_, RD_TABLE) = {
+    .name = TEXT(RD_TABLE),
+    .lanes = LANES,
+    .rows = vec_rows,
+    .outer = vec_outer,
+    .pool_row = vec_pool_row,
+    .unpool_row = vec_unpool_row,
+    .relu = vec_relu,
+    .relu_back = vec_relu_back,
+    .add = vec_add,
+    .mul = vec_mul,
+    .sum_rows = vec_sum_rows,
+    .sum = vec_sum,
+};
