@@ -32,6 +32,7 @@ struct rd_bound_test {
 struct rd_retest {
     int control;                  /* index in system->controls */
     const struct rd_defense *defense;
+    const struct rd_record *without; /* the system without this control: the test's record when it is proposed */
     const struct rd_record *plain; /* the same attack, control on */
     const struct rd_record *aware; /* the attack that knows the control; NULL: not adaptively tested */
     const struct rd_record *worse; /* whichever of the two is better for the attacker: this one counts */

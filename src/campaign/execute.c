@@ -249,6 +249,7 @@ static rd_status retest(struct runner *r, const struct rd_bound_test *t, int con
     }
     if (r->estimate)
         return RD_OK;
+    out->without = before;
     out->worse = out->aware && more_harmful(out->aware, out->plain) ? out->aware : out->plain;
     rd_campaign_effect(
         before, out->worse, &out->before, &out->after, &out->effect, &out->effect_reason);
