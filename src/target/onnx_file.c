@@ -1,0 +1,220 @@
+/*
+ * onnx_file - an ONNX file as a target: its first output is the scores, one row an example.
+ *
+ * A network that ends in Softmax answers probabilities; its gradients are those of the logits in
+ * front of that Softmax. Through the Softmax they would be right on paper only: where the
+ * network is sure, the probabilities round to 0 and 1 and the gradient vanishes, so that an attack
+ * fails for no reason but rounding.
+ */
+#include "target/target.h"
+
+#include "base/digest.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Rows whose scores are held at a time when only labels are asked. */
+enum { LABEL_ROWS = 512 };
+
+struct onnx_file {
+    struct rd_target target;
+    struct rd_net *net;    /* what the endpoint answers */
+    struct rd_net *logits; /* the same without its last Softmax; net itself when there is none */
+    float *score;          /* (LABEL_ROWS, classes) */
+};
+
+static void free_net(void *net)
+{
+    rd_net_free(net);
+}
+
+static rd_status open_net(struct rd_arena *arena, const struct rd_graph *graph,
+    struct rd_pool *pool, struct rd_net **net_out, struct rd_error *err)
+{
+    const rd_status st = rd_net_open(graph, pool, net_out, err);
+
+    if (st)
+        return st;
+    if (rd_arena_guard(arena, free_net, *net_out)) {
+        rd_net_free(*net_out);
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to keep the network");
+    }
+    return RD_OK;
+}
+
+/* The same graph, answering what goes into its last Softmax. Shares everything with graph. */
+static rd_status without_softmax(const struct rd_graph *graph, struct rd_arena *arena,
+    struct rd_graph **cut_out, struct rd_error *err)
+{
+    struct rd_graph *cut = RD_NEW(arena, struct rd_graph);
+    int *output = RD_NEW_ARRAY(arena, int, 1);
+    int value = graph->output[0];
+
+    if (!cut || !output)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to look behind the last Softmax");
+    *cut = *graph;
+    for (;;) { /* rd_net_ends_in_softmax has seen that this chain leads to a Softmax */
+        const int producer = graph->value[value].producer;
+        const struct rd_graph_node *node;
+
+        if (producer < 0)
+            return RD_FAIL(err, RD_E_BUG, "'%s' ends in no Softmax after all", graph->path);
+        node = &graph->node[producer];
+        value = node->input[0];
+        if ((size_t)producer == cut->n_nodes - 1)
+            cut->n_nodes--;
+        if (!strcmp(node->op, "Softmax"))
+            break;
+    }
+    output[0] = value;
+    cut->output = output;
+    cut->n_outputs = 1;
+    *cut_out = cut;
+    return RD_OK;
+}
+
+static rd_status check_finite(
+    const struct onnx_file *f, const float *score, size_t n, size_t first, struct rd_error *err)
+{
+    const size_t classes = f->target.classes;
+
+    for (size_t i = 0; i < n * classes; i++)
+        if (!isfinite(score[i]))
+            return RD_FAIL(err, RD_E_INPUT, "'%s' answers %s for class %zu of row %zu",
+                f->target.label, isnan(score[i]) ? "NaN" : "infinity", i % classes,
+                first + i / classes);
+    return RD_OK;
+}
+
+static rd_status scores(void *self, const float *x, size_t n, float *score, struct rd_error *err)
+{
+    const struct onnx_file *f = self;
+    rd_status st = rd_net_forward(f->net, x, n, score, err);
+
+    return st ? RD_WRAP(err, st, "scores of %zu rows", n) : check_finite(f, score, n, 0, err);
+}
+
+static rd_status labels(void *self, const float *x, size_t n, int *label, struct rd_error *err)
+{
+    struct onnx_file *f = self;
+    const size_t classes = f->target.classes;
+
+    for (size_t r = 0; r < n; r += LABEL_ROWS) {
+        const size_t m = n - r < LABEL_ROWS ? n - r : LABEL_ROWS;
+        rd_status st = rd_net_forward(f->net, x + r * f->target.inputs, m, f->score, err);
+
+        if (!st)
+            st = check_finite(f, f->score, m, r, err);
+        if (st)
+            return RD_WRAP(err, st, "labels of rows %zu to %zu", r, r + m - 1);
+        for (size_t i = 0; i < m; i++)
+            label[r + i] = rd_target_argmax(f->score + i * classes, classes);
+    }
+    return RD_OK;
+}
+
+static rd_status vjp(
+    void *self, const float *x, const float *cotangent, size_t n, float *grad, struct rd_error *err)
+{
+    const struct onnx_file *f = self;
+    const rd_status st = rd_net_vjp(f->logits, x, cotangent, n, grad, err);
+
+    return st ? RD_WRAP(err, st, "gradient of %zu rows", n) : RD_OK;
+}
+
+static rd_status loss_gradient(void *self, const float *x, const int *label, size_t n, float *grad,
+    float *loss, int *answer, struct rd_error *err)
+{
+    struct onnx_file *f = self;
+    const size_t classes = f->target.classes, inputs = f->target.inputs;
+
+    for (size_t r = 0; r < n; r += LABEL_ROWS) {
+        const size_t m = n - r < LABEL_ROWS ? n - r : LABEL_ROWS;
+        rd_status st = rd_net_loss_gradient(f->logits, x + r * inputs, label + r, m,
+            grad + r * inputs, loss ? loss + r : NULL, f->score, err);
+
+        if (!st)
+            st = check_finite(f, f->score, m, r, err);
+        if (st)
+            return RD_WRAP(err, st, "loss gradient of rows %zu to %zu", r, r + m - 1);
+        for (size_t i = 0; answer && i < m; i++)
+            answer[r + i] = rd_target_argmax(f->score + i * classes, classes);
+    }
+    return RD_OK;
+}
+
+static rd_status describe(
+    struct onnx_file *f, const struct rd_graph *graph, struct rd_arena *arena, struct rd_error *err)
+{
+    struct rd_target *t = &f->target;
+    const int64_t *dims = rd_net_input_dims(f->net, &t->ndim);
+    char safe[96];
+
+    t->inputs = rd_net_inputs(f->net);
+    t->classes = rd_net_outputs(f->net);
+    if (!t->inputs)
+        return RD_FAIL(err, RD_E_INPUT,
+            "'%s' cannot be attacked as a classifier: it needs one float32 input with a free batch "
+            "axis and a first output of (batch, classes)",
+            t->label);
+    if (t->classes < 2)
+        return RD_FAIL(err, RD_E_INPUT,
+            "'%s' answers one number for each example; a classifier answers one for each class, at "
+            "least 2",
+            t->label);
+    memcpy(t->dim, dims, (size_t)t->ndim * sizeof *dims);
+    t->access = RD_ACCESS_LABELS | RD_ACCESS_SCORES | RD_ACCESS_FILES;
+    t->scores_are_probabilities = rd_net_ends_in_softmax(f->net);
+    t->controls = "";
+    t->scores = scores;
+    t->labels = labels;
+    if (rd_net_not_differentiable(f->logits)) {
+        t->no_gradients = rd_arena_strdup(
+            arena, rd_text_safe_in(safe, sizeof safe, rd_net_not_differentiable(f->logits)));
+        if (!t->no_gradients)
+            return RD_FAIL(err, RD_E_MEMORY, "no memory for '%s'", t->label);
+    } else {
+        t->access |= RD_ACCESS_GRADIENTS;
+        t->vjp = vjp;
+        t->loss_gradient = loss_gradient;
+    }
+    return rd_graph_digest(graph, t->digest, err);
+}
+
+rd_status rd_target_open_onnx(const char *path, struct rd_pool *pool, struct rd_arena *arena,
+    struct rd_target **target_out, struct rd_error *err)
+{
+    struct onnx_file *f = RD_NEW(arena, struct onnx_file);
+    struct rd_graph *graph, *cut;
+    char safe[160];
+    rd_status st;
+
+    if (!f)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to open a target");
+    rd_text_safe_in(safe, sizeof safe, path);
+    f->target.self = f;
+    f->target.label = rd_arena_strdup(arena, safe);
+    if (!f->target.label)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to open a target");
+    st = rd_graph_load(path, NULL, arena, &graph, err);
+    if (!st)
+        st = open_net(arena, graph, pool, &f->net, err);
+    if (st)
+        return RD_WRAP(err, st, "opening '%s'", safe);
+    f->logits = f->net;
+    if (rd_net_ends_in_softmax(f->net)) {
+        st = without_softmax(graph, arena, &cut, err);
+        if (!st)
+            st = open_net(arena, cut, pool, &f->logits, err);
+    }
+    if (!st)
+        st = describe(f, graph, arena, err);
+    if (st)
+        return RD_WRAP(err, st, "opening '%s'", safe);
+    f->score = RD_NEW_ARRAY(arena, float, LABEL_ROWS * f->target.classes);
+    if (!f->score)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for scores of '%s'", safe);
+    *target_out = &f->target;
+    return RD_OK;
+}
