@@ -33,7 +33,7 @@ enum { RUNS_MAX = 256 };
 static void run_effect(const struct rd_record *before, const struct rd_record *after,
     struct rd_interval *effect_out, const char **reason_out)
 {
-    double b[RUNS_MAX], a[RUNS_MAX];
+    double b[RUNS_MAX] = { 0 }, a[RUNS_MAX] = { 0 };
     size_t n = before->n_trials < RUNS_MAX ? before->n_trials : RUNS_MAX;
 
     for (size_t i = 0; i < n; i++) {
