@@ -1,8 +1,9 @@
 /*
  * doc.c - YAML in, by libfyaml's events.
  *
- * Events rather than libfyaml's documents: measured, those take 12 s for 16,000 keys in one map and 4 GB for
- * an alias bomb. Anchors and aliases are refused here at their first appearance, so nothing can multiply.
+ * Events rather than libfyaml's documents: measured, those take 12 s for 16,000 keys in one map and
+ * 4 GB for an alias bomb. Anchors and aliases are refused here at their first appearance, so
+ * nothing can multiply.
  */
 #include "base/doc.h"
 
@@ -31,39 +32,50 @@ static bool is_one_of(const char *text, size_t len, const char *const *words)
 }
 
 /*
- * Directives come before the first document or behind a line "...". They are refused here, before libfyaml
- * sees them: its time for many of them is quadratic.
+ * What libfyaml takes quadratic time for is refused before it sees it: lines that begin with '%'
+ * (directives, which we do not accept anyway, and what only looks like one) and endless blank space
+ * between tokens (measured: about 1 ns times the square of each run, so that BLANK_COST stands for
+ * some seconds).
  */
-static rd_status refuse_directives(
-    const char *name, const char *text, size_t size, struct rd_error *err)
+static rd_status refuse_slow(const char *name, const char *text, size_t size, struct rd_error *err)
 {
-    bool may_follow = true;
-    int line = 1;
+    enum { BLANK_FREE = 64 };
+    const uint64_t BLANK_COST = 4000000000;
+    struct rd_doc_mark at = { 1, 1 };
+    uint64_t cost = 0, run = 0;
 
-    for (size_t i = 0; i < size; line++) {
-        const char *start = text + i;
-        const char *end = memchr(start, '\n', size - i);
-        const size_t len = end ? (size_t)(end - start) : size - i;
-        size_t blank = 0;
-
-        while (blank < len && (start[blank] == ' ' || start[blank] == '\t' || start[blank] == '\r'))
-            blank++;
-        if (may_follow && len && start[0] == '%')
-            return rd_doc_fail(name, (struct rd_doc_mark){ line, 1 }, err,
-                "directives (lines that begin with '%%') are not accepted");
-        if (blank < len && start[blank] != '#')
-            may_follow = len >= 3 && memcmp(start, "...", 3) == 0;
-        i += len + 1;
+    for (size_t i = 0; i < size; i++) {
+        const char c = text[i];
+        if (c == '%' && (i == 0 || text[i - 1] == '\n'))
+            return rd_doc_fail(
+                name, at, err, "a line that begins with '%%'; directives are not accepted");
+        run = c == ' ' || c == '\t' || c == '\n' || c == '\r' ? run + 1 : 0;
+        cost += run > BLANK_FREE ? 2 * run : 0; /* adds up to the square */
+        if (cost > BLANK_COST)
+            return rd_doc_fail(name, at, err, "too much blank space");
+        at.line += c == '\n';
     }
     return RD_OK;
 }
 
-/* Where an event stands; values that are not written stand where the last thing stood. */
+/*
+ * Where the first character of an event stands: libfyaml points behind opening quotes and '*'.
+ * Values that are not written stand where the last thing stood.
+ */
 static struct rd_doc_mark mark_of(struct fy_event *event, struct rd_doc_mark last)
 {
     const struct fy_mark *m = fy_event_start_mark(event);
+    int before = 0;
 
-    return m ? (struct rd_doc_mark){ m->line + 1, m->column + 1 } : last;
+    if (!m)
+        return last;
+    if (event->type == FYET_SCALAR) {
+        const enum fy_scalar_style style = fy_token_scalar_style(event->scalar.value);
+        before = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+    } else if (event->type == FYET_ALIAS) {
+        before = 1;
+    }
+    return (struct rd_doc_mark){ m->line + 1, m->column + 1 - (m->column ? before : 0) };
 }
 
 static rd_status refuse_decoration(struct rd_doc_tree *t, const struct fy_token *anchor,
@@ -206,7 +218,7 @@ rd_status rd_doc_read_yaml(const char *name, const void *bytes, size_t size,
     rd_status st = rd_doc_check_text(name, &text, &size, tree.limits, err);
 
     if (!st)
-        st = refuse_directives(name, text, size, err);
+        st = refuse_slow(name, text, size, err);
     if (st)
         return st;
     fy_diag_cfg_default(&diag_cfg);

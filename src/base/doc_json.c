@@ -10,9 +10,10 @@
 struct reader {
     const char *text;
     size_t size, at;
-    size_t counted;          /* byte that mark belongs to */
-    struct rd_doc_mark mark; /* moves with the reading: columns of a long line cost no second look */
-    struct rd_buf string;    /* the last string, its escapes undone */
+    size_t counted; /* byte that mark belongs to */
+    struct rd_doc_mark
+        mark;             /* moves with the reading: columns of a long line cost no second look */
+    struct rd_buf string; /* the last string, its escapes undone */
     struct rd_doc_tree tree;
 };
 
@@ -258,15 +259,15 @@ static rd_status read_value(struct reader *r)
     if (c == '"') {
         st = read_string(r);
         return st ? st
-                  : rd_doc_tree_scalar(
-                        &r->tree, rd_buf_text(&r->string), r->string.len, true, at);
+                  : rd_doc_tree_scalar(&r->tree, rd_buf_text(&r->string), r->string.len, true, at);
     }
     if (c == '-' || (c >= '0' && c <= '9'))
         return read_number(r, at);
     return read_word(r, at);
 }
 
-/* Values, commas and brackets until the first value is complete: a loop, so that depth costs no stack. */
+/* Values, commas and brackets until the first value is complete: a loop, so that depth costs no
+ * stack. */
 static rd_status read_document(struct reader *r)
 {
     struct rd_doc_tree *t = &r->tree;

@@ -60,9 +60,8 @@ rd_status rd_doc_check_text(const char *name, const char **text_io, size_t *size
         size -= 3;
     }
     if (!rd_text_is_utf8(text, size, &bad))
-        return rd_doc_fail(name, mark_of(text, bad), err,
-            "byte 0x%02x at offset %zu is not UTF-8", (unsigned char)text[bad],
-            bad + (size_t)(text - *text_io));
+        return rd_doc_fail(name, mark_of(text, bad), err, "byte 0x%02x at offset %zu is not UTF-8",
+            (unsigned char)text[bad], bad + (size_t)(text - *text_io));
     for (size_t i = 0; i < size; i++) {
         const unsigned char c = (unsigned char)text[i];
         if (c >= 0x20 || c == '\t' || c == '\n')
@@ -144,8 +143,8 @@ static int by_key(const void *a, const void *b, void *user)
     return c ? c : (x > y) - (x < y);
 }
 
-static rd_status duplicate(struct rd_doc_tree *t, const struct rd_doc *first,
-    const struct rd_doc *again)
+static rd_status duplicate(
+    struct rd_doc_tree *t, const struct rd_doc *first, const struct rd_doc *again)
 {
     const struct rd_doc_mark at = { again->key_line, again->key_column };
     char key[64];
@@ -155,8 +154,8 @@ static rd_status duplicate(struct rd_doc_tree *t, const struct rd_doc *first,
 }
 
 /*
- * Keys are unique, or the earliest repetition is reported. Sorted rather than hashed: a file cannot be
- * written so that this takes more than n log n comparisons.
+ * Keys are unique, or the earliest repetition is reported. Sorted rather than hashed: a file cannot
+ * be written so that this takes more than n log n comparisons.
  */
 static rd_status check_keys(struct rd_doc_tree *t, struct rd_doc *map)
 {
@@ -226,8 +225,8 @@ rd_status rd_doc_tree_key(
     return copy_text(t, text, len, at, &t->key);
 }
 
-rd_status rd_doc_tree_scalar(struct rd_doc_tree *t, const char *text, size_t len, bool quoted,
-    struct rd_doc_mark at)
+rd_status rd_doc_tree_scalar(
+    struct rd_doc_tree *t, const char *text, size_t len, bool quoted, struct rd_doc_mark at)
 {
     const char *copy = NULL;
     struct rd_doc *node;
