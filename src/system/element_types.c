@@ -1,9 +1,10 @@
 /*
  * element_types - what a system may be made of, and what one may say about each part.
  *
- * In the order of a model's life: people, data, training, registry, inference, watching, then the parts of
- * language-model applications. A property without words takes yes, no or unknown; one with words takes those
- * or unknown; {"*"} takes any text, {"#"} a number that is not negative. The rules of catalog/ read them by name.
+ * In the order of a model's life: people, data, training, registry, inference, watching, then the
+ * parts of language-model applications. A property without words takes yes, no or unknown; one with
+ * words takes those or unknown; {"*"} takes any text, {"#"} a number that is not negative. The
+ * rules of catalog/ read them by name.
  */
 #include "system/system.h"
 

@@ -175,6 +175,7 @@ struct rd_scenario {
 };
 struct rd_appetite {
     double loss, probability;
+    struct rd_place at;
 };
 struct rd_decision { /* an entry of states: */
     const char *threat, *decision, *by, *until, *why, *ticket;

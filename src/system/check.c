@@ -1,0 +1,292 @@
+/* check - what one key alone cannot say: cycles, kinds of what is referred to, expressions, curves.
+ */
+#include "base/text.h"
+#include "system/read.h"
+#include "system/scenario_names.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- boundaries --- */
+
+/* Each boundary is inside at most one other: walk outwards, marking; meeting one's own mark is a
+ * cycle. */
+static void check_cycles(struct rd_reader *r)
+{
+    const struct rd_system *s = r->system;
+    int *mark = RD_NEW_ARRAY(&r->scratch, int, s->n_boundaries + 1);
+
+    if (!mark) {
+        r->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < s->n_boundaries; i++) {
+        const int mine = (int)i + 1;
+        int b = (int)i;
+
+        while (b != RD_NONE && !mark[b]) {
+            mark[b] = mine;
+            b = s->boundaries[b].inside;
+        }
+        if (b != RD_NONE && mark[b] == mine) {
+            const struct rd_boundary *in = &s->boundaries[b];
+            const struct rd_crumb crumb = { NULL, "boundaries", in->id, (size_t)b + 1 };
+
+            rd_problem_add(r, in->at, &crumb, "inside",
+                in->inside == b ? "a boundary cannot be inside itself"
+                                : "boundaries are inside each other in a circle");
+        }
+    }
+}
+
+static void check_flows(struct rd_reader *r)
+{
+    for (size_t i = 0; i < r->system->n_flows; i++) {
+        const struct rd_flow *f = &r->system->flows[i];
+        const struct rd_crumb crumb = { NULL, "flows", f->id, i + 1 };
+
+        if (f->from != RD_NONE && f->from == f->to)
+            rd_problem_add(r, f->at, &crumb, "to", "a flow joins two different elements");
+    }
+}
+
+/* --- artifacts and tests --- */
+
+static void check_artifacts(struct rd_reader *r)
+{
+    const struct rd_system *s = r->system;
+
+    for (size_t i = 0; i < s->n_artifacts; i++) {
+        const struct rd_artifact *a = &s->artifacts[i];
+        const struct rd_crumb crumb = { NULL, "artifacts", a->id, i + 1 };
+        const struct rd_artifact *data;
+
+        if (a->kind != RD_ARTIFACT_TRAINING || a->data == RD_NONE)
+            continue;
+        data = &s->artifacts[a->data];
+        if (data->kind != RD_ARTIFACT_DATASET)
+            rd_problem_add(r, a->at, &crumb, "data", "expected a dataset, '%s' is a %s", data->id,
+                data->kind == RD_ARTIFACT_MODEL ? "model" : "training recipe");
+        else if (!data->labels)
+            rd_problem_add(r, a->at, &crumb, "data",
+                "expected a dataset with labels, '%s' has none", data->id);
+    }
+    for (size_t i = 0; i < s->n_tests; i++) {
+        const struct rd_test_decl *t = &s->tests[i];
+        const struct rd_crumb crumb = { NULL, "tests", t->id, i + 1 };
+
+        if (t->artifact != RD_NONE && s->artifacts[t->artifact].kind == RD_ARTIFACT_DATASET)
+            rd_problem_add(r, t->at, &crumb, "artifact",
+                "expected a model or a training recipe to attack, '%s' is a dataset",
+                s->artifacts[t->artifact].id);
+    }
+}
+
+/* --- assets and expressions --- */
+
+static void check_asset_ids(struct rd_reader *r)
+{
+    static const char *const words[] = { "and", "or", "not", "in", "true", "false", "unknown",
+        NULL };
+
+    for (size_t i = 0; i < r->system->n_assets; i++) {
+        const struct rd_asset *a = &r->system->assets[i];
+        const struct rd_crumb crumb = { NULL, "assets", a->id, i + 1 };
+        bool taken = false;
+
+        for (const char *const *w = words; a->id && *w; w++)
+            taken = taken || strcmp(a->id, *w) == 0;
+        for (size_t m = 0; a->id && m < RD_MEASURES; m++)
+            taken = taken || strcmp(a->id, rd_measure_words[m].name) == 0;
+        if (taken)
+            rd_problem_add(r, a->at, &crumb, "id",
+                "'%s' is a word of expressions, where an asset goes by its id; choose another",
+                a->id);
+        else if (a->id && a->id[0] >= '0' && a->id[0] <= '9')
+            rd_problem_add(r, a->at, &crumb, "id",
+                "'%s' begins with a digit, and expressions would read a number; choose another",
+                a->id);
+    }
+}
+
+struct used { /* by the expressions of one scenario */
+    struct rd_reader *r;
+    const struct rd_scenario_names *names;
+    struct rd_arena *arena; /* of one scenario: there may be many */
+    const struct rd_crumb *crumb;
+    const char *key;
+    struct rd_place at;
+    const char *evade, *extract; /* a word that only this kind of attack measures */
+};
+
+static void look_at_name(void *user, const char *name, size_t slot)
+{
+    struct used *u = user;
+    const struct rd_scenario_word w = rd_scenario_word_at(u->names, slot);
+    char safe[80];
+
+    (void)rd_text_safe_in(safe, sizeof(safe), name);
+    if (w.kind == RD_WORD_ASSET && !u->names->system->assets[w.asset].value.given) {
+        rd_problem_add(u->r, u->at, u->crumb, u->key, "asset '%s' has no value", safe);
+    } else if (w.kind == RD_WORD_PROPERTY && w.value.unknown) {
+        rd_problem_add(u->r, u->at, u->crumb, u->key,
+            "property '%s' of '%s' is unknown; say it there, or do not use it here", safe,
+            u->names->system->elements[w.element].id);
+    } else if (w.kind == RD_WORD_MEASURE) {
+        const unsigned kinds = rd_measure_words[w.measure].kinds;
+
+        if (kinds == 1u << RD_EVADE)
+            u->evade = rd_measure_words[w.measure].name;
+        if (kinds == 1u << RD_EXTRACT)
+            u->extract = rd_measure_words[w.measure].name;
+    }
+}
+
+static void check_expr(struct used *u, const char *text, enum rd_expr_type want)
+{
+    const struct rd_expr_env env = rd_scenario_env(u->names);
+    struct rd_error err = { 0 };
+    struct rd_expr *expr;
+    rd_status st;
+
+    if (!text)
+        return;
+    st = rd_expr_compile("", text, want, &env, u->arena, &expr, &err);
+    if (st == RD_E_MEMORY) {
+        u->r->no_memory = true;
+    } else if (st) {
+        const char *said = err.frame[0].text;
+
+        rd_problem_add(u->r, u->at, u->crumb, u->key, "%s%s%s", said + strspn(said, ": "),
+            err.hint[0] ? "; " : "", err.hint);
+    } else {
+        rd_expr_names(expr, look_at_name, u);
+    }
+}
+
+static void check_scenario(
+    struct rd_reader *r, const struct rd_scenario *sc, const struct rd_crumb *crumb)
+{
+    struct rd_scenario_names names;
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct used u = { .r = r, .names = &names, .arena = &arena, .crumb = crumb };
+
+    if (rd_scenario_names_init(&names, r->system, sc, 0, &arena, NULL)) {
+        r->no_memory = true;
+        rd_arena_release(&arena);
+        return;
+    }
+    u.key = "loss_when";
+    u.at = sc->loss_when_at;
+    check_expr(&u, sc->loss_when, RD_EXPR_BOOL);
+    u.key = "magnitude";
+    u.at = sc->magnitude_at;
+    check_expr(&u, sc->magnitude, RD_EXPR_NUMBER);
+    rd_arena_release(&arena);
+    if (u.evade && u.extract)
+        rd_problem_add(r, sc->at, crumb, NULL,
+            "'%s' is measured by evasion and '%s' by extraction; one scenario is about one of them",
+            u.evade, u.extract);
+    else if (u.evade && (!sc->objects || !sc->queries_per_object))
+        rd_problem_add(r, sc->at, crumb, NULL,
+            "'%s' needs 'objects' and 'queries_per_object': what one campaign tries", u.evade);
+}
+
+static void check_scenarios(struct rd_reader *r)
+{
+    const struct rd_crumb risk = { .key = "risk" };
+
+    for (size_t i = 0; i < r->system->n_scenarios && !r->no_memory; i++) {
+        const struct rd_scenario *sc = &r->system->scenarios[i];
+        const struct rd_crumb crumb = { &risk, "scenarios", sc->id, i + 1 };
+
+        check_scenario(r, sc, &crumb);
+    }
+}
+
+/* --- appetite and decisions --- */
+
+static int by_loss(const void *a, const void *b)
+{
+    const struct rd_appetite *p = *(const struct rd_appetite *const *)a;
+    const struct rd_appetite *q = *(const struct rd_appetite *const *)b;
+
+    if (p->loss != q->loss)
+        return p->loss < q->loss ? -1 : 1;
+    return (p > q) - (p < q); /* as in the file */
+}
+
+static void check_appetite(struct rd_reader *r)
+{
+    const struct rd_system *s = r->system;
+    const struct rd_appetite **sorted =
+        rd_arena_alloc(&r->scratch, s->n_appetite + 1, sizeof(*sorted));
+    const struct rd_crumb risk = { .key = "risk" };
+
+    if (!sorted) {
+        r->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < s->n_appetite; i++)
+        sorted[i] = &s->appetite[i];
+    qsort(sorted, s->n_appetite, sizeof(*sorted), by_loss);
+    for (size_t i = 1; i < s->n_appetite; i++) {
+        const struct rd_appetite *p = sorted[i - 1], *q = sorted[i];
+        const struct rd_crumb crumb = { &risk, "appetite", NULL, (size_t)(q - s->appetite) + 1 };
+        char loss[32], other[32];
+
+        if (p->loss == q->loss)
+            rd_problem_add(r, q->at, &crumb, "loss", "the loss %s is given twice",
+                rd_text_from_double(q->loss, loss));
+        else if (q->probability > p->probability)
+            rd_problem_add(r, q->at, &crumb, "probability",
+                "a loss of %s cannot be more acceptable than one of %s (line %d)",
+                rd_text_from_double(q->loss, loss), rd_text_from_double(p->loss, other),
+                p->at.line);
+    }
+}
+
+static int by_threat(const void *a, const void *b)
+{
+    const struct rd_decision *p = *(const struct rd_decision *const *)a;
+    const struct rd_decision *q = *(const struct rd_decision *const *)b;
+    const int c = strcmp(p->threat ? p->threat : "", q->threat ? q->threat : "");
+
+    return c ? c : (p > q) - (p < q); /* as in the file */
+}
+
+static void check_decisions(struct rd_reader *r)
+{
+    const struct rd_system *s = r->system;
+    const struct rd_decision **sorted =
+        rd_arena_alloc(&r->scratch, s->n_decisions + 1, sizeof(*sorted));
+
+    if (!sorted) {
+        r->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < s->n_decisions; i++)
+        sorted[i] = &s->decisions[i];
+    qsort(sorted, s->n_decisions, sizeof(*sorted), by_threat);
+    for (size_t i = 1; i < s->n_decisions; i++) {
+        const struct rd_decision *p = sorted[i - 1], *q = sorted[i];
+        const struct rd_crumb crumb = { NULL, "states", NULL, (size_t)(q - s->decisions) + 1 };
+
+        if (p->threat && q->threat && strcmp(p->threat, q->threat) == 0)
+            rd_problem_add(r, q->at, &crumb, "threat",
+                "there is a decision about this threat in line %d already", p->at.line);
+    }
+}
+
+void rd_system_check(struct rd_reader *r)
+{
+    if (r->no_memory)
+        return;
+    check_cycles(r);
+    check_flows(r);
+    check_artifacts(r);
+    check_asset_ids(r);
+    check_scenarios(r);
+    check_appetite(r);
+    check_decisions(r);
+}

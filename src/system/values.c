@@ -1,0 +1,264 @@
+/* values - one scalar at a time: its type, its range, and what to write instead. */
+#include "base/text.h"
+#include "system/read.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct rd_place rd_place_of(const struct rd_doc *doc)
+{
+    return (struct rd_place){ doc->line, doc->column };
+}
+
+static bool wrong(struct rd_reader *r, struct rd_at v, const char *want)
+{
+    char found[RD_FOUND];
+
+    rd_problem_add(r, rd_place_of(v.doc), v.crumb, v.key, "expected %s, found %s", want,
+        rd_found(v.doc, found));
+    return false;
+}
+
+bool rd_read_text(struct rd_reader *r, struct rd_at v, const char *want, const char **out)
+{
+    const char *text = rd_doc_text(v.doc);
+
+    if (!text || !*text)
+        return wrong(r, v, want);
+    *out = text;
+    return true;
+}
+
+static bool is_id_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+bool rd_id_is_valid(const char *id)
+{
+    const size_t len = strnlen(id, 65);
+
+    if (!len || len > 64 || !is_id_char(id[0]))
+        return false;
+    for (size_t i = 1; i < len; i++) {
+        if (!is_id_char(id[i]) && id[i] != '-')
+            return false;
+    }
+    return true;
+}
+
+bool rd_read_id(struct rd_reader *r, struct rd_at v, const char **out)
+{
+    static const char want[] = "an id of at most 64 characters of a-z, 0-9 and '-'";
+
+    if (!rd_read_text(r, v, want, out))
+        return false;
+    return rd_id_is_valid(*out) || wrong(r, v, want);
+}
+
+bool rd_read_word(struct rd_reader *r, struct rd_at v, const char *const *words, int *position_out)
+{
+    const char *text = rd_doc_text(v.doc);
+    char found[RD_FOUND], list[512];
+
+    if (!text) {
+        char want[560];
+
+        (void)snprintf(want, sizeof(want), "%s", rd_words_in(list, sizeof(list), words));
+        return wrong(r, v, want);
+    }
+    for (int i = 0; words[i]; i++) {
+        if (strcmp(words[i], text) == 0) {
+            *position_out = i;
+            return true;
+        }
+    }
+    rd_problem_near(r, rd_place_of(v.doc), v.crumb, v.key, text, words, "expected %s, found %s",
+        rd_words_in(list, sizeof(list), words), rd_found(v.doc, found));
+    return false;
+}
+
+bool rd_read_tri(struct rd_reader *r, struct rd_at v, enum rd_tri *out)
+{
+    static const char *const words[] = { "no", "yes", "unknown", "false", "true", NULL };
+    static const char *const shown[] = { "yes", "no", "unknown", NULL };
+    const char *text = rd_doc_text(v.doc);
+    char found[RD_FOUND];
+
+    for (int i = 0; text && words[i]; i++) {
+        /* "false" in quotes is a text, which says neither. */
+        if (strcmp(words[i], text) == 0 && (i < 3 || !v.doc->quoted)) {
+            *out = (enum rd_tri)(i % 3);
+            return true;
+        }
+    }
+    rd_problem_near(r, rd_place_of(v.doc), v.crumb, v.key, text ? text : "", shown,
+        "expected yes, no or unknown, found %s", rd_found(v.doc, found));
+    return false;
+}
+
+/* "a number of days from 0 to 36500" */
+static const char *describe_number(
+    char *out, size_t size, const struct rd_field *f, const char *what)
+{
+    char low[32], high[32];
+    const char *unit = f->unit ? f->unit : "";
+    const bool open = f->max >= 1e12;
+
+    (void)rd_text_from_double(f->min, low);
+    (void)rd_text_from_double(f->max, high);
+    (void)snprintf(out, size, "%s%s%s%s%s%s%s", what, *unit ? " in " : "", unit,
+        open ? " of at least " : " from ", low, open ? "" : " to ", open ? "" : high);
+    return out;
+}
+
+/* A number followed by something: the commonest mistake is to write the unit. */
+static const char *number_advice(const struct rd_doc *doc, char out[64])
+{
+    const char *p = doc->text;
+    char head[32];
+    size_t n;
+    double v;
+
+    if (doc->kind != RD_DOC_SCALAR)
+        return "";
+    if (doc->quoted)
+        return rd_text_to_double(p, true, &v) ? "; write it without quotes" : "";
+    n = strspn(p, "+-.0123456789eE");
+    if (!n || n >= sizeof(head) || !p[n])
+        return "";
+    memcpy(head, p, n);
+    head[n] = '\0';
+    if (!rd_text_to_double(head, false, &v))
+        return p[n] == ',' || p[n] == '_' ? "; write digits and one decimal point only" : "";
+    if (strcmp(p + n + strspn(p + n, " "), "%") == 0) {
+        char share[32];
+
+        (void)snprintf(out, 64, "; write %s", rd_text_from_double(v / 100, share));
+        return out;
+    }
+    if (p[n] == ',' || p[n] == '_')
+        return "; write digits and one decimal point only";
+    (void)snprintf(out, 64, "; write the number alone: %s", head);
+    return out;
+}
+
+bool rd_read_real(struct rd_reader *r, struct rd_at v, const struct rd_field *f, double *out)
+{
+    char want[160], found[RD_FOUND], advice[64];
+    double x;
+
+    if (rd_doc_real(v.doc, &x) && x >= f->min && x <= f->max) {
+        *out = x;
+        return true;
+    }
+    rd_problem_add(r, rd_place_of(v.doc), v.crumb, v.key, "expected %s, found %s%s",
+        describe_number(want, sizeof(want), f, "a number"), rd_found(v.doc, found),
+        number_advice(v.doc, advice));
+    return false;
+}
+
+bool rd_read_int(struct rd_reader *r, struct rd_at v, const struct rd_field *f, int64_t *out)
+{
+    char want[160], found[RD_FOUND], advice[64];
+    int64_t x;
+
+    if (rd_doc_int(v.doc, &x) && (double)x >= f->min && (double)x <= f->max) {
+        *out = x;
+        return true;
+    }
+    rd_problem_add(r, rd_place_of(v.doc), v.crumb, v.key, "expected %s, found %s%s",
+        describe_number(want, sizeof(want), f, "a whole number"), rd_found(v.doc, found),
+        number_advice(v.doc, advice));
+    return false;
+}
+
+static int two_digits(const char *p)
+{
+    return (p[0] - '0') * 10 + (p[1] - '0');
+}
+
+static bool is_date(const char *text)
+{
+    static const int days[] = { 0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    int year, month, day;
+
+    if (strlen(text) != 10)
+        return false;
+    for (int i = 0; i < 10; i++) {
+        const bool dash = i == 4 || i == 7;
+
+        if (dash ? text[i] != '-' : text[i] < '0' || text[i] > '9')
+            return false;
+    }
+    year = two_digits(text) * 100 + two_digits(text + 2);
+    month = two_digits(text + 5);
+    day = two_digits(text + 8);
+    if (year < 1900 || month < 1 || month > 12 || day < 1)
+        return false;
+    if (month == 2 && day == 29)
+        return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return day <= days[month];
+}
+
+bool rd_read_date(struct rd_reader *r, struct rd_at v, const char **out)
+{
+    static const char want[] = "a date such as 2026-11-01 (year-month-day)";
+
+    if (!rd_read_text(r, v, want, out))
+        return false;
+    return is_date(*out) || wrong(r, v, want);
+}
+
+bool rd_read_currency(struct rd_reader *r, struct rd_at v, const char **out)
+{
+    static const char want[] = "a currency code of three capital letters such as USD or EUR";
+
+    if (!rd_read_text(r, v, want, out))
+        return false;
+    if (strlen(*out) != 3 || strspn(*out, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
+        return wrong(r, v, want);
+    return true;
+}
+
+static bool is_port(const char *p)
+{
+    long port = 0;
+
+    if (!*p || strlen(p) > 5 || strspn(p, "0123456789") != strlen(p))
+        return false;
+    for (; *p; p++)
+        port = port * 10 + (*p - '0');
+    return port >= 1 && port <= 65535;
+}
+
+/* host, host:port, [v6] or [v6]:port; no scheme, no path, no wildcard: each host is named. */
+static bool is_host(const char *text)
+{
+    static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+    size_t n;
+
+    if (strlen(text) > 260)
+        return false;
+    if (text[0] == '[') {
+        n = strspn(text + 1, "0123456789abcdefABCDEF:.");
+        if (n < 2 || text[n + 1] != ']')
+            return false;
+        n += 2;
+    } else {
+        n = strspn(text, name);
+        if (!n || text[0] == '.' || text[0] == '-')
+            return false;
+    }
+    return !text[n] || (text[n] == ':' && is_port(text + n + 1));
+}
+
+bool rd_read_host(struct rd_reader *r, struct rd_at v, const char **out)
+{
+    static const char want[] = "a host or host:port, without scheme, path or '*'";
+
+    if (!rd_read_text(r, v, want, out))
+        return false;
+    return is_host(*out) || wrong(r, v, want);
+}
