@@ -1,0 +1,126 @@
+/* cmd_init.c - redoubt init: a starting point that can be assessed at once. */
+#include "cli/artifacts.h"
+#include "cli/cli.h"
+
+#include "base/embed.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#include <string.h>
+
+extern const struct rd_embedded rd_templates[];
+
+struct init {
+    bool force;
+};
+
+static const struct rd_option options[] = {
+    RD_BOOL(struct init, force, "force", "no", "write over what is there"),
+    RD_OPTION_END,
+};
+
+/* Templates that generate artifacts, and how. */
+static const struct {
+    const char *name;
+    rd_status (*make)(struct rd_run *run, const char *dir, struct rd_made *made_out);
+} makers[] = {
+    { "image-classifier", rd_make_image_classifier },
+};
+
+static rd_status find_template(
+    struct rd_cli *cli, const char *name, const struct rd_embedded **template_out)
+{
+    const char *words[32], *near;
+    char file[80], safe[64];
+    size_t n = 0;
+
+    (void)snprintf(file, sizeof file, "%.60s.yaml", name);
+    for (const struct rd_embedded *t = rd_templates; t->name; t++)
+        if (!strcmp(t->name, file)) {
+            *template_out = t;
+            return RD_OK;
+        }
+    for (size_t i = 0; i < sizeof makers / sizeof *makers && n < 31; i++)
+        words[n++] = makers[i].name;
+    words[n] = NULL;
+    near = rd_text_nearest(name, words);
+    (void)RD_FAIL(cli->run.err, RD_E_USAGE, "no template '%s'", rd_text_safe_in(safe, sizeof safe, name));
+    return rd_error_hint(cli->run.err, near ? "did you mean '%s'?" : "there is %s", near ? near : words[0]);
+}
+
+/* The template with ${clean_accuracy} filled in by what was measured. */
+static rd_status write_system(
+    struct rd_cli *cli, const struct rd_embedded *t, const struct rd_made *made, const char *path)
+{
+    static const char mark[] = "${clean_accuracy}";
+    struct rd_buf out = { 0 };
+    const char *at = (const char *)t->data, *end = at + t->size, *hit;
+    char number[32];
+    rd_status st;
+
+    while ((hit = memmem(at, (size_t)(end - at), mark, sizeof mark - 1))) {
+        rd_buf_put(&out, at, (size_t)(hit - at));
+        rd_buf_puts(&out, rd_text_from_double(made->accuracy, number));
+        at = hit + sizeof mark - 1;
+    }
+    rd_buf_put(&out, at, (size_t)(end - at));
+    st = out.failed ? rd_run_no_memory(&cli->run, "the template")
+                    : rd_file_write(path, out.text, out.len, 0644, cli->run.err);
+    rd_buf_release(&out);
+    return st;
+}
+
+static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
+{
+    const struct init *o = opts;
+    const char *name = argv[0], *dir = argc > 1 ? argv[1] : argv[0];
+    const struct rd_embedded *template = NULL;
+    struct rd_made made = { 0 };
+    char *path = rd_path_join(cli->run.scratch, dir, "redoubt.yaml"), safe[200];
+    rd_status st = find_template(cli, name, &template);
+
+    if (st)
+        return st;
+    if (!path)
+        return rd_run_no_memory(&cli->run, "a path");
+    if (rd_file_exists(path) && !o->force) {
+        (void)RD_FAIL(cli->run.err, RD_E_USAGE, "'%s' is there already",
+            rd_text_safe_in(safe, sizeof safe, path));
+        return rd_error_hint(cli->run.err, "--force writes over it; redoubt assess uses it");
+    }
+    st = rd_file_mkdirs(dir, 0755, cli->run.err);
+    for (size_t i = 0; !st && i < sizeof makers / sizeof *makers; i++)
+        if (!strcmp(makers[i].name, name))
+            st = makers[i].make(&cli->run, dir, &made);
+    /* Last, so that a folder with a redoubt.yaml is complete. */
+    if (!st)
+        st = write_system(cli, template, &made, path);
+    if (st)
+        return st;
+    rd_json_object(cli->result);
+    rd_json_ktext(cli->result, "template", name);
+    rd_json_kreal(cli->result, "clean_accuracy", made.accuracy);
+    rd_json_kreal(cli->result, "hardened_clean_accuracy", made.robust_accuracy);
+    rd_json_kint(cli->result, "training_examples", (int64_t)made.train);
+    rd_json_kint(cli->result, "evaluation_examples", (int64_t)made.eval);
+    rd_json_end(cli->result);
+    rd_json_ktext(cli->info, "path", path);
+    (void)fprintf(cli->out,
+        "%s: an image classifier that is right on %.1f %% of %zu images (its hardened twin: %.1f %%)\n"
+        "next: redoubt assess %s\n",
+        rd_text_safe_in(safe, sizeof safe, path), 100 * made.accuracy, made.eval,
+        100 * made.robust_accuracy, dir);
+    return RD_OK;
+}
+
+const struct rd_command rd_command_init = {
+    .name = "init",
+    .summary = "make a system to start from, with a real network and data",
+    .synopsis = "TEMPLATE [DIR] [--seed N] [--force]",
+    .examples = "  redoubt init image-classifier demo\n",
+    .options = options,
+    .options_size = sizeof(struct init),
+    .min_args = 1,
+    .max_args = 2,
+    .run = run,
+};

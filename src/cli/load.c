@@ -1,0 +1,107 @@
+#include "cli/load.h"
+
+#include "base/text.h"
+
+#include <redoubt/attack.h>
+#include <redoubt/defense.h>
+
+#include <string.h>
+
+static const struct rd_option none[] = { RD_OPTION_END };
+
+static const struct rd_option *attack_options(const char *name)
+{
+    const struct rd_attack *a = rd_attack_find(name);
+
+    return !a ? NULL : a->options ? a->options : none;
+}
+
+static const struct rd_option *defense_options(const char *name)
+{
+    const struct rd_defense *d = rd_defense_find(name);
+
+    return !d ? NULL : d->options ? d->options : none;
+}
+
+static const char *const *attack_names(struct rd_arena *arena)
+{
+    size_t n = 0, i = 0;
+    const char **names;
+
+    while (rd_attacks[n])
+        n++;
+    names = RD_NEW_ARRAY(arena, const char *, n + 1);
+    for (; names && i < n; i++)
+        names[i] = rd_attacks[i]->name;
+    return names;
+}
+
+/* Kinds of control: the defenses we can run, and what else the rules know to remove a threat. */
+static const char *const *control_kinds(const struct rd_rules *rules, struct rd_arena *arena)
+{
+    const char *const *known = rd_rules_control_kinds(rules, arena);
+    size_t n_known = 0, n_defenses = 0, n = 0;
+    const char **kinds;
+
+    while (known && known[n_known])
+        n_known++;
+    while (rd_defenses[n_defenses])
+        n_defenses++;
+    kinds = known ? RD_NEW_ARRAY(arena, const char *, n_known + n_defenses + 1) : NULL;
+    if (!kinds)
+        return NULL;
+    for (size_t i = 0; i < n_defenses; i++)
+        kinds[n++] = rd_defenses[i]->name;
+    for (size_t i = 0; i < n_known; i++)
+        if (!rd_defense_find(known[i]))
+            kinds[n++] = known[i];
+    return kinds;
+}
+
+rd_status rd_cli_load_system(struct rd_cli *cli, const char *path,
+    const struct rd_load_options *options, struct rd_loaded *loaded_out,
+    struct rd_problems *problems_out)
+{
+    struct rd_arena *arena = cli->run.scratch;
+    struct rd_system_options o = { .attack_options = attack_options,
+        .defense_options = defense_options };
+    rd_status st = rd_rules_load(arena, &loaded_out->rules, cli->run.err);
+
+    if (st)
+        return RD_WRAP(cli->run.err, st, "loading the built-in rules");
+    o.attack_names = attack_names(arena);
+    o.control_kinds = control_kinds(&loaded_out->rules, arena);
+    o.rule_ids = rd_rules_ids(&loaded_out->rules, arena);
+    if (!o.attack_names || !o.control_kinds || !o.rule_ids)
+        return rd_run_no_memory(&cli->run, "the registries");
+    if (options) {
+        o.allow_outside = options->allow_outside;
+        o.overrides = options->artifacts.item;
+        o.n_overrides = options->artifacts.n;
+    }
+    return rd_system_load(path, &o, arena, &loaded_out->system, problems_out, cli->run.err);
+}
+
+rd_status rd_cli_load(struct rd_cli *cli, const char *path, const struct rd_load_options *options,
+    struct rd_loaded *loaded_out)
+{
+    enum { SHOWN = 50 };
+    struct rd_problems problems = { 0 };
+    char safe[200];
+    rd_status st = rd_cli_load_system(cli, path, options, loaded_out, &problems);
+
+    if (st && problems.n) {
+        const char *name = rd_text_safe_in(safe, sizeof safe, path);
+
+        for (size_t i = 0; i < problems.n && i < SHOWN; i++)
+            (void)fprintf(stderr, "%s:%d:%d: %s\n", name, problems.item[i].at.line,
+                problems.item[i].at.column, problems.item[i].text);
+        (void)RD_FAIL(cli->run.err, RD_E_INPUT, "'%s' has %zu problem%s", name, problems.n,
+            problems.n == 1 ? "" : "s");
+        return rd_error_hint(cli->run.err, "redoubt check '%s' lists them all", name);
+    }
+    if (!st)
+        st = rd_threats_derive(&loaded_out->rules, loaded_out->system, cli->run.scratch,
+            &loaded_out->threats, cli->run.err);
+    return st;
+}
