@@ -1,0 +1,72 @@
+/* Numbers as a person reads them: three significant digits, since none of them is better known than that. */
+
+import type { Interval, Num } from "./types";
+
+export const NONE = "\u2013";
+
+export function number(v: Num | undefined, digits = 3): string {
+  if (v === null || v === undefined || !Number.isFinite(v)) return NONE;
+  if (Number.isInteger(v) && Math.abs(v) < 1e6) return v.toLocaleString("en-US");
+  return new Intl.NumberFormat("en-US", { maximumSignificantDigits: digits }).format(v);
+}
+
+export function whole(v: number | string | undefined): string {
+  const n = Number(v ?? NaN);
+  return Number.isFinite(n) ? Math.round(n).toLocaleString("en-US") : NONE;
+}
+
+/** A share in percent; near 0 and 1 it keeps the digits that matter. */
+export function percent(v: Num | undefined): string {
+  if (v === null || v === undefined || !Number.isFinite(v)) return NONE;
+  const p = 100 * v;
+  if (p !== 0 && p < 0.01) return "< 0.01\u00a0%";
+  const edge = Math.min(Math.abs(p), Math.abs(100 - p));
+  const digits = edge === 0 ? 0 : edge < 0.1 ? 2 : edge < 10 ? 1 : 0;
+  return `${p.toLocaleString("en-US", { maximumFractionDigits: digits })}\u00a0%`;
+}
+
+export function money(v: Num | undefined, currency: string, compact = false): string {
+  if (v === null || v === undefined || !Number.isFinite(v)) return NONE;
+  const shape: Intl.NumberFormatOptions = compact
+    ? { notation: "compact", maximumSignificantDigits: 3 }
+    : { maximumSignificantDigits: 3, maximumFractionDigits: 0 };
+  try {
+    return new Intl.NumberFormat("en-US", { ...shape, style: "currency", currency }).format(v);
+  } catch {
+    return `${new Intl.NumberFormat("en-US", shape).format(v)} ${currency}`;
+  }
+}
+
+export function range(i: Interval | undefined, show: (v: Num) => string): string {
+  if (!i || i.low === null || i.high === null) return i?.reason ? `no interval: ${i.reason}` : "no interval";
+  return `${show(i.low)} to ${show(i.high)}`;
+}
+
+const words: Record<string, string> = {
+  success: "Attack success",
+  robust_accuracy: "Robust accuracy",
+  clean_accuracy: "Clean accuracy",
+  median_distance: "Median distance",
+  baseline_fidelity: "Without a single query",
+  kappa: "Kappa (agreement beyond chance)",
+  eps: "Size of the change (eps)",
+  queries: "Queries",
+  gradients: "Gradient calls",
+};
+
+export function label(name: string): string {
+  const known = words[name];
+  if (known) return known;
+  const text = name.replaceAll("_", " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+export function plural(n: number, one: string, many = `${one}s`): string {
+  return `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;
+}
+
+export function seconds(v: unknown): string {
+  const s = Number(v);
+  if (!Number.isFinite(s)) return NONE;
+  return s < 90 ? `${s.toFixed(1)} s` : `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
+}
