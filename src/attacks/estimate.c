@@ -1,0 +1,145 @@
+/*
+ * estimate.c - what a trial would cost, before anything is asked for its sake.
+ *
+ * Rows are counted from the attack's own statement, an upper bound: examples that fall early cost
+ * less. Seconds come from asking the target about a few rows of the evaluation data and, for a
+ * theft, from training its student on them for one epoch.
+ */
+#include "attacks/harness_parts.h"
+
+#include "graph/net.h"
+
+#include <math.h>
+#include <time.h>
+
+enum { TIMING_ROWS = 64 };
+
+static double now(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+struct timing {
+    double label, gradient, train; /* seconds a row */
+};
+
+static rd_status time_target(struct rd_harness *h, size_t n, struct timing *t)
+{
+    const struct rd_dataset *d = h->request->eval;
+    struct rd_target *target = h->request->target;
+    int *label = RD_NEW_ARRAY(h->run->scratch, int, n);
+    float *grad = RD_NEW_ARRAY(h->run->scratch, float, n * d->width);
+    double start;
+    rd_status st;
+
+    if (!label || !grad)
+        return rd_run_no_memory(h->run, "timing");
+    st = rd_harness_ask(h, d->x, n, label); /* the first call also warms up */
+    start = now();
+    if (!st)
+        st = rd_harness_ask(h, d->x, n, label);
+    t->label = (now() - start) / (double)n;
+    if (st || !(h->granted & RD_ACCESS_GRADIENTS))
+        return st;
+    st = target->loss_gradient(target->self, d->x, label, n, grad, NULL, NULL, h->run->err);
+    start = now();
+    if (!st)
+        st = target->loss_gradient(target->self, d->x, label, n, grad, NULL, NULL, h->run->err);
+    t->gradient = (now() - start) / (double)n;
+    return st;
+}
+
+static rd_status time_student(struct rd_harness *h, size_t n, struct timing *t)
+{
+    const struct rd_dataset *d = h->request->eval;
+    struct rd_train how = rd_train_default;
+    struct rd_train_report report;
+    struct rd_graph *fresh, *trained;
+    int *label = RD_NEW_ARRAY(h->run->scratch, int, n);
+    double start;
+    rd_status st;
+
+    if (!label)
+        return rd_run_no_memory(h->run, "timing");
+    how.epochs = 2;
+    st = rd_harness_student(h);
+    if (!st)
+        st = rd_graph_copy(h->student, h->run->scratch, &fresh, h->run->err);
+    if (!st)
+        st = rd_graph_init_weights(fresh, 1, h->run->err);
+    start = now();
+    if (!st)
+        st = rd_net_train(
+            h->run, fresh, &how, d->x, label, NULL, n, h->run->scratch, &trained, &report);
+    t->train = (now() - start) / (double)(n * how.epochs);
+    return st;
+}
+
+static double rows_in_all(const struct rd_harness *h, struct rd_cost *cost)
+{
+    const struct rd_trial_request *r = h->request;
+    const double n = (double)r->eval->n, runs = (double)r->runs;
+
+    if (r->attack->kind == RD_EVADE) {
+        const double points =
+            rd_request_number(r, "eps") > 0 ? fmax(1, (double)r->curve_points) : 1;
+
+        if (r->budget) { /* the target never answers more to one pass */
+            const double all = cost->rows + cost->gradients;
+            const double share = fmin(1, (double)r->budget / fmax(all, 1));
+
+            cost->rows *= share;
+            cost->gradients *= share;
+        }
+        cost->rows *= points;
+        cost->gradients *= points;
+        return n + cost->rows + cost->gradients + n * points;
+    }
+    if (r->budget)
+        cost->rows = fmin(cost->rows, (double)r->budget);
+    if (r->target->quota)
+        cost->rows = fmin(cost->rows, (double)r->target->quota);
+    cost->rows *= runs;
+    cost->train_rows *= runs;
+    if (r->pool && r->pool_is_labeled) {
+        const double epochs = rd_request_number(r, "epochs");
+
+        cost->train_rows += runs * (double)r->pool->n * (isnan(epochs) ? 1 : epochs);
+    }
+    return n + cost->rows;
+}
+
+rd_status rd_estimate_within(struct rd_harness *h, struct rd_estimate *out)
+{
+    const struct rd_trial_request *r = h->request;
+    const bool theft = r->attack->kind == RD_EXTRACT;
+    const size_t timing = r->eval->n < TIMING_ROWS ? r->eval->n : TIMING_ROWS;
+    struct timing t = { 0 };
+    struct rd_cost cost = { 0 };
+    double all;
+    rd_status st;
+
+    if (!r->eval->n)
+        return RD_FAIL(h->run->err, RD_E_INPUT, "the evaluation data has no examples");
+    st = rd_gate_shape(r->target, r->eval, "evaluation data", h->run->err);
+    if (!st)
+        st = time_target(h, timing, &t);
+    if (!st && theft)
+        st = time_student(h, timing, &t);
+    if (st)
+        return RD_WRAP(h->run->err, st, "estimating %s", r->attack->name);
+    if (r->attack->cost)
+        r->attack->cost(r->options, theft ? (r->pool ? r->pool->n : 0) : r->eval->n, &cost);
+    all = rows_in_all(h, &cost);
+    *out = (struct rd_estimate){
+        .rows = (uint64_t)fmin(all, 9e18),
+        .gradients = (uint64_t)fmin(cost.gradients, 9e18),
+        .seconds = (all - cost.gradients) * t.label + cost.gradients * t.gradient +
+                   cost.train_rows * t.train,
+        .money = all / 1000 * r->target->price_per_1000,
+    };
+    return RD_OK;
+}
