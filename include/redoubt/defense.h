@@ -37,6 +37,7 @@ struct rd_defense {
     const char *source;
     enum rd_node node;
     unsigned against;        /* mask of 1u << rd_attack_kind it can touch */
+    bool innermost;          /* replaces the network itself: wrap it before all others */
     const struct rd_aware *aware; /* by attack; NULL: not adaptively tested */
     const struct rd_option *options;
     size_t options_size;
@@ -50,6 +51,8 @@ struct rd_defense {
 
 extern const struct rd_defense *const rd_defenses[]; /* NULL-terminated, in the order of defenses.def */
 const struct rd_defense *rd_defense_find(const char *name);
+const char *rd_defense_nearest(const char *name); /* for "did you mean"; or NULL */
+const char *rd_node_name(enum rd_node node);      /* "susceptibility", ... */
 /* How the attack called name goes about this defense, or NULL: print "not adaptively tested". */
 const struct rd_aware *rd_defense_aware(const struct rd_defense *defense, const char *attack);
 
