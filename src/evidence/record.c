@@ -123,14 +123,19 @@ static void put_common(const struct rd_record *r, struct rd_json *j)
     rd_json_kint(j, "gradients", (int64_t)r->gradients);
 }
 
-void rd_record_write_short(const struct rd_record *r, struct rd_json *j)
+void rd_record_write_members(const struct rd_record *r, struct rd_json *j)
 {
-    rd_json_object(j);
     put_common(r, j);
     rd_json_karray(j, "curve"); /* the first one: what most readers want */
     if (r->n_curves)
         put_points(j, &r->curves[0]);
     rd_json_end(j);
+}
+
+void rd_record_write_short(const struct rd_record *r, struct rd_json *j)
+{
+    rd_json_object(j);
+    rd_record_write_members(r, j);
     rd_json_end(j);
 }
 

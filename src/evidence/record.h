@@ -88,6 +88,8 @@ const struct rd_metric *rd_record_metric(const struct rd_record *r, const char *
 void rd_record_write(const struct rd_record *r, struct rd_json *json);
 /* The object with trials and traces left out: what `--json` prints. */
 void rd_record_write_short(const struct rd_record *r, struct rd_json *json);
+/* Its members alone, into an object that is open already and gets more. */
+void rd_record_write_members(const struct rd_record *r, struct rd_json *json);
 /* Read back what rd_record_write wrote. RD_E_INPUT names what is missing. */
 rd_status rd_record_read(const struct rd_doc *doc, struct rd_arena *arena,
     struct rd_record *record_out, struct rd_error *err);
