@@ -351,6 +351,12 @@ static unsigned variant_of(const struct rd_section *s, const struct rd_doc *doc,
     return 0;
 }
 
+/* "an element", "a flow", but "risk" and "scope": there is one of these. */
+static const char *article(const struct rd_section *s)
+{
+    return !s->size ? "" : strchr("aeiou", s->name[0]) ? "an " : "a ";
+}
+
 static void unknown_key(struct rd_reader *r, const struct rd_section *s, const struct rd_doc *doc,
     const struct rd_crumb *crumb, unsigned variant)
 {
@@ -364,8 +370,8 @@ static void unknown_key(struct rd_reader *r, const struct rd_section *s, const s
     }
     words[n] = NULL;
     rd_problem_near(r, (struct rd_place){ doc->key_line, doc->key_column }, crumb, NULL, doc->key,
-        words, "unknown key '%s' of %s %s", rd_text_safe_in(safe, sizeof(safe), doc->key),
-        strchr("aeiou", s->name[0]) ? "an" : "a", s->name);
+        words, "unknown key '%s' in %s%s", rd_text_safe_in(safe, sizeof(safe), doc->key),
+        article(s), s->name);
 }
 
 /* Which row each key of the map belongs to; what belongs nowhere is a problem. */
@@ -425,8 +431,8 @@ void rd_read_section(struct rd_reader *r, const struct rd_section *s, const stru
     if (s->at != RD_F_NONE)
         *(struct rd_place *)field_at(object, s->at) = at;
     if (doc->kind != RD_DOC_MAP) {
-        rd_problem_add(r, at, crumb, NULL, "expected the keys of %s %s, found %s",
-            strchr("aeiou", s->name[0]) ? "an" : "a", s->name, rd_found(doc, what));
+        rd_problem_add(r, at, crumb, NULL, "expected the keys of %s%s, found %s", article(s),
+            s->name, rd_found(doc, what));
         return;
     }
     match_keys(r, s, doc, crumb, found);

@@ -126,7 +126,7 @@ static const char *number_advice(const struct rd_doc *doc, char out[64])
     if (doc->quoted)
         return rd_text_to_double(p, true, &v) ? "; write it without quotes" : "";
     n = strspn(p, "+-.0123456789eE");
-    if (!n || n >= sizeof(head) || !p[n])
+    if (!n || n >= sizeof(head) || !p[n] || p[n] == '/' || p[n] == 'x')
         return "";
     memcpy(head, p, n);
     head[n] = '\0';
