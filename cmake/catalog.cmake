@@ -1,0 +1,10 @@
+# catalog/ is checked while building: a wrong key, word, expression or taxonomy id, or a rule that does not behave on
+# its own two miniature systems, stops the build with file, line and column.
+add_executable(check_catalog tools/check_catalog.c)
+target_include_directories(check_catalog PRIVATE src)
+target_compile_options(check_catalog PRIVATE ${RD_WARNINGS})
+target_link_libraries(check_catalog PRIVATE rd_rules)
+add_custom_command(TARGET check_catalog POST_BUILD COMMAND check_catalog
+  COMMENT "Checking catalog/" VERBATIM)
+# The program is defined further down.
+cmake_language(DEFER CALL add_dependencies redoubt check_catalog)

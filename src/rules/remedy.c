@@ -1,0 +1,278 @@
+/*
+ * remedy.c - what decides a rule, and what would make it not apply: found by asking again with
+ * other answers.
+ *
+ * `when` is a formula over a handful of things, each with a handful of values, so trying is cheap:
+ * at most TRIES evaluations a threat.
+ */
+#include "rules/evaluate.h"
+
+#include <string.h>
+
+enum { TRIES = 400, FOUND_MAX = 6, VALUES_MAX = 16 };
+
+void rd_strings_add(struct rd_strings *s, const char *text)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (!strcmp(s->item[i], text))
+            return;
+    if (s->n == s->cap) {
+        const size_t cap = s->cap ? 2 * s->cap : 8;
+        const char **grown = RD_NEW_ARRAY(s->arena, const char *, cap);
+
+        if (!grown) {
+            s->failed = true;
+            return;
+        }
+        if (s->n)
+            memcpy(grown, s->item, s->n * sizeof *grown);
+        s->item = grown;
+        s->cap = cap;
+    }
+    s->item[s->n] = rd_arena_strdup(s->arena, text);
+    if (s->item[s->n])
+        s->n++;
+    else
+        s->failed = true;
+}
+
+/* The other values an item could have; numbers and free text have none that could be listed. */
+static size_t alternatives(
+    const struct rd_evaluation *e, const struct rd_item *item, struct rd_value out[VALUES_MAX])
+{
+    static const enum rd_tri both[] = { RD_YES, RD_NO };
+    static const char *const classes[] = { "public", "internal", "confidential", "personal", NULL };
+    const char *const *words = classes;
+    size_t n = 0;
+
+    if (item->value.type == RD_EXPR_BOOL) {
+        for (int i = 0; i < 2; i++)
+            if (item->value.unknown || item->value.truth != both[i])
+                out[n++] = (struct rd_value){ .type = RD_EXPR_BOOL, .truth = both[i] };
+        return n;
+    }
+    if (item->value.type != RD_EXPR_TEXT)
+        return 0;
+    if (item->name)
+        words = rd_rule_name_words(rd_evaluation_type(e), item->name);
+    for (; words && *words && n < VALUES_MAX; words++)
+        if (item->value.unknown || strcmp(item->value.text, *words) != 0)
+            out[n++] = (struct rd_value){ .type = RD_EXPR_TEXT, .text = *words };
+    return n;
+}
+
+static rd_status suppose(struct rd_evaluation *e, size_t n, const size_t *item,
+    const struct rd_value *value, enum rd_tri *truth_out, struct rd_error *err)
+{
+    rd_status st;
+
+    for (size_t i = 0; i < n; i++) {
+        e->supposed[i] = item[i];
+        e->instead[i] = value[i];
+    }
+    e->n_supposed = n;
+    st = rd_evaluate(e, e->code->when, truth_out, err);
+    e->n_supposed = 0;
+    return st;
+}
+
+struct missing {
+    struct rd_strings *out;
+};
+static void on_missing(void *user, const char *element, const char *property)
+{
+    const struct missing *m = user;
+    char *text = rd_arena_printf(m->out->arena, "%s.%s", element, property);
+
+    if (text)
+        rd_strings_add(m->out, text);
+    else
+        m->out->failed = true;
+}
+
+static void add_missing(
+    const struct rd_evaluation *e, const struct rd_item *item, struct rd_strings *out)
+{
+    struct missing m = { out };
+    struct rd_seen seen = { .missing = on_missing, .user = &m };
+
+    if (item->fn)
+        (void)item->fn->ask(&e->at, item->word, item->n_words, &seen);
+    else
+        on_missing(&m, rd_evaluation_here(e), item->name);
+    rd_buf_release(&seen.value);
+}
+
+/* Some value of the item alone settles the rule one way or the other, or nobody can list its
+ * values. */
+static rd_status decides(struct rd_evaluation *e, size_t i, bool *out, struct rd_error *err)
+{
+    struct rd_value value[VALUES_MAX];
+    const size_t n = alternatives(e, &e->item[i], value);
+    enum rd_tri truth;
+
+    *out = n == 0;
+    for (size_t k = 0; k < n && !*out; k++) {
+        const rd_status st = suppose(e, 1, &i, &value[k], &truth, err);
+
+        if (st)
+            return st;
+        *out = truth != RD_UNKNOWN;
+    }
+    return RD_OK;
+}
+
+rd_status rd_remedy_missing(
+    struct rd_evaluation *e, struct rd_strings *missing, struct rd_error *err)
+{
+    const size_t n = e->n; /* supposing may look at more */
+
+    for (size_t i = 0; i < n; i++) {
+        bool matters = false;
+        const rd_status st = e->item[i].value.unknown ? decides(e, i, &matters, err) : RD_OK;
+
+        if (st)
+            return st;
+        if (matters)
+            add_missing(e, &e->item[i], missing);
+    }
+    /* Only together do they decide (rare): then all of them are wanted. */
+    for (size_t i = 0; i < n && !missing->n; i++)
+        if (e->item[i].value.unknown)
+            add_missing(e, &e->item[i], missing);
+    return missing->failed || e->at.where->failed
+               ? RD_FAIL(err, RD_E_MEMORY, "no memory for a threat")
+               : RD_OK;
+}
+
+/* "exposure of 'inference-api' is internal", "no path leads from annotator to training-data" */
+static void say(const struct rd_evaluation *e, const struct rd_item *item,
+    const struct rd_value *value, size_t n_values, struct rd_buf *out)
+{
+    const char *here = rd_evaluation_here(e);
+
+    if (item->fn && item->fn->type == RD_EXPR_BOOL) {
+        rd_rule_function_words(out, value->truth == RD_YES ? item->fn->if_yes : item->fn->if_no,
+            here, item->word, item->n_words);
+        return;
+    }
+    if (item->fn)
+        rd_rule_function_words(out, item->fn->what, here, item->word, item->n_words);
+    else
+        rd_buf_printf(out, "%s.%s", here, item->name);
+    rd_buf_puts(out, " is ");
+    for (size_t i = 0; i < n_values; i++)
+        rd_buf_printf(out, "%s%s",
+            i == 0              ? ""
+            : i + 1 == n_values ? " or "
+                                : ", ",
+            value[i].type == RD_EXPR_TEXT ? value[i].text
+            : value[i].truth == RD_YES    ? "yes"
+                                          : "no");
+}
+
+struct search {
+    struct rd_evaluation *e;
+    struct rd_strings *out;
+    size_t n, tries, found;
+    struct rd_error *err;
+};
+
+static rd_status no_room(struct search *s)
+{
+    return RD_FAIL(s->err, RD_E_MEMORY, "no memory for a threat");
+}
+
+/* All values of one item that alone make the rule no. */
+static rd_status singles(struct search *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct rd_value value[VALUES_MAX], good[VALUES_MAX];
+        const size_t n = alternatives(s->e, &s->e->item[i], value);
+        struct rd_buf text = { 0 };
+        size_t n_good = 0;
+
+        for (size_t k = 0; k < n; k++) {
+            enum rd_tri truth;
+            const rd_status st = suppose(s->e, 1, &i, &value[k], &truth, s->err);
+
+            if (st)
+                return st;
+            if (truth == RD_NO)
+                good[n_good++] = value[k];
+        }
+        if (!n_good)
+            continue;
+        say(s->e, &s->e->item[i], good, n_good, &text);
+        rd_strings_add(s->out, rd_buf_text(&text));
+        s->found++;
+        if (text.failed)
+            s->out->failed = true;
+        rd_buf_release(&text);
+    }
+    return RD_OK;
+}
+
+/* Changes of exactly `size` items at once: depth-first, the first good value of the last item is
+ * enough. */
+static rd_status together(
+    struct search *s, size_t size, size_t depth, size_t from, size_t *item, struct rd_value *chosen)
+{
+    for (size_t i = from; i < s->n; i++) {
+        struct rd_value value[VALUES_MAX];
+        const size_t n = alternatives(s->e, &s->e->item[i], value);
+
+        item[depth] = i;
+        for (size_t k = 0; k < n; k++) {
+            enum rd_tri truth = RD_YES;
+            rd_status st;
+
+            chosen[depth] = value[k];
+            if (depth + 1 < size) {
+                st = together(s, size, depth + 1, i + 1, item, chosen);
+                if (st)
+                    return st;
+                continue;
+            }
+            if (s->tries++ >= TRIES || s->found >= FOUND_MAX)
+                return RD_OK;
+            st = suppose(s->e, size, item, chosen, &truth, s->err);
+            if (st)
+                return st;
+            if (truth == RD_NO) {
+                struct rd_buf text = { 0 };
+
+                for (size_t d = 0; d < size; d++) {
+                    if (d)
+                        rd_buf_puts(&text, ", and ");
+                    say(s->e, &s->e->item[item[d]], &chosen[d], 1, &text);
+                }
+                rd_strings_add(s->out, rd_buf_text(&text));
+                s->found++;
+                if (text.failed)
+                    s->out->failed = true;
+                rd_buf_release(&text);
+                break;
+            }
+        }
+    }
+    return RD_OK;
+}
+
+rd_status rd_remedy_changes(
+    struct rd_evaluation *e, struct rd_strings *changes, struct rd_error *err)
+{
+    struct search s = { .e = e, .out = changes, .n = e->n, .err = err };
+    rd_status st = singles(&s);
+
+    for (size_t size = 2; !st && !s.found && size <= RD_SUPPOSE_MAX; size++) {
+        size_t item[RD_SUPPOSE_MAX];
+        struct rd_value chosen[RD_SUPPOSE_MAX];
+
+        s.n = e->n; /* supposing made the rule look at more */
+        st = together(&s, size, 0, 0, item, chosen);
+    }
+    if (!st && changes->failed)
+        st = no_room(&s);
+    return st;
+}
