@@ -77,8 +77,7 @@ struct rd_attack {
     const char *source;  /* who says so: paper, section, identifier        */
     const char *departs; /* where it departs from the source, or NULL      */
     const char *atlas;   /* MITRE ATLAS technique, e.g. "AML.T0043.000"    */
-    unsigned access;     /* mask of what it needs                          */
-    unsigned uses;       /* mask of what it uses besides, where it is given */
+    unsigned access;     /* mask of what it needs at least                 */
     unsigned norms;      /* mask of rd_norm; 0 when it has none            */
     const struct rd_option *options;
     size_t options_size; /* sizeof the struct the options fill             */
@@ -87,6 +86,8 @@ struct rd_attack {
         struct rd_evade_job *job);
     rd_status (*extract)(struct rd_run *run, const struct rd_oracle *oracle, const void *options,
         struct rd_extract_job *job);
+    /* Access that these options need; NULL: the mask above, whatever the options. Pure. */
+    unsigned (*needs)(const void *options);
     /* With these options, for the estimate: at most so much. Pure. */
     void (*cost)(const void *options, size_t n, struct rd_cost *cost_out);
 };
@@ -94,10 +95,12 @@ struct rd_attack {
 /* NULL-terminated, in the order of src/attacks/attacks.def. */
 extern const struct rd_attack *const rd_attacks[];
 const struct rd_attack *rd_attack_find(const char *name);
+unsigned rd_attack_needs(const struct rd_attack *attack, const void *options);
 /* The nearest known name, or NULL: for "did you mean". */
 const char *rd_attack_nearest(const char *name);
 const char *rd_attack_kind_name(enum rd_attack_kind kind); /* "evade", "extract", ... */
 const char *rd_norm_name(enum rd_norm norm);               /* "linf", "l2", ... */
+const char *rd_access_name(enum rd_access one);            /* "labels", ... */
 
 #ifdef __cplusplus
 }

@@ -64,13 +64,16 @@ static unsigned closed(unsigned access)
                : access;
 }
 
-static const char *access_name(unsigned access)
+/* The strongest of a mask. */
+static const char *strongest(unsigned access)
 {
-    if (access & RD_ACCESS_GRADIENTS)
-        return "gradients";
-    if (access & RD_ACCESS_SCORES)
-        return "scores";
-    return access & RD_ACCESS_LABELS ? "labels" : "access of another kind";
+    static const enum rd_access order[] = { RD_ACCESS_FILES, RD_ACCESS_DATA, RD_ACCESS_GRADIENTS,
+        RD_ACCESS_SCORES, RD_ACCESS_LABELS };
+
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (access & order[i])
+            return rd_access_name(order[i]);
+    return rd_access_name(RD_ACCESS_TEXT);
 }
 
 static rd_status check_access(struct rd_harness *h)
@@ -83,11 +86,11 @@ static rd_status check_access(struct rd_harness *h)
 
     if (lacking)
         return RD_FAIL(h->run->err, RD_E_USAGE, "%s needs %s, which the actor does not hold",
-            a->name, access_name(lacking));
+            a->name, strongest(lacking));
     h->granted = needs & actor & r->target->access;
     if (!withheld)
         return RD_OK;
-    h->withheld = access_name(withheld);
+    h->withheld = strongest(withheld);
     if (r->withheld_is_failure)
         return RD_OK;
     (void)RD_FAIL(h->run->err, RD_E_USAGE, "%s needs %s, which '%s' does not give", a->name,

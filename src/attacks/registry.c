@@ -69,3 +69,22 @@ const char *rd_norm_name(enum rd_norm norm)
     }
     return "none";
 }
+
+const char *rd_access_name(enum rd_access one)
+{
+    switch (one) {
+    case RD_ACCESS_LABELS:
+        return "labels";
+    case RD_ACCESS_SCORES:
+        return "scores";
+    case RD_ACCESS_GRADIENTS:
+        return "gradients";
+    case RD_ACCESS_TEXT:
+        return "text";
+    case RD_ACCESS_DATA:
+        return "data";
+    case RD_ACCESS_FILES:
+        return "files";
+    }
+    return "unknown";
+}
