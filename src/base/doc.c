@@ -113,8 +113,8 @@ static rd_status take_scalar(struct rd_doc_tree *t, struct fy_event *event, stru
         return rd_doc_tree_scalar(t, NULL, 0, false, at);
     if (plain && is_one_of(text, len, old_bools))
         return rd_doc_fail(t->name, at, t->err,
-            "'%.3s' means different things to different YAML readers; write yes, no or quotes",
-            text);
+            "'%.*s' means different things to different YAML readers; write yes, no or quotes",
+            (int)len, text);
     return rd_doc_tree_scalar(t, text, len, !plain, at);
 }
 
