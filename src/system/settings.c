@@ -166,7 +166,7 @@ static void unknown_option(struct rd_reader *r, const struct rd_doc *doc,
             rd_text_safe_in(safe, sizeof(safe), name), rd_text_safe_in(key, sizeof(key), doc->key));
 }
 
-/* One value against its row: range, choice, the file or artifact that it names. */
+/* One value against its row: range, choice; a unit FILE... names a file, ID an artifact. */
 static void check_option(struct rd_reader *r, struct rd_at v, const struct rd_option *table,
     const struct rd_option *row, void *values)
 {
@@ -187,9 +187,9 @@ static void check_option(struct rd_reader *r, struct rd_at v, const struct rd_op
         if (strncmp(said, row->name, skip) == 0 && strncmp(said + skip, ": ", 2) == 0)
             said += skip + 2;
         rd_problem_add(r, rd_place_of(v.doc), v.crumb, v.key, "%s", said);
-    } else if (row->type == RD_OPT_TEXT && strcmp(row->unit, "FILE") == 0 && *text) {
+    } else if (row->type == RD_OPT_TEXT && strncmp(row->unit, "FILE", 4) == 0 && *text) {
         (void)rd_check_path(r, v, text);
-    } else if (row->type == RD_OPT_TEXT && strcmp(row->unit, "ARTIFACT") == 0 && *text) {
+    } else if (row->type == RD_OPT_TEXT && strcmp(row->unit, "ID") == 0 && *text) {
         rd_ref_add(r, &pending);
     }
 }

@@ -112,8 +112,8 @@ static void access_is_closed_under_what_it_implies(void **state)
 
     (void)state;
     assert_int_equal(c->access, RD_ACCESS_LABELS | RD_ACCESS_SCORES);
-    assert_int_equal(i->access,
-        RD_ACCESS_FILES | RD_ACCESS_GRADIENTS | RD_ACCESS_SCORES | RD_ACCESS_LABELS);
+    assert_int_equal(
+        i->access, RD_ACCESS_FILES | RD_ACCESS_GRADIENTS | RD_ACCESS_SCORES | RD_ACCESS_LABELS);
     assert_int_equal(c->data, RD_DATA_PROXY);
     assert_int_equal(i->data, RD_DATA_VICTIM_LIKE);
     assert_int_equal(c->labeled, RD_NO);

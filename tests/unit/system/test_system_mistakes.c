@@ -6,7 +6,8 @@
  *     ---
  *     line:column: message, one a line
  *
- * To take over changed words: REDOUBT_UPDATE=1 build/dev/test_system_mistakes, then review the difference.
+ * To take over changed words: REDOUBT_UPDATE=1 build/dev/test_system_mistakes, then review the
+ * difference.
  */
 #include "support.h"
 
@@ -40,8 +41,8 @@ static const struct rd_option copycat[] = {
     RD_OPTION_END,
 };
 static const struct rd_option swap[] = {
-    RD_TEXT(struct settings, path, "path", "", "FILE", "of the model"),
-    RD_TEXT(struct settings, artifact, "artifact", "", "ARTIFACT", "the model"),
+    RD_TEXT(struct settings, path, "path", "", "FILE.onnx", "of the model"),
+    RD_TEXT(struct settings, artifact, "artifact", "", "ID", "the model"),
     RD_OPTION_END,
 };
 static const struct rd_option *attack_options(const char *name)
