@@ -1,0 +1,221 @@
+/*
+ * model.h - the simulation, inside: what is prepared once, what is drawn for each parameter draw
+ * and each campaign.
+ *
+ * inputs.c    uncertain parameters, their draws and where they come from
+ * evidence.c  records into something a campaign's outcome can be drawn from
+ * plan.c      a scenario, bound to evidence; or the reason why not
+ * level.c     one scenario at one draw of the parameters: campaigns and years
+ * totals.c    all scenarios together under one configuration of controls
+ * summary.c   quantiles, curve, bands, errors
+ * risk.c      the order of it all
+ */
+#ifndef RD_RISK_MODEL_H
+#define RD_RISK_MODEL_H
+
+#include "risk/risk.h"
+#include "stats/dist.h"
+#include "system/scenario_names.h"
+
+enum { NO_INPUT = -1 };
+
+/* --- inputs.c --- */
+
+/* A parameter that is drawn once for each outer draw. */
+struct rd_risk_input {
+    struct rd_risk_number number;
+    struct rd_range_dist dist;
+    double *x; /* (outer), after rd_risk_inputs_draw */
+};
+struct rd_risk_inputs {
+    struct rd_arena *arena;
+    struct rd_error *err;
+    struct rd_risk_input *item; /* room for cap */
+    size_t n, cap;
+    struct rd_risk_number *fixed; /* numbers that are used but not drawn in the outer level */
+    size_t n_fixed, cap_fixed;
+};
+rd_status rd_risk_inputs_init(struct rd_risk_inputs *in, const struct rd_system *system,
+    struct rd_arena *arena, struct rd_error *err);
+/* Index of the input of this name, added when new. what = {name, unit, role}; u is read for the
+ * rest. */
+rd_status rd_risk_input_add(struct rd_risk_inputs *in, const char *name, const char *unit,
+    const char *role, const struct rd_uncertain *u, int *index_out);
+/* A number that is used as it is (price, coverage), or drawn for each campaign (budget, days). */
+rd_status rd_risk_number_add(struct rd_risk_inputs *in, const char *name, const char *unit,
+    const char *role, const struct rd_uncertain *u);
+/* Stratified draws (a Latin hypercube): stratum by a shuffle keyed by (seed, name), place in it by
+ * (seed, name, draw). */
+rd_status rd_risk_inputs_draw(struct rd_risk_inputs *in, uint64_t seed, size_t outer);
+
+/* --- evidence.c --- */
+
+struct rd_risk_trace { /* one run's curve of one measure: rising x and never falling y, (0, start)
+                          first */
+    const double *x, *y;
+    size_t n;
+};
+struct rd_risk_evidence {
+    enum rd_attack_kind kind;
+    const char *attack, *test; /* the strongest tried */
+    /* evade: one for each scored trial */
+    size_t n;
+    const double *need; /* queries to first success; infinity: never */
+    const size_t
+        *unit; /* index of the trial: weights are keyed by it, so before and after stay paired */
+    const size_t *order; /* trials by rising need */
+    double longest;      /* largest finite need, 0 when there is none */
+    /* extract: one for each scored run */
+    size_t runs;
+    const struct rd_risk_trace *trace[RD_MEASURES]; /* (runs), NULL: not measured */
+    double spread[RD_MEASURES]; /* standard error of the mean over runs, as share of the mean; 0
+                                   below 2 runs */
+    double reach;               /* queries that the shortest run measured */
+};
+enum { RD_RISK_CANDIDATES = 64, RD_RISK_TRIALS = 20000 };
+/* Candidate c's record in the configuration at hand, and its names. */
+struct rd_risk_candidate {
+    const struct rd_record *record;
+    const char *attack, *test;
+};
+/*
+ * The strongest of the candidates, without the optimism of choosing: with several, evasion chooses
+ * on even trials and scores on odd ones, extraction leaves each run out in turn. limit: queries per
+ * object that count.
+ */
+rd_status rd_risk_evidence_build(const struct rd_risk_candidate *candidate, size_t n, double limit,
+    struct rd_arena *arena, struct rd_risk_evidence **evidence_out, struct rd_error *err);
+/* y at q, linear between points, flat outside. */
+double rd_risk_trace_at(const struct rd_risk_trace *t, double q);
+
+/* --- plan.c --- */
+
+enum { LAYER_ON, LAYER_BASE, LAYER_WITHOUT, LAYERS };
+
+/* One scenario under one configuration of controls: a campaign meets one of up to three layers. */
+struct rd_risk_view {
+    const struct rd_risk_evidence
+        *layer[LAYERS];   /* the control tried; the active ones; none. NULL: not there */
+    double quota[LAYERS]; /* rows for a key and day; infinity: none */
+    double p_on, p_base;  /* coverage x uptime of the control tried; of all active ones */
+};
+
+struct rd_risk_plan {
+    const struct rd_scenario *scenario;
+    const struct rd_actor *actor;
+    int index;
+    const char *unquantified;
+    enum rd_attack_kind kind;
+    bool upper_bound, proxy, one_shot, measured;
+    int group; /* index of the first plan about the same theft, or its own */
+    size_t candidate[RD_RISK_CANDIDATES], n_candidates; /* in campaign->tested */
+    /* expressions */
+    struct rd_scenario_names *names;
+    struct rd_expr *loss_when, *magnitude;
+    bool reads[RD_MEASURES]; /* by either */
+    int *asset;
+    size_t n_assets; /* that magnitude reads: indices in system->assets; the cap */
+    bool cap_per_success, cap_per_object;
+    /* inputs */
+    int attempts, gain, slope, stronger, secondary_probability;
+    int *asset_input; /* by asset index: NO_INPUT when neither expression reads it */
+    bool has_secondary, has_budget, has_days;
+    struct rd_range_dist secondary, budget, days; /* drawn for each loss or campaign */
+    double cost;                                  /* median budget, NaN */
+    double price;                                 /* of one row, 0: free */
+    bool charged; /* rows cost money and pass the quota: the attack queries the endpoint */
+    double objects, per_object; /* infinity: no limit */
+    bool table;                 /* evade: the outcome depends on successes alone */
+    struct rd_risk_view base;
+    const char *year_stream, *pilot_stream, *weight_stream;
+};
+
+struct rd_risk_model {
+    struct rd_run *run;
+    const struct rd_campaign *campaign;
+    const struct rd_system *system;
+    struct rd_arena *arena;
+    size_t outer, years;
+    bool upper_bounds;
+    struct rd_risk_inputs inputs;
+    struct rd_risk_plan *plan; /* one for each scenario */
+    size_t n_plans;
+    size_t weights; /* most trials of any evidence */
+    size_t table;   /* most objects of any plan with a table */
+    const char **warning;
+    size_t n_warnings, cap_warnings;
+    size_t done, todo; /* outer draws, of all configurations, for progress */
+};
+
+void rd_risk_warn(struct rd_risk_model *m, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+rd_status rd_risk_plan_all(struct rd_risk_model *m);
+/*
+ * The view of this plan with one control changed: a proposed one put on, an active one taken away.
+ * test: only the re-tests of this test count; NULL: of all. *touched_out false: nothing changes,
+ * the view is the base.
+ */
+rd_status rd_risk_view_with(struct rd_risk_model *m, const struct rd_risk_plan *p, int control,
+    const char *test, struct rd_risk_view *view_out, bool *touched_out);
+
+/* --- level.c --- */
+
+struct rd_risk_scratch { /* one for each worker */
+    double *weight;      /* (weights) */
+    double *sum[LAYERS]; /* (weights + 1) running sums by rising need */
+    double *table;       /* (table + 1) loss by successes; negative: none */
+    double *pilot;       /* (PILOT_BIG) losses of simulated campaigns */
+};
+struct rd_risk_level_out {
+    double s_tried, s; /* of a campaign */
+    double rate;       /* campaigns per year */
+    double action;
+    double mean, variance; /* of the year's loss */
+    double stronger;       /* mean of the part that stronger attacks than those tried make */
+};
+/*
+ * Years of one plan at outer draw o into loss (years). Pure but for scratch: same (seed, plan,
+ * view, o), same bytes. out->s_tried and s are NaN unless pilot is asked for.
+ */
+rd_status rd_risk_level_run(const struct rd_risk_model *m, const struct rd_risk_plan *p,
+    const struct rd_risk_view *v, size_t o, bool pilot, struct rd_risk_scratch *scratch,
+    double *loss, struct rd_risk_level_out *out, struct rd_error *err);
+rd_status rd_risk_scratch_new(
+    const struct rd_risk_model *m, struct rd_arena *arena, struct rd_risk_scratch *out);
+/* Does loss_when hold for this measure vector, assets at the median? For prices. */
+rd_status rd_risk_loss_at(const struct rd_risk_plan *p, const struct rd_risk_model *m,
+    const double measure[RD_MEASURES], bool *loss_out, struct rd_error *err);
+
+/* --- totals.c --- */
+
+struct rd_risk_totals {
+    double *loss;                    /* (outer, years): all scenarios together */
+    double *mean;                    /* (outer) */
+    double *variance;                /* (outer) between years */
+    double *plan_mean;               /* (plans, outer): each scenario's part */
+    struct rd_risk_level_out *level; /* (plans, outer) */
+};
+struct rd_risk_cache {               /* base losses of each plan; loss[i] NULL: simulate again */
+    double **loss;                   /* (plans) of (outer, years) */
+    struct rd_risk_level_out *level; /* (plans, outer) */
+};
+/* view (plans): NULL entries take the base view, from the cache where it has them. Fills the cache
+ * when it is empty. */
+rd_status rd_risk_totals_run(struct rd_risk_model *m, const struct rd_risk_view *const *view,
+    struct rd_risk_cache *cache, bool fill, struct rd_risk_totals *t);
+rd_status rd_risk_totals_new(
+    const struct rd_risk_model *m, struct rd_arena *arena, struct rd_risk_totals *t);
+
+/* --- summary.c --- */
+
+/* 5 % and 95 % quantiles of x (n), and value given; scratch (n). */
+struct rd_band rd_risk_band(double value, const double *x, size_t n, double *scratch);
+/* Sorts t->loss row by row, then reads everything off. */
+rd_status rd_risk_summarize(struct rd_risk_model *m, struct rd_risk_totals *t,
+    struct rd_arena *arena, struct rd_risk_summary *out);
+/* First-order share of the variance of y (n) that x explains: bins of equal count, corrected for
+ * chance. */
+double rd_risk_first_order(
+    const double *x, const double *y, size_t n, size_t *order, double *scratch);
+
+#endif

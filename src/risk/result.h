@@ -1,0 +1,23 @@
+/* result.h - from the base simulation to rd_risk_result, part by part. */
+#ifndef RD_RISK_RESULT_H
+#define RD_RISK_RESULT_H
+
+#include "risk/model.h"
+
+/* t: the base configuration, before rd_risk_summarize sorts its years (means stay). */
+rd_status rd_risk_result_scenarios(
+    struct rd_risk_model *m, const struct rd_risk_totals *t, struct rd_risk_result *r);
+rd_status rd_risk_result_shares(
+    struct rd_risk_model *m, const struct rd_risk_totals *t, struct rd_risk_result *r);
+/* After the scenarios. Also decides on the illustrative mark. */
+rd_status rd_risk_result_numbers(struct rd_risk_model *m, struct rd_risk_result *r);
+
+/* controls.c: every control once, then every control and test. base: means of the base draws. */
+rd_status rd_risk_result_controls(struct rd_risk_model *m, const struct rd_risk_totals *base,
+    struct rd_risk_cache *cache, struct rd_arena *heavy, struct rd_risk_result *r);
+/* How many configurations that will simulate. */
+size_t rd_risk_result_configurations(const struct rd_risk_model *m);
+/* Name of a control's cost among the inputs. */
+rd_status rd_risk_add_costs(struct rd_risk_model *m);
+
+#endif

@@ -1,0 +1,126 @@
+/* risk.c - the order of the simulation: plan, draw, simulate, compare, tell. */
+#include "risk/risk.h"
+
+#include "risk/result.h"
+
+#include <math.h>
+
+enum { WARNINGS_MAX = 200 };
+static const double CELLS_MAX = 5e7; /* outer x years: 400 MB of losses */
+static const double CACHE_BYTES =
+    256 << 20; /* of base losses kept by scenario, so that controls re-run only what they touch */
+static const double WORK_MAX = 2e10; /* scenario-years, all configurations */
+
+static rd_status check_size(struct rd_run *run, size_t outer, size_t years)
+{
+    if (outer < 200 || outer > 100000)
+        return RD_FAIL(run->err, RD_E_USAGE,
+            "expected 200 to 100000 draws of the parameters, found %zu", outer);
+    if (years < 100 || years > 1000000)
+        return RD_FAIL(run->err, RD_E_USAGE, "expected 100 to 1000000 years, found %zu", years);
+    if ((double)outer * (double)years > CELLS_MAX)
+        return RD_FAIL(run->err, RD_E_LIMIT,
+            "%zu draws of %zu years are more than the %.0f years that are simulated at most", outer,
+            years, CELLS_MAX);
+    return RD_OK;
+}
+
+static size_t quantified(const struct rd_risk_model *m)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->n_plans; i++)
+        n += !m->plan[i].unquantified;
+    return n;
+}
+
+static rd_status new_cache(
+    const struct rd_risk_model *m, struct rd_arena *heavy, struct rd_risk_cache *cache)
+{
+    const double bytes =
+        (double)quantified(m) * (double)m->outer * (double)m->years * sizeof(double);
+
+    cache->loss = RD_NEW_ARRAY(heavy, double *, m->n_plans + 1);
+    cache->level = RD_NEW_ARRAY(heavy, struct rd_risk_level_out, (m->n_plans + 1) * m->outer);
+    if (!cache->loss || !cache->level)
+        return rd_run_no_memory(m->run, "the simulation");
+    for (size_t i = 0; i < m->n_plans && bytes <= CACHE_BYTES; i++)
+        if (!m->plan[i].unquantified) {
+            cache->loss[i] = RD_NEW_ARRAY(heavy, double, m->outer * m->years);
+            if (!cache->loss[i])
+                return rd_run_no_memory(m->run, "the simulation");
+        }
+    return RD_OK;
+}
+
+static rd_status simulate(struct rd_risk_model *m, struct rd_arena *heavy, struct rd_risk_result *r)
+{
+    struct rd_risk_cache cache = { 0 };
+    struct rd_risk_totals base;
+    rd_status st = new_cache(m, heavy, &cache);
+
+    if (!st)
+        st = rd_risk_totals_new(m, heavy, &base);
+    if (!st)
+        st = rd_risk_totals_run(m, NULL, &cache, true, &base);
+    if (!st)
+        st = rd_risk_result_scenarios(m, &base, r);
+    if (!st)
+        st = rd_risk_result_shares(m, &base, r);
+    if (!st)
+        st = rd_risk_result_numbers(m, r);
+    if (!st)
+        st = rd_risk_summarize(m, &base, m->arena, &r->total);
+    if (!st)
+        st = rd_risk_result_controls(m, &base, &cache, heavy, r);
+    return st;
+}
+
+rd_status rd_risk_simulate(struct rd_run *run, const struct rd_campaign *campaign,
+    const struct rd_risk_options *options, struct rd_arena *arena,
+    struct rd_risk_result *result_out)
+{
+    struct rd_risk_model m = { .run = run,
+        .campaign = campaign,
+        .system = campaign->system,
+        .arena = arena,
+        .outer = options && options->outer ? options->outer : RD_RISK_OUTER,
+        .years = options && options->years ? options->years : RD_RISK_YEARS,
+        .upper_bounds = options && options->upper_bounds,
+        .cap_warnings = WARNINGS_MAX };
+    struct rd_risk_result r = { .system = campaign->system, .level = 0.9 };
+    struct rd_arena heavy = RD_ARENA_INIT;
+    rd_status st = check_size(run, m.outer, m.years);
+
+    if (st)
+        return st;
+    m.warning = RD_NEW_ARRAY(arena, const char *, WARNINGS_MAX);
+    if (!m.warning)
+        return rd_run_no_memory(run, "the simulation");
+    st = rd_risk_inputs_init(&m.inputs, m.system, arena, run->err);
+    if (!st)
+        st = rd_risk_plan_all(&m);
+    if (!st)
+        st = rd_risk_add_costs(&m);
+    if (!st)
+        st = rd_risk_inputs_draw(&m.inputs, run->seed, m.outer);
+    if (st)
+        return st;
+    m.todo = m.outer * (1 + rd_risk_result_configurations(&m));
+    if ((double)m.todo * (double)m.years * (double)(quantified(&m) + 1) > WORK_MAX)
+        return RD_FAIL(run->err, RD_E_LIMIT,
+            "%zu scenarios under %zu configurations of controls are too many for %zu draws of %zu "
+            "years: "
+            "ask for fewer",
+            quantified(&m), m.todo / m.outer, m.outer, m.years);
+    st = simulate(&m, &heavy, &r);
+    rd_arena_release(&heavy);
+    if (st)
+        return st;
+    r.outer = m.outer;
+    r.years = m.years;
+    r.warnings = m.warning;
+    r.n_warnings = m.n_warnings;
+    *result_out = r;
+    return RD_OK;
+}
