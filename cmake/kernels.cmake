@@ -5,7 +5,8 @@ function(rd_kernel table lanes tile)
   target_include_directories(rd_kernel_${table} PRIVATE include src)
   target_compile_definitions(rd_kernel_${table} PRIVATE RD_TABLE=${table} RD_LANES=${lanes} RD_TILE=${tile})
   # -std=gnu17 keeps contraction available; written out here because its absence would halve the speed silently.
-  target_compile_options(rd_kernel_${table} PRIVATE ${RD_WARNINGS} -fvisibility=hidden -O3 -ffp-contract=fast ${ARGN})
+  target_compile_options(rd_kernel_${table} PRIVATE ${RD_WARNINGS} -fvisibility=hidden -O3 -ffp-contract=fast -fno-math-errno
+    ${ARGN})
   target_sources(rd_tensor PRIVATE $<TARGET_OBJECTS:rd_kernel_${table}>)
 endfunction()
 

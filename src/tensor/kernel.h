@@ -86,6 +86,19 @@ struct rd_unpool_row {
     bool accumulate;
 };
 
+/*
+ * One step of an optimizer on n weights, as PyTorch 1.13 does it (torch.optim.SGD, Adam: L2 decay,
+ * no amsgrad): sgd    g += decay * w; m = beta1 * m + g;                       w -= rate * m adam
+ * g += decay * w; m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g * g; w -= rate *
+ * m / (sqrt(v) * root + epsilon)       rate holds 1 / (1 - beta1^t), root 1 / sqrt(1 - beta2^t)
+ */
+struct rd_update {
+    float *w, *m, *v; /* v: adam only */
+    const float *g;
+    size_t n;
+    float rate, decay, beta1, beta2, epsilon, root;
+};
+
 struct rd_kernels {
     const char *name; /* "scalar", "sse2", "avx2", "avx512", "neon" */
     size_t lanes;     /* floats in a vector; weights are packed by it */
@@ -102,6 +115,8 @@ struct rd_kernels {
     void (*sum_rows)(const float *x, size_t rows, ptrdiff_t step, size_t n, float *out);
     /* Sum in float64 in a fixed order: `lanes` interleaved partial sums, then those in order. */
     double (*sum)(const float *x, size_t n);
+    void (*sgd)(const struct rd_update *u);
+    void (*adam)(const struct rd_update *u);
 };
 
 /* The table to use: the best this processor runs, or what REDOUBT_ISA names (scalar, sse2, avx2,

@@ -2,6 +2,8 @@
 #include "tensor/kernel.h"
 #include "tensor/kernel_tables.h"
 
+#include <math.h>
+
 enum { LANES = 4 };
 
 static float relu_of(float v)
@@ -149,6 +151,27 @@ static double ref_sum(const float *x, size_t n)
     return sum;
 }
 
+static void ref_sgd(const struct rd_update *u)
+{
+    for (size_t i = 0; i < u->n; i++) {
+        const float g = u->g[i] + u->decay * u->w[i];
+
+        u->m[i] = u->beta1 * u->m[i] + g;
+        u->w[i] -= u->rate * u->m[i];
+    }
+}
+
+static void ref_adam(const struct rd_update *u)
+{
+    for (size_t i = 0; i < u->n; i++) {
+        const float g = u->g[i] + u->decay * u->w[i];
+
+        u->m[i] = u->beta1 * u->m[i] + (1 - u->beta1) * g;
+        u->v[i] = u->beta2 * u->v[i] + (1 - u->beta2) * g * g;
+        u->w[i] -= u->rate * u->m[i] / (sqrtf(u->v[i]) * u->root + u->epsilon);
+    }
+}
+
 const struct rd_kernels rd_kernels_scalar = {
     .name = "scalar",
     .lanes = LANES,
@@ -162,4 +185,6 @@ const struct rd_kernels rd_kernels_scalar = {
     .mul = ref_mul,
     .sum_rows = ref_sum_rows,
     .sum = ref_sum,
+    .sgd = ref_sgd,
+    .adam = ref_adam,
 };

@@ -9,6 +9,7 @@
  */
 #include "tensor/kernel_tables.h"
 
+#include <math.h>
 #include <string.h>
 
 #define LANES RD_LANES
@@ -445,6 +446,40 @@ static double vec_sum(const float *x, size_t n)
     return sum;
 }
 
+/* --- optimizers --- */
+
+/* The compiler vectorizes these by itself; cmake/kernels.cmake says that sqrtf sets no errno. */
+
+static void vec_sgd(const struct rd_update *u)
+{
+    float *restrict w = u->w, *restrict m = u->m;
+    const float *restrict gradient = u->g;
+    const float decay = u->decay, beta1 = u->beta1, rate = u->rate;
+
+    for (size_t i = 0; i < u->n; i++) {
+        const float g = gradient[i] + decay * w[i];
+
+        m[i] = beta1 * m[i] + g;
+        w[i] -= rate * m[i];
+    }
+}
+
+static void vec_adam(const struct rd_update *u)
+{
+    float *restrict w = u->w, *restrict m = u->m, *restrict v = u->v;
+    const float *restrict gradient = u->g;
+    const float decay = u->decay, beta1 = u->beta1, beta2 = u->beta2, rate = u->rate;
+    const float root = u->root, epsilon = u->epsilon;
+
+    for (size_t i = 0; i < u->n; i++) {
+        const float g = gradient[i] + decay * w[i];
+
+        m[i] = beta1 * m[i] + (1 - beta1) * g;
+        v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+        w[i] -= rate * m[i] / (sqrtf(v[i]) * root + epsilon);
+    }
+}
+
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
 #define JOIN_(a, b) a##b
@@ -463,4 +498,6 @@ const struct rd_kernels JOIN(rd_kernels_, RD_TABLE) = {
     .mul = vec_mul,
     .sum_rows = vec_sum_rows,
     .sum = vec_sum,
+    .sgd = vec_sgd,
+    .adam = vec_adam,
 };

@@ -411,6 +411,58 @@ static void column_sums_go_row_after_row(void **state)
     for_all(sum_rows_of);
 }
 
+/* Both steps in float64; each float32 operation rounds by at most 2^-24 relative, and there are
+ * fewer than 16. */
+static void update_of(const struct rd_kernels *k)
+{
+    for (size_t n = 1; n <= 70; n += 23)
+        for (int adam = 0; adam < 2; adam++) {
+            float *w = numbers(n), *m = numbers(n), *v = numbers(n), *g = numbers(n);
+            const struct rd_update u = { .w = w,
+                .m = m,
+                .v = v,
+                .g = g,
+                .n = n,
+                .rate = 0.1f,
+                .decay = 0.01f,
+                .beta1 = 0.9f,
+                .beta2 = 0.999f,
+                .epsilon = 1e-8f,
+                .root = 1.5f };
+            double want[70];
+
+            for (size_t i = 0; i < n; i++) {
+                const double grad = (double)g[i] + (double)u.decay * (double)w[i];
+                double step;
+
+                v[i] = fabsf(v[i]) + 0.1f;
+                if (adam) {
+                    const double mean =
+                        (double)u.beta1 * (double)m[i] + (1 - (double)u.beta1) * grad;
+                    const double square =
+                        (double)u.beta2 * (double)v[i] + (1 - (double)u.beta2) * grad * grad;
+
+                    step = mean / (sqrt(square) * (double)u.root + (double)u.epsilon);
+                } else
+                    step = (double)u.beta1 * (double)m[i] + grad;
+                want[i] = (double)w[i] - (double)u.rate * step;
+            }
+            (adam ? k->adam : k->sgd)(&u);
+            for (size_t i = 0; i < n; i++)
+                assert_true(fabs((double)w[i] - want[i]) <= 16 * 0x1p-24 * 3);
+            rd_free(w);
+            rd_free(m);
+            rd_free(v);
+            rd_free(g);
+        }
+}
+
+static void optimizer_steps_match_float64(void **state)
+{
+    (void)state;
+    for_all(update_of);
+}
+
 /* --- matrix products --- */
 
 static void check_gemm(const struct rd_kernels *k, size_t m, size_t n, size_t depth, int mode)
@@ -641,6 +693,7 @@ int main(void)
         cmocka_unit_test(a_pool_known_by_hand),
         cmocka_unit_test(element_loops_are_exact),
         cmocka_unit_test(column_sums_go_row_after_row),
+        cmocka_unit_test(optimizer_steps_match_float64),
         cmocka_unit_test(matrix_products_match_float64),
         cmocka_unit_test(convolutions_and_their_gradients_match_float64),
         cmocka_unit_test(overflowing_convolutions_have_no_scratch),
