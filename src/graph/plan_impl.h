@@ -1,0 +1,217 @@
+/*
+ * plan_impl.h - what plan_build.c makes, plan_step.c runs, and plan.c and train.c drive.
+ *
+ * A graph becomes a list of steps over slots. A slot is a value in one form: PLAIN (the ONNX order)
+ * or PIXELS (NHWC with a halo of zeros, so that convolutions test no bounds). Fast steps fuse what
+ * follows them (bias, relu, pool); whatever else the graph holds runs through its operator row.
+ * Steps come in segments: those of a per-image segment run image by image, so that what passes
+ * between them stays in the second-level cache.
+ *
+ * All buffers are laid out when the plan is made: each has a first and a last time of use (forward
+ * step s is time s, the loss is time S, backward step s is time 2S - s) and those that never live
+ * together share memory.
+ */
+#ifndef RD_GRAPH_PLAN_IMPL_H
+#define RD_GRAPH_PLAN_IMPL_H
+
+#include "graph/graph.h"
+#include "graph/op.h"
+#include "tensor/kernel.h"
+
+enum plan_mode {
+    PLAN_INFER,    /* outputs only */
+    PLAN_GRADIENT, /* and the gradient with respect to the input */
+    PLAN_TRAIN,    /* and with respect to the weights; batch statistics, dropout active */
+    PLAN_MODES
+};
+
+/* Floats in a context's memory. */
+struct plan_buf {
+    size_t each; /* floats an example, or in all when fixed; 0: not used */
+    bool fixed;  /* scratch: one, however many examples */
+    bool local;  /* of a per-image segment: one example at a time */
+    bool used;
+    int from, to;  /* times */
+    int segment;   /* of all uses; -1 none yet, -2 several */
+    size_t offset; /* floats */
+};
+
+enum plan_form { PLAN_PLAIN, PLAN_PIXELS };
+
+struct plan_slot {
+    int value; /* of the graph; the first of a chain of views */
+    enum plan_form form;
+    size_t c, h, w;                  /* PIXELS */
+    size_t top, left, bottom, right; /* halo */
+    size_t count; /* floats an example without the halo; gradients have no halo */
+    int producer; /* step; -1: the input */
+    bool is_output;
+    bool wants_grad;
+    bool grad_written; /* while the plan is made: somebody has set the gradient */
+    struct plan_buf data, grad;
+};
+
+enum plan_kind {
+    PLAN_CONV,      /* + bias, relu, max-pool */
+    PLAN_DENSE,     /* + bias, relu */
+    PLAN_POOL,      /* max */
+    PLAN_TO_PIXELS, /* changes of form */
+    PLAN_TO_PLAIN,
+    PLAN_NODE,      /* by the operator row */
+    PLAN_DROPOUT,   /* training only */
+    PLAN_BATCHNORM, /* training only: whole batch, driven by train.c */
+};
+
+/* A packed copy of a weight; made again when the weight has changed. */
+struct plan_pack {
+    enum plan_pack_kind {
+        PACK_CONV,         /* rows (ky, kx, c), columns o */
+        PACK_CONV_FLIPPED, /* rows (ky, kx, o) flipped, columns c */
+        PACK_CONV_COLUMNS, /* rows o, columns (ky, kx, c) */
+        PACK_DENSE,        /* rows input (pixel order when c > 0), columns unit */
+        PACK_DENSE_BACK,   /* rows unit, columns input */
+        PACK_BIAS
+    } kind;
+    int value;
+    size_t k, n;       /* rows and columns of the packed matrix */
+    size_t c, taps, o; /* of the convolution; DENSE: c channels of taps pixels, 0: plain */
+    bool transposed;   /* DENSE: the weight is stored (unit, input) */
+    float *packed;
+    struct plan_pack *next;
+};
+
+struct plan_step {
+    enum plan_kind kind;
+    int node; /* for messages: the first of those fused */
+    int in, out;
+    int segment;
+    bool back;      /* runs in the backward pass */
+    bool back_data; /* and gives the gradient of in */
+    bool add;       /* onto what another step has written there */
+    int weight, bias,
+        bias_value; /* graph values, -1: none (bias_value is bias's, kept for training) */
+    bool relu, pool, save_index;
+
+    /* CONV: window; CONV and POOL: pool */
+    size_t oh, ow; /* of the convolution */
+    size_t kh, kw, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+    size_t pool_kh, pool_kw, pool_stride_h, pool_stride_w, pool_top, pool_left;
+    bool flipped; /* gradient by the flipped kernel, else by columns */
+    size_t dy_top, dy_left, dy_bottom, dy_right; /* halo of dy */
+    struct plan_pack *forward_pack, *back_pack, *bias_pack;
+    struct plan_buf index; /* bytes, counted in floats */
+    struct plan_buf dy;    /* gradient before relu and pool, haloed; DENSE: before relu */
+    struct plan_buf scratch, back_scratch;
+    bool dy_is_grad; /* nothing to undo: dy is the gradient of out itself */
+
+    /* NODE */
+    int n_in, n_out;
+    int *in_slot, *out_slot; /* -1: weight or left out */
+    bool *in_add, *in_back;  /* per input: gradient added to others', wanted */
+    struct plan_buf saved, node_scratch, node_back_scratch;
+    struct plan_buf *weight_grad; /* TRAIN: per input, fixed */
+    /* BATCHNORM, DROPOUT */
+    struct plan_buf mask; /* DROPOUT: bytes as floats' space */
+    float ratio, epsilon, momentum;
+    int scale_value, mean_value, var_value;
+    size_t channels, inner;
+    double *stat; /* mean, 1 / sqrt(var + eps), and two sums of the gradient, a channel each */
+};
+
+struct plan_segment {
+    int first, end;
+    bool per_image;
+};
+
+/* Everything about one (graph, mode). Immutable but for packs (training) and BATCHNORM's stat. */
+struct plan_code {
+    const struct rd_graph *graph;
+    const struct rd_kernels *kernels;
+    enum plan_mode mode;
+    struct plan_slot *slot;
+    int n_slots, cap_slots;
+    struct plan_step *step;
+    int n_steps, cap_steps;
+    struct plan_segment *segment;
+    int n_segments;
+    int input, output; /* slots */
+    size_t inputs, outputs;
+    size_t rows;                      /* examples a context holds */
+    size_t floats;                    /* of a context */
+    struct plan_pack **packs;         /* head of the net's list of packed weights */
+    const struct rd_tensor **aligned; /* per value: a weight that can be computed with, or NULL */
+    uint64_t seed;                    /* of dropout */
+};
+
+/* Tensors handed to a row: made once a context, only data and the batch dim change. */
+struct plan_call {
+    struct rd_tensor *in, *out, *din, *dout;
+    const struct rd_tensor **in_at, **dout_at;
+    struct rd_tensor **out_at, **din_at;
+};
+
+/* Where one chunk lives. */
+struct plan_context {
+    float *mem;
+    size_t n;
+    const float *x;          /* (n, inputs) */
+    float *dx;               /* (n, inputs) or NULL */
+    const float *cotangent;  /* of output (n, outputs); NULL: in the slot's own gradient */
+    const uint64_t *example; /* n keys of dropout's streams */
+    struct rd_error *err;
+    struct plan_call *call; /* one a step: tensors handed to operator rows */
+};
+
+/* RD_OK with *code_out NULL: the graph holds something a plan cannot do. fixed_rows 0: chosen by
+ * cache size. */
+rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kernels,
+    enum plan_mode mode, size_t fixed_rows, const struct rd_tensor **aligned,
+    struct plan_pack **packs, struct rd_arena *arena, struct plan_code **code_out,
+    struct rd_error *err);
+/* plan_layout.c: segments, times, offsets. false: does not fit. */
+bool plan_layout(struct plan_code *code, size_t fixed_rows, struct rd_arena *arena);
+/* What training may change at this input of a node (its graph value must be a weight). */
+bool plan_trainable(const struct rd_graph *graph, const struct rd_graph_node *node, int input);
+
+/* plan_pack.c: a packed weight, shared by all steps that want it; NULL: memory. */
+struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct plan_pack *want,
+    struct plan_pack **list, struct rd_arena *arena);
+void plan_pack_fill(
+    const struct rd_kernels *kernels, struct plan_pack *p, const struct rd_tensor *weight);
+
+/* plan_step.c */
+rd_status plan_context_init(const struct plan_code *code, struct rd_arena *arena,
+    struct plan_context *ctx, struct rd_error *err);
+/* Steps first <= s < end on ctx->n examples; backward goes from end - 1 down. */
+rd_status plan_forward(const struct plan_code *code, struct plan_context *ctx, int first, int end);
+rd_status plan_backward(const struct plan_code *code, struct plan_context *ctx, int first, int end);
+float *plan_data(const struct plan_code *code, const struct plan_context *ctx, int slot, size_t i);
+float *plan_grad(const struct plan_code *code, const struct plan_context *ctx, int slot, size_t i);
+float *plan_buf_at(const struct plan_context *ctx, const struct plan_buf *buf, size_t i);
+size_t plan_slot_row(const struct plan_slot *slot); /* floats from pixel row to pixel row */
+/* From slot data of an example to its first pixel inside the halo. */
+size_t plan_slot_inside(const struct plan_slot *slot);
+const struct rd_tensor *plan_weight(const struct plan_code *code, int value);
+/* plan_node.c: the steps that go through operator rows. */
+rd_status plan_node_forward(const struct plan_code *code, struct plan_context *ctx, int step);
+rd_status plan_node_backward(const struct plan_code *code, struct plan_context *ctx, int step);
+rd_status plan_node_init(const struct plan_code *code, struct rd_arena *arena,
+    struct plan_context *ctx, int step, struct rd_error *err);
+/* Sizes of scratch and saved of a NODE step with `rows` examples, into its buffers. */
+bool plan_node_measure(struct plan_code *code, int step, size_t rows, struct rd_arena *arena);
+
+/* Cross-entropy of rows of logits with label or soft (rows summing to 1), in float64. grad, loss,
+ * hit: may be NULL. */
+struct plan_loss {
+    const float *logits;
+    const int *label;  /* (n) or NULL */
+    const float *soft; /* (n, classes) */
+    size_t n, classes;
+    float *grad; /* times scale */
+    double scale;
+    double *loss; /* (n) */
+    bool *hit;    /* argmax is the label's (or the largest soft target's) */
+};
+void plan_cross_entropy(const struct plan_loss *l);
+
+#endif

@@ -1,0 +1,187 @@
+/* plan_node.c - steps of a plan that go through the operator's own row, on a chunk of examples. */
+#include "graph/plan_impl.h"
+
+#include <string.h>
+
+static void shape_of(const struct plan_code *code, int value, size_t rows, struct rd_tensor *t)
+{
+    const struct rd_graph_value *v = &code->graph->value[value];
+
+    *t = (struct rd_tensor){ .dtype = v->dtype, .ndim = v->ndim };
+    memcpy(t->dim, v->dim, sizeof t->dim);
+    if (v->ndim > 0)
+        t->dim[0] = (int64_t)rows;
+}
+
+static bool make(const struct plan_step *s, struct rd_arena *arena, struct plan_call *c)
+{
+    const size_t in = (size_t)s->n_in + 1, out = (size_t)s->n_out + 1;
+
+    c->in = RD_NEW_ARRAY(arena, struct rd_tensor, in);
+    c->din = RD_NEW_ARRAY(arena, struct rd_tensor, in);
+    c->out = RD_NEW_ARRAY(arena, struct rd_tensor, out);
+    c->dout = RD_NEW_ARRAY(arena, struct rd_tensor, out);
+    c->in_at = RD_NEW_ARRAY(arena, const struct rd_tensor *, in);
+    c->din_at = RD_NEW_ARRAY(arena, struct rd_tensor *, in);
+    c->out_at = RD_NEW_ARRAY(arena, struct rd_tensor *, out);
+    c->dout_at = RD_NEW_ARRAY(arena, const struct rd_tensor *, out);
+    if (!c->in || !c->din || !c->out || !c->dout || !c->in_at || !c->din_at || !c->out_at ||
+        !c->dout_at)
+        return false;
+    return true;
+}
+
+/* Shapes of n examples; data where `ctx` says (NULL: none). */
+static void set(const struct plan_code *code, const struct plan_step *s,
+    const struct plan_context *ctx, size_t n, struct plan_call *c)
+{
+    const struct rd_graph_node *node = &code->graph->node[s->node];
+
+    for (int i = 0; i < s->n_in; i++) {
+        const int v = node->input[i];
+
+        c->in_at[i] = NULL;
+        c->din_at[i] = NULL;
+        if (v < 0)
+            continue;
+        if (s->in_slot[i] < 0) {
+            c->in_at[i] = plan_weight(code, v);
+            if (ctx && s->weight_grad[i].used) {
+                c->din[i] = *c->in_at[i];
+                c->din[i].data = plan_buf_at(ctx, &s->weight_grad[i], 0);
+                c->din_at[i] = &c->din[i];
+            }
+            continue;
+        }
+        shape_of(code, v, n, &c->in[i]);
+        c->din[i] = c->in[i];
+        if (ctx)
+            c->in[i].data = plan_data(code, ctx, s->in_slot[i], 0);
+        if (ctx && s->in_back[i]) {
+            c->din[i].data = plan_grad(code, ctx, s->in_slot[i], 0);
+            c->din_at[i] = &c->din[i];
+        }
+        c->in_at[i] = &c->in[i];
+    }
+    for (int i = 0; i < s->n_out; i++) {
+        const int slot = s->out_slot[i];
+
+        c->out_at[i] = NULL;
+        c->dout_at[i] = NULL;
+        if (slot < 0)
+            continue;
+        shape_of(code, node->output[i], n, &c->out[i]);
+        c->dout[i] = c->out[i];
+        if (ctx)
+            c->out[i].data = plan_data(code, ctx, slot, 0);
+        if (ctx && s->back && code->slot[slot].grad_written) {
+            c->dout[i].data = plan_grad(code, ctx, slot, 0);
+            c->dout_at[i] = &c->dout[i];
+        }
+        c->out_at[i] = &c->out[i];
+    }
+}
+
+static struct rd_op_call call_of(
+    const struct plan_code *code, const struct plan_step *s, const struct plan_call *c)
+{
+    return (struct rd_op_call){
+        .node = &code->graph->node[s->node],
+        .in = c->in_at,
+        .out = c->out_at,
+        .dout = c->dout_at,
+        .din = c->din_at,
+        .kernels = code->kernels,
+    };
+}
+
+bool plan_node_measure(struct plan_code *code, int step, size_t rows, struct rd_arena *arena)
+{
+    struct plan_step *s = &code->step[step];
+    const struct rd_graph_node *node = &code->graph->node[s->node];
+    struct plan_call c;
+    struct rd_op_call call;
+    size_t bytes;
+
+    if (!make(s, arena, &c))
+        return false;
+    set(code, s, NULL, rows, &c);
+    call = call_of(code, s, &c);
+    s->saved.fixed = s->node_scratch.fixed = s->node_back_scratch.fixed = true;
+    bytes = node->row->scratch ? node->row->scratch(&call) : 0;
+    if (bytes > SIZE_MAX - 64)
+        return false;
+    s->node_scratch.each = s->node_back_scratch.each = (bytes + 3) / 4;
+    bytes = s->back && node->row->saved ? node->row->saved(&call) : 0;
+    if (bytes > SIZE_MAX - 64)
+        return false;
+    s->saved.each = (bytes + 3) / 4;
+    for (int i = 0; s->back && i < s->n_in; i++)
+        if (code->mode == PLAN_TRAIN && s->in_slot[i] < 0 && plan_trainable(code->graph, node, i)) {
+            s->weight_grad[i].fixed = true;
+            s->weight_grad[i].each = rd_tensor_count(code->graph->value[node->input[i]].weight);
+        }
+    return true;
+}
+
+rd_status plan_node_init(const struct plan_code *code, struct rd_arena *arena,
+    struct plan_context *ctx, int step, struct rd_error *err)
+{
+    const struct plan_step *s = &code->step[step];
+
+    if (s->kind != PLAN_NODE)
+        return RD_OK;
+    if (!make(s, arena, &ctx->call[step]))
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for step %d of the plan", step);
+    return RD_OK;
+}
+
+static void *bytes_at(const struct plan_context *ctx, const struct plan_buf *b)
+{
+    return b->used ? plan_buf_at(ctx, b, 0) : NULL;
+}
+
+rd_status plan_node_forward(const struct plan_code *code, struct plan_context *ctx, int step)
+{
+    const struct plan_step *s = &code->step[step];
+    struct plan_call *c = &ctx->call[step];
+    struct rd_op_call call;
+    char label[96];
+    rd_status st;
+
+    set(code, s, ctx, ctx->n, c);
+    call = call_of(code, s, c);
+    call.saved = bytes_at(ctx, &s->saved);
+    call.scratch = bytes_at(ctx, &s->node_scratch);
+    call.scratch_size = s->node_scratch.each * sizeof(float);
+    call.err = ctx->err;
+    st = call.node->row->forward(&call);
+    if (st)
+        return RD_WRAP(ctx->err, st, "%s",
+            rd_graph_node_label(code->graph, (size_t)s->node, label, sizeof label));
+    return RD_OK;
+}
+
+rd_status plan_node_backward(const struct plan_code *code, struct plan_context *ctx, int step)
+{
+    const struct plan_step *s = &code->step[step];
+    struct plan_call *c = &ctx->call[step];
+    struct rd_op_call call;
+    char label[96];
+    rd_status st;
+
+    set(code, s, ctx, ctx->n, c);
+    for (int i = 0; i < s->n_in; i++)
+        if (c->din_at[i] && !s->in_add[i])
+            memset(c->din[i].data, 0, rd_tensor_bytes(&c->din[i]));
+    call = call_of(code, s, c);
+    call.saved = bytes_at(ctx, &s->saved);
+    call.scratch = bytes_at(ctx, &s->node_back_scratch);
+    call.scratch_size = s->node_back_scratch.each * sizeof(float);
+    call.err = ctx->err;
+    st = call.node->row->backward(&call);
+    if (st)
+        return RD_WRAP(ctx->err, st, "gradient of %s",
+            rd_graph_node_label(code->graph, (size_t)s->node, label, sizeof label));
+    return RD_OK;
+}

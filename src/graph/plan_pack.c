@@ -1,0 +1,102 @@
+/* plan_pack.c - packed copies of weights, made once for all steps and plans that read them. */
+#include "graph/plan_impl.h"
+
+#include <string.h>
+
+enum { BLOCK_MAX = 64 }; /* two vectors of the widest table */
+
+struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct plan_pack *want,
+    struct plan_pack **list, struct rd_arena *arena)
+{
+    struct plan_pack *p;
+    size_t floats;
+
+    for (p = *list; p; p = p->next)
+        if (p->kind == want->kind && p->value == want->value && p->k == want->k &&
+            p->n == want->n && p->c == want->c && p->taps == want->taps &&
+            p->transposed == want->transposed)
+            return p;
+    if (__builtin_mul_overflow(want->k, rd_packed_width(kernels, want->n), &floats))
+        return NULL;
+    p = RD_NEW(arena, struct plan_pack);
+    if (!p)
+        return NULL;
+    *p = *want;
+    p->packed = rd_arena_alloc(arena, floats ? floats : 1, sizeof(float));
+    if (!p->packed)
+        return NULL;
+    p->next = *list;
+    *list = p;
+    return p;
+}
+
+/* Where in the weight the element of a packed row or column stands: offset = row_offset +
+ * column_offset. */
+static size_t input_offset(const struct plan_pack *p, size_t i)
+{
+    return p->c ? i % p->c * p->taps + i / p->c : i; /* pixel order back to channel order */
+}
+
+static size_t row_offset(const struct plan_pack *p, size_t r)
+{
+    switch (p->kind) {
+    case PACK_CONV:
+        return r % p->c * p->taps + r / p->c;
+    case PACK_CONV_FLIPPED:
+        return r % p->o * p->c * p->taps + (p->taps - 1 - r / p->o);
+    case PACK_CONV_COLUMNS:
+        return r * p->c * p->taps;
+    case PACK_DENSE:
+        return input_offset(p, r) * (p->transposed ? 1 : p->n);
+    case PACK_DENSE_BACK:
+        return r * (p->transposed ? p->n : 1);
+    case PACK_BIAS:
+        break;
+    }
+    return 0;
+}
+
+static size_t column_offset(const struct plan_pack *p, size_t j)
+{
+    switch (p->kind) {
+    case PACK_CONV:
+        return j * p->c * p->taps;
+    case PACK_CONV_FLIPPED:
+        return j * p->taps;
+    case PACK_CONV_COLUMNS:
+        return j % p->c * p->taps + j / p->c;
+    case PACK_DENSE:
+        return j * (p->transposed ? p->k : 1);
+    case PACK_DENSE_BACK:
+        return input_offset(p, j) * (p->transposed ? 1 : p->k);
+    case PACK_BIAS:
+        break;
+    }
+    return j;
+}
+
+void plan_pack_fill(
+    const struct rd_kernels *kernels, struct plan_pack *p, const struct rd_tensor *weight)
+{
+    const float *from = weight->data;
+    float *to = p->packed;
+
+    for (size_t first = 0; first < p->n;) {
+        const size_t left = p->n - first;
+        const size_t width = left <= kernels->lanes ? kernels->lanes : 2 * kernels->lanes;
+        const size_t real = left < width ? left : width;
+        size_t column[BLOCK_MAX];
+
+        for (size_t j = 0; j < real; j++)
+            column[j] = column_offset(p, first + j);
+        for (size_t r = 0; r < p->k; r++, to += width) {
+            const float *row = from + row_offset(p, r);
+
+            for (size_t j = 0; j < real; j++)
+                to[j] = row[column[j]];
+            if (real < width)
+                memset(to + real, 0, (width - real) * sizeof *to);
+        }
+        first += width;
+    }
+}
