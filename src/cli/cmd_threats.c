@@ -1,0 +1,189 @@
+/* threats - what can go wrong with a system, ranked, before anything is tried. */
+#include "cli/cli.h"
+#include "cli/load.h"
+#include "cli/threat_text.h"
+
+#include "base/text.h"
+
+#include <string.h>
+#include <time.h>
+
+struct threats {
+    struct rd_load_options system;
+    int64_t top;
+    const char *fail_on;
+};
+
+static const char *const levels[] = { "none", "low", "medium", "high", "critical", NULL };
+
+static const struct rd_option options[] = {
+    RD_INT(struct threats, top, "top", "0", 0, 100000, "threats",
+        "only the first N, each with impact and mitigations; 0: all"),
+    RD_CHOICE(struct threats, fail_on, "fail-on", "none", levels,
+        "exit 1 when a threat of this severity applies or may apply, undecided"),
+    RD_LOAD_OPTIONS(struct threats, system),
+    RD_OPTION_END,
+};
+
+static void print_row(struct rd_cli *cli, const struct rd_threat *t, int id_width)
+{
+    char proof[64], decision[120];
+
+    (void)fprintf(cli->out, "%-8s  %-9s  %-*s  %-11s  %s", rd_severity_name(t->severity),
+        rd_applicability_name(t->applicability), id_width, t->id,
+        rd_cli_proof(t->rule, proof, sizeof proof), t->rule->title);
+    if (t->applicability == RD_APPLIES_MITIGATED)
+        (void)fprintf(cli->out, " (by %s)", t->mitigated_by);
+    if (t->decision)
+        (void)fprintf(cli->out, " [%s]", rd_cli_decision(t->decision, decision, sizeof decision));
+    (void)fputc('\n', cli->out);
+}
+
+static void print_details(struct rd_cli *cli, size_t number, const struct rd_threat *t)
+{
+    char first[128];
+
+    (void)snprintf(first, sizeof first, "%zu. %s: ", number, t->id);
+    (void)fputc('\n', cli->out);
+    rd_cli_wrap(cli->out, first, 3, t->rule->title);
+    rd_cli_wrap(cli->out, "   impact: ", 11, t->rule->impact);
+    for (size_t i = 0; i < t->n_missing; i++)
+        rd_cli_wrap(cli->out, i ? "            " : "   fill in: ", 12, t->missing[i]);
+    (void)fputs("   mitigations:\n", cli->out);
+    for (size_t i = 0; i < t->rule->n_mitigations; i++)
+        rd_cli_wrap(cli->out, "   - ", 5, t->rule->mitigations[i]);
+}
+
+/* Rules without a threat: silent because the system has no such part, or because of what was found
+ * there. */
+static size_t say_silent(struct rd_cli *cli, const struct rd_loaded *l, bool print)
+{
+    size_t n = 0;
+
+    rd_json_karray(cli->result, "silent_rules");
+    for (size_t r = 0; r < l->rules.n; r++) {
+        const struct rd_rule *rule = l->rules.item[r];
+        bool heard = false, place = false;
+
+        for (size_t i = 0; i < l->threats.n && !heard; i++)
+            heard = l->threats.item[i].rule == rule;
+        if (heard)
+            continue;
+        for (size_t i = 0; i < l->system->n_elements && !place; i++)
+            place = rd_rule_applies_to(rule, l->system->elements[i].type);
+        place = place || (l->system->n_flows && rd_rule_applies_to(rule, NULL));
+        rd_json_object(cli->result);
+        rd_json_ktext(cli->result, "rule", rule->id);
+        rd_json_ktext(
+            cli->result, "reason", place ? "does not apply here" : "no such part in the system");
+        rd_json_end(cli->result);
+        if (print)
+            (void)fprintf(cli->out, "%s%s%s", n ? ", " : "does not apply: ", rule->id,
+                place ? "" : " (no such part)");
+        n++;
+    }
+    rd_json_end(cli->result);
+    if (print && n)
+        (void)fputc('\n', cli->out);
+    return n;
+}
+
+/* A decision about nothing, and one whose time is over, deserve a word. */
+static void check_decisions(struct rd_cli *cli, const struct rd_loaded *l)
+{
+    const time_t now = time(NULL);
+    struct tm day;
+    char today[16] = "", a[140], b[40];
+
+    if (gmtime_r(&now, &day))
+        (void)strftime(today, sizeof today, "%Y-%m-%d", &day);
+    for (size_t i = 0; i < l->system->n_decisions; i++) {
+        const struct rd_decision *d = &l->system->decisions[i];
+
+        (void)rd_text_safe_in(a, sizeof a, d->threat);
+        if (!rd_threat_find(&l->threats, d->threat))
+            rd_cli_warn(cli,
+                "states: '%s' does not apply (any more); its decision '%s' is about nothing", a,
+                rd_text_safe_in(b, sizeof b, d->decision));
+        else if (d->until && *today && strcmp(d->until, today) < 0)
+            rd_cli_warn(cli, "states: the decision about '%s' ended on %s", a,
+                rd_text_safe_in(b, sizeof b, d->until));
+    }
+}
+
+static bool is_finding(const struct rd_threat *t, const char *fail_on)
+{
+    enum rd_severity level;
+
+    return rd_severity_find(fail_on, &level) && t->severity >= level && !t->decision &&
+           (t->applicability == RD_APPLIES_YES || t->applicability == RD_APPLIES_UNKNOWN);
+}
+
+static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
+{
+    const struct threats *o = opts;
+    struct rd_loaded l;
+    size_t by_kind[4] = { 0 }, shown, decided = 0;
+    int id_width = 6;
+    rd_status st = rd_cli_load(cli, argv[0], &o->system, &l);
+
+    (void)argc;
+    if (st)
+        return st;
+    rd_json_ktext(cli->info, "file", argv[0]);
+    shown = o->top && (size_t)o->top < l.threats.n ? (size_t)o->top : l.threats.n;
+    for (size_t i = 0; i < l.threats.n; i++) {
+        const struct rd_threat *t = &l.threats.item[i];
+
+        by_kind[t->applicability]++;
+        decided += t->decision != NULL;
+        if (i < shown && (int)strlen(t->id) > id_width)
+            id_width = (int)strlen(t->id);
+        if (is_finding(t, o->fail_on))
+            cli->exit_code = 1;
+    }
+    rd_json_object(cli->result);
+    rd_json_ktext(cli->result, "system", l.system->name);
+    rd_json_kobject(cli->result, "counts");
+    rd_json_kint(cli->result, "all", (int64_t)l.threats.n);
+    rd_json_kint(cli->result, "yes", (int64_t)by_kind[RD_APPLIES_YES]);
+    rd_json_kint(cli->result, "unknown", (int64_t)by_kind[RD_APPLIES_UNKNOWN]);
+    rd_json_kint(cli->result, "mitigated", (int64_t)by_kind[RD_APPLIES_MITIGATED]);
+    rd_json_kint(cli->result, "decided", (int64_t)decided);
+    rd_json_end(cli->result);
+    rd_json_karray(cli->result, "threats");
+    if (shown)
+        (void)fprintf(cli->out, "%-8s  %-9s  %-*s  %-11s  %s\n", "severity", "applies", id_width,
+            "threat", "proved by", "what");
+    for (size_t i = 0; i < shown; i++) {
+        rd_cli_threat_json(cli->result, &l.rules, l.system, &l.threats.item[i]);
+        print_row(cli, &l.threats.item[i], id_width);
+    }
+    rd_json_end(cli->result);
+    if (shown < l.threats.n)
+        (void)fprintf(cli->out, "... and %zu more\n", l.threats.n - shown);
+    for (size_t i = 0; o->top && i < shown; i++)
+        print_details(cli, i + 1, &l.threats.item[i]);
+    (void)fprintf(cli->out, "\n%zu threats: %zu apply, %zu unknown, %zu mitigated; %zu decided\n",
+        l.threats.n, by_kind[RD_APPLIES_YES], by_kind[RD_APPLIES_UNKNOWN],
+        by_kind[RD_APPLIES_MITIGATED], decided);
+    (void)say_silent(cli, &l, !o->top);
+    (void)fputs("redoubt explain FILE THREAT says why, and what would make it go away\n", cli->out);
+    check_decisions(cli, &l);
+    rd_json_end(cli->result);
+    return RD_OK;
+}
+
+const struct rd_command rd_command_threats = {
+    .name = "threats",
+    .summary = "what can go wrong with a system, ranked, with proof and remedy",
+    .synopsis = "FILE [--top N] [--fail-on LEVEL]",
+    .examples = "  redoubt threats demo\n"
+                "  redoubt threats demo/redoubt.yaml --top 5\n"
+                "  redoubt threats demo --fail-on high --json\n",
+    .options = options,
+    .options_size = sizeof(struct threats),
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};

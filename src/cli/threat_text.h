@@ -1,0 +1,29 @@
+/* threat_text.h - a threat for people and for machines, as `threats` and `explain` show it. */
+#ifndef RD_CLI_THREAT_TEXT_H
+#define RD_CLI_THREAT_TEXT_H
+
+#include "cli/cli.h"
+#include "rules/threat.h"
+
+/*
+ * One object: id, rule, element or flow, title, stride, stage, severity, severity_why,
+ * applicability, status
+ * ("untried": neither command tries anything) and its reason, impact, why, when, facts, missing,
+ * goes_away, mitigated_by, mitigations, false_positives, proved_by, criterion, removed_by,
+ * references, cwe, decision.
+ */
+void rd_cli_threat_json(struct rd_json *j, const struct rd_rules *rules,
+    const struct rd_system *system, const struct rd_threat *threat);
+
+/* "pgd or fgsm", or "none here" */
+const char *rd_cli_proof(const struct rd_rule *rule, char *out, size_t size);
+/* "accepted until 2027-06-30 by risk owner", or "" */
+const char *rd_cli_decision(const struct rd_decision *decision, char *out, size_t size);
+
+/*
+ * Text made safe and broken at blanks so that no line passes 96 columns; the first line begins with
+ * `first` (whose length counts), the others with `indent` blanks.
+ */
+void rd_cli_wrap(FILE *out, const char *first, int indent, const char *text);
+
+#endif
