@@ -4,6 +4,7 @@
 #include "campaign/status.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <string.h>
@@ -68,8 +69,25 @@ static const struct rd_defense *defense_for(
     return d && (d->against & 1u << t->attack->kind) ? d : NULL;
 }
 
+/* Whatever a control allows per key and day, the actor's keys and the longest campaign multiply. */
+static rd_status lay_actor_over(struct runner *r, const struct rd_defense *d,
+    const struct rd_bound_test *t, void *values)
+{
+    const struct rd_actor *actor = &r->system->actors[t->actor];
+    char number[32];
+    rd_status st = RD_OK;
+
+    if (actor->keys > 0 && rd_option_find(d->options, "keys"))
+        st = rd_options_set(d->options, values, "keys",
+            rd_text_from_double((double)actor->keys, number), r->run->err);
+    if (!st && actor->days.given && rd_option_find(d->options, "days"))
+        st = rd_options_set(d->options, values, "days",
+            rd_text_from_double(fmax(1, floor(actor->days.high)), number), r->run->err);
+    return st;
+}
+
 static rd_status control_options(struct runner *r, const struct rd_control *c,
-    const struct rd_defense *d, void **values_out)
+    const struct rd_defense *d, const struct rd_bound_test *t, void **values_out)
 {
     void *values = rd_arena_alloc(r->arena, 1, d->options_size + 1);
     rd_status st;
@@ -77,6 +95,8 @@ static rd_status control_options(struct runner *r, const struct rd_control *c,
     if (!values)
         return rd_run_no_memory(r->run, "the settings of a control");
     st = rd_options_reset(d->options, values, r->run->err);
+    if (!st)
+        st = lay_actor_over(r, d, t, values);
     for (size_t i = 0; !st && i < c->set.n; i++) {
         const char *name = c->set.item[i].name, *value = c->set.item[i].value;
         const int artifact = strcmp(name, "artifact") ? RD_NONE : rd_system_artifact(r->system, value);
@@ -93,12 +113,12 @@ static rd_status control_options(struct runner *r, const struct rd_control *c,
     return st ? RD_WRAP(r->run->err, st, "control '%s'", c->id) : RD_OK;
 }
 
-static rd_status put_in_front(
-    struct runner *r, const struct rd_control *c, const struct rd_defense *d, struct rd_target **target)
+static rd_status put_in_front(struct runner *r, const struct rd_control *c,
+    const struct rd_defense *d, const struct rd_bound_test *t, struct rd_target **target)
 {
     struct rd_run inner = *r->run;
     void *values = NULL;
-    rd_status st = control_options(r, c, d, &values);
+    rd_status st = control_options(r, c, d, t, &values);
 
     if (st)
         return st;
@@ -111,15 +131,18 @@ static rd_status put_in_front(
 static rd_status defended(struct runner *r, const struct rd_bound_test *t, int without, int with,
     struct rd_target **target_out)
 {
+    const size_t n = r->system->n_controls;
     rd_status st = open_target(r, t->model, target_out);
 
-    for (size_t i = 0; !st && i < r->system->n_controls; i++) {
-        const struct rd_control *c = &r->system->controls[i];
+    /* What replaces the network itself first, then what stands before it, in the order of the file. */
+    for (size_t i = 0; !st && i < 2 * n; i++) {
+        const int at = (int)(i % n);
+        const struct rd_control *c = &r->system->controls[at];
         const struct rd_defense *d = defense_for(r->system, c, t);
-        const bool on = (c->state == RD_CONTROL_ACTIVE && (int)i != without) || (int)i == with;
+        const bool on = (c->state == RD_CONTROL_ACTIVE && at != without) || at == with;
 
-        if (d && on)
-            st = put_in_front(r, c, d, target_out);
+        if (d && on && d->innermost == (i < n))
+            st = put_in_front(r, c, d, t, target_out);
     }
     return st;
 }

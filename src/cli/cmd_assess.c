@@ -1,0 +1,339 @@
+/*
+ * cmd_assess.c - redoubt assess: the loop, once, left to right: threats, tests, controls and their re-tests, money,
+ * reports. Evidence goes to DIR/.redoubt, reports beside redoubt.yaml.
+ */
+#include "cli/cli.h"
+#include "cli/envelope.h"
+#include "cli/load.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "campaign/campaign.h"
+#include "evidence/store.h"
+#include "report/report.h"
+#include "risk/risk.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const levels[] = { "none", "low", "medium", "high", "critical", "demonstrated",
+    "appetite", NULL };
+
+struct assess {
+    struct rd_load_options load;
+    bool estimate;
+    const char *fail_on;
+    int64_t draws, years;
+};
+
+static const struct rd_option options[] = {
+    RD_LOAD_OPTIONS(struct assess, load),
+    RD_BOOL(struct assess, estimate, "estimate", "no",
+        "only say what it would take: runs, queries, seconds, money"),
+    RD_CHOICE(struct assess, fail_on, "fail-on", "none", levels,
+        "exit 1 when a threat that applies is at least so severe, is demonstrated, or losses pass the appetite"),
+    RD_INT(struct assess, draws, "draws", "1000", 200, 100000, "draws",
+        "of the uncertain parameters (outer level of the simulation)"),
+    RD_INT(struct assess, years, "years", "2000", 100, 1000000, "years",
+        "simulated for each draw (inner level)"),
+    RD_OPTION_END,
+};
+
+struct work {
+    struct rd_cli *cli;
+    struct rd_loaded loaded;
+    struct rd_store *store;
+    struct rd_campaign_options how;
+    struct rd_campaign campaign;
+    struct rd_risk_result risk;
+    struct rd_report report;
+};
+
+static void close_store(void *obj)
+{
+    rd_store_close(obj);
+}
+
+static rd_status open_evidence(struct work *w)
+{
+    struct rd_cli *cli = w->cli;
+    rd_status st = rd_store_open(w->loaded.system->folder, &w->store, cli->run.err);
+
+    if (st)
+        return st;
+    if (rd_arena_guard(cli->run.scratch, close_store, w->store)) {
+        rd_store_close(w->store);
+        return rd_run_no_memory(&cli->run, "the evidence store");
+    }
+    w->how.store = w->store;
+    w->how.pictures = rd_path_join(cli->run.scratch, w->loaded.system->folder, ".redoubt");
+    w->how.run_json = rd_envelope_tool;
+    return w->how.pictures ? RD_OK : rd_run_no_memory(&cli->run, "a path");
+}
+
+/* --- --estimate --- */
+
+static rd_status say_estimate(struct work *w)
+{
+    struct rd_cli *cli = w->cli;
+    struct rd_campaign_estimate e;
+    rd_status st = rd_campaign_estimate(&cli->run, w->loaded.system, &w->loaded.threats, &w->how,
+        cli->run.scratch, &e);
+
+    if (st)
+        return st;
+    rd_json_object(cli->result);
+    rd_json_kint(cli->result, "tests", (int64_t)e.tests);
+    rd_json_kint(cli->result, "runs", (int64_t)e.runs);
+    rd_json_ku64(cli->result, "rows", e.cost.rows);
+    rd_json_ku64(cli->result, "gradients", e.cost.gradients);
+    rd_json_kreal(cli->result, "seconds", round(10 * e.cost.seconds) / 10);
+    rd_json_kreal(cli->result, "money", round(100 * e.cost.money) / 100);
+    rd_json_ktext(cli->result, "currency", w->loaded.system->currency);
+    rd_json_end(cli->result);
+    (void)fprintf(cli->out,
+        "%zu tests, %zu attack runs with every control's re-tests: at most %llu queries (%llu of them\n"
+        "gradients), about %.0f seconds, %.2f %s at the artifacts' prices. Nothing was attacked.\n",
+        e.tests, e.runs, (unsigned long long)e.cost.rows, (unsigned long long)e.cost.gradients,
+        e.cost.seconds, e.cost.money, w->loaded.system->currency);
+    return RD_OK;
+}
+
+/* --- reports --- */
+
+static rd_status put(struct work *w, const char *name, const struct rd_buf *text)
+{
+    struct rd_cli *cli = w->cli;
+    char *path = rd_path_join(cli->run.scratch, w->loaded.system->folder, name);
+
+    if (!path || text->failed)
+        return rd_run_no_memory(&cli->run, name);
+    return rd_file_write(path, text->text, text->len, 0644, cli->run.err);
+}
+
+/* report.json, report.md and, where the page was built, report.html. */
+static rd_status write_reports(struct work *w, const struct rd_buf *result)
+{
+    struct rd_cli *cli = w->cli;
+    struct rd_buf run = { 0 }, json = { 0 }, other = { 0 };
+    struct rd_json j = { .out = &run };
+    struct rd_report_parts parts = { .tool = rd_envelope_tool, .result = result->text };
+    size_t reused = 0;
+    rd_status st;
+
+    for (size_t i = 0; i < w->campaign.n_tested; i++)
+        reused += w->campaign.tested[i].reused;
+    rd_json_object(&j);
+    rd_json_ku64(&j, "seed", cli->run.seed);
+    rd_json_ktext(&j, "path", w->loaded.system->path);
+    rd_json_kint(&j, "tests_reused", (int64_t)reused);
+    rd_json_end(&j);
+    rd_json_kint(cli->info, "tests_reused", (int64_t)reused);
+    rd_json_ktext(cli->info, "path", w->loaded.system->path);
+    parts.run = run.text;
+    st = run.failed ? rd_run_no_memory(&cli->run, "the report")
+                    : rd_report_json(&cli->run, &w->report, &parts, &json);
+    if (!st)
+        st = put(w, "report.json", &json);
+    if (!st)
+        st = rd_report_markdown(&cli->run, &w->report, &other);
+    if (!st)
+        st = put(w, "report.md", &other);
+    rd_buf_release(&other);
+    if (!st && rd_report_html_available()) {
+        st = rd_report_html(json.text, json.len, &other, cli->run.err);
+        if (!st)
+            st = put(w, "report.html", &other);
+    }
+    rd_json_release(&j);
+    rd_buf_release(&other);
+    rd_buf_release(&json);
+    rd_buf_release(&run);
+    return st ? RD_WRAP(cli->run.err, st, "writing the report") : RD_OK;
+}
+
+/* --- the summary on the terminal --- */
+
+static void say_threats(struct work *w)
+{
+    const struct rd_threats *threats = &w->loaded.threats;
+    FILE *out = w->cli->out;
+    size_t untried = 0;
+
+    (void)fputs("\nTried\n", out);
+    for (size_t i = 0; i < threats->n; i++) {
+        const struct rd_threat_state *s = &w->campaign.states[i];
+
+        if (s->status == RD_THREAT_UNTRIED) {
+            untried++;
+            continue;
+        }
+        (void)fprintf(out, "  %-8s  %-34s  %s\n            %s\n",
+            rd_severity_name(threats->item[i].severity), threats->item[i].id,
+            rd_threat_status_name(s->status), s->text);
+    }
+    (void)fprintf(out, "  %zu further threats apply or may apply and were not tried\n", untried);
+}
+
+/* 1234567 -> "1,234,567" */
+static const char *grouped(double v, char out[40])
+{
+    char digits[32];
+    int n = snprintf(digits, sizeof digits, "%.0f", fabs(v)), k = 0;
+
+    if (isnan(v))
+        return "?";
+    if (v <= -0.5)
+        out[k++] = '-';
+    for (int i = 0; i < n && k < 38; i++) {
+        out[k++] = digits[i];
+        if ((n - i - 1) % 3 == 0 && i + 1 < n)
+            out[k++] = ',';
+    }
+    out[k] = '\0';
+    return out;
+}
+
+static void say_money(struct work *w)
+{
+    const struct rd_band *ale = &w->risk.total.ale;
+    const char *currency = w->loaded.system->currency;
+    FILE *out = w->cli->out;
+    char a[40], b[40], c[40];
+
+    (void)fprintf(out, "\nExpected loss%s\n  %s %s a year (90 %% band %s to %s)\n",
+        w->risk.illustrative ? " (illustrative: it rests on default numbers)" : "",
+        grouped(ale->value, a), currency, grouped(ale->low, b), grouped(ale->high, c));
+    if (!w->risk.n_controls)
+        return;
+    (void)fprintf(out, "\nControls, each alone                       less loss a year (90 %% band)\n");
+    for (size_t i = 0; i < w->risk.n_controls; i++) {
+        const struct rd_risk_control *k = &w->risk.controls[i];
+        char safe[48];
+
+        (void)fprintf(out, "  %-38s ",
+            rd_text_safe_in(safe, 38, w->loaded.system->controls[k->control].name));
+        if (isnan(k->difference.value))
+            (void)fprintf(out, "not measured: %s\n", k->reason ? k->reason : "no test it touches");
+        else
+            (void)fprintf(out, "%12s  (%s to %s)%s\n", grouped(k->difference.value, a),
+                grouped(k->difference.low, b), grouped(k->difference.high, c),
+                k->is_static ? "  not adaptively tested" : "");
+    }
+}
+
+static rd_status say_summary(struct work *w)
+{
+    const char *const *sentences;
+    struct rd_cli *cli = w->cli;
+    char safe[400];
+    size_t n = 0;
+    rd_status st = rd_report_verdict(&cli->run, &w->report, cli->run.scratch, &sentences, &n);
+
+    if (st)
+        return st;
+    (void)fprintf(cli->out, "%s\n\n", rd_text_safe_in(safe, sizeof safe, w->loaded.system->name));
+    for (size_t i = 0; i < n; i++)
+        (void)fprintf(cli->out, "%s\n", sentences[i]);
+    say_threats(w);
+    say_money(w);
+    (void)fprintf(cli->out, "\nReport: %s/%s\n",
+        rd_text_safe_in(safe, sizeof safe, w->loaded.system->folder),
+        rd_report_html_available() ? "report.html" : "report.md");
+    if (!rd_report_html_available())
+        (void)fprintf(cli->out, "        no report.html: %s\n", rd_report_html_reason());
+    return RD_OK;
+}
+
+/* --- findings --- */
+
+static bool has_finding(const struct work *w, const char *level)
+{
+    enum rd_severity least = RD_SEVERITY_LOW;
+    const bool by_severity = rd_severity_find(level, &least);
+
+    if (!strcmp(level, "appetite")) {
+        for (size_t i = 0; i < w->risk.total.n_appetite; i++)
+            if (w->risk.total.appetite[i].state == RD_APPETITE_BREACHED)
+                return true;
+        return false;
+    }
+    for (size_t i = 0; i < w->loaded.threats.n; i++) {
+        const struct rd_threat *t = &w->loaded.threats.item[i];
+        const enum rd_status_of_threat status = w->campaign.states[i].status;
+
+        if (t->decision && strcmp(t->decision->decision, "false-positive") == 0)
+            continue;
+        if (by_severity && t->applicability == RD_APPLIES_YES && t->severity >= least &&
+            status != RD_THREAT_CONTROLLED)
+            return true;
+        if (!strcmp(level, "demonstrated") && status == RD_THREAT_DEMONSTRATED)
+            return true;
+    }
+    return false;
+}
+
+static rd_status assess(struct work *w, const struct assess *o)
+{
+    const struct rd_risk_options risk = { .outer = (size_t)o->draws, .years = (size_t)o->years };
+    struct rd_cli *cli = w->cli;
+    struct rd_buf result = { 0 };
+    struct rd_json j = { .out = &result };
+    rd_status st;
+
+    st = rd_campaign_run(&cli->run, w->loaded.system, &w->loaded.threats, &w->how, cli->run.scratch,
+        &w->campaign);
+    if (!st)
+        st = rd_risk_simulate(&cli->run, &w->campaign, &risk, cli->run.scratch, &w->risk);
+    if (st)
+        return st;
+    w->report = (struct rd_report){ .campaign = &w->campaign, .risk = &w->risk,
+        .seed = cli->run.seed };
+    st = rd_report_pictures(&cli->run, &w->campaign, w->how.pictures, cli->run.scratch,
+        &w->report.pictures, &w->report.n_pictures);
+    if (!st)
+        st = rd_report_result(&cli->run, &w->report, &j);
+    if (!st && result.failed)
+        st = rd_run_no_memory(&cli->run, "the result");
+    if (!st)
+        st = write_reports(w, &result);
+    if (!st) {
+        rd_json_raw(cli->result, result.text, result.len);
+        st = say_summary(w);
+    }
+    if (!st && strcmp(o->fail_on, "none") != 0 && has_finding(w, o->fail_on))
+        cli->exit_code = 1;
+    rd_json_release(&j);
+    rd_buf_release(&result);
+    return st;
+}
+
+static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
+{
+    const struct assess *o = opts;
+    struct work w = { .cli = cli };
+    rd_status st = rd_cli_load(cli, argv[0], &o->load, &w.loaded);
+
+    (void)argc;
+    if (st)
+        return st;
+    if (o->estimate)
+        return say_estimate(&w);
+    st = open_evidence(&w);
+    return st ? st : assess(&w, o);
+}
+
+const struct rd_command rd_command_assess = {
+    .name = "assess",
+    .summary = "try the threats, switch the controls on, put money on it, report",
+    .synopsis = "FILE|DIR [--estimate] [--fail-on WORD] [--artifact ID=PATH]...",
+    .examples = "  redoubt assess demo\n"
+                "  redoubt assess demo --estimate\n"
+                "  redoubt assess demo --fail-on demonstrated --json >result.json\n"
+                "  redoubt assess examples/mnist-digits --allow-outside\n",
+    .options = options,
+    .options_size = sizeof(struct assess),
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};
