@@ -1,0 +1,310 @@
+/*
+ * verdict.c - the candid paragraph (CONTRACTS section 5, Shares).
+ *
+ * Nothing here is stronger than what was measured: "demonstrated" by name, "not demonstrated" never
+ * as safe, and a control without effect is said to have none.
+ */
+#include "report/report.h"
+
+#include "base/text.h"
+#include "report/words.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+enum { SENTENCES_MAX = 64, NAMES_MAX = 4 };
+
+struct verdict {
+    const struct rd_report *report;
+    struct rd_arena *arena;
+    const char **sentence;
+    size_t n;
+    bool failed;
+};
+
+static void say(struct verdict *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct verdict *v, const char *fmt, ...)
+{
+    struct rd_buf b = { 0 };
+    va_list ap;
+    char *text;
+
+    va_start(ap, fmt);
+    rd_buf_vprintf(&b, fmt, ap);
+    va_end(ap);
+    text = b.failed ? NULL : rd_arena_strndup(v->arena, rd_buf_text(&b), b.len);
+    rd_buf_release(&b);
+    if (!text || v->n >= SENTENCES_MAX)
+        v->failed = v->failed || !text;
+    else
+        v->sentence[v->n++] = text;
+}
+
+/* "a", "a and b", "a, b and c", "a, b, c and 4 more": threats of that status. */
+static void put_names(
+    struct rd_buf *b, const struct rd_campaign *c, enum rd_status_of_threat status, size_t count)
+{
+    const size_t shown = count > NAMES_MAX ? NAMES_MAX - 1 : count;
+    size_t k = 0;
+
+    for (size_t i = 0; i < c->threats->n && k < shown; i++) {
+        if (c->states[i].status != status)
+            continue;
+        rd_buf_puts(b, k == 0 ? "" : k + 1 == count ? " and " : ", ");
+        rd_buf_puts(b, c->threats->item[i].id);
+        k++;
+    }
+    if (count > shown)
+        rd_buf_printf(b, " and %zu more", count - shown);
+}
+
+static size_t count(const struct rd_campaign *c, enum rd_status_of_threat status)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->threats->n; i++)
+        n += c->states[i].status == status;
+    return n;
+}
+
+static const char *were(size_t n)
+{
+    return n == 1 ? "was" : "were";
+}
+
+/* The share of the guess that moves the result most, leaving out what was measured. */
+static const struct rd_risk_share *largest_guess(const struct rd_risk_result *risk)
+{
+    for (size_t i = 0; risk && i < risk->n_shares; i++)
+        if (risk->shares[i].provenance == RD_PROV_DEFAULT ||
+            risk->shares[i].provenance == RD_PROV_EXPERT)
+            return &risk->shares[i];
+    return NULL;
+}
+
+static void first_sentence(struct verdict *v)
+{
+    const struct rd_campaign *c = v->report->campaign;
+    const struct rd_risk_share *guess = largest_guess(v->report->risk);
+    const size_t all = c->threats->n, untried = count(c, RD_THREAT_UNTRIED), tried = all - untried;
+    const size_t shown = count(c, RD_THREAT_DEMONSTRATED),
+                 unclear = count(c, RD_THREAT_INCONCLUSIVE);
+    struct rd_buf b = { 0 };
+
+    if (!all) {
+        say(v, "No rule found a threat in this system, so nothing was tried.");
+        return;
+    }
+    rd_buf_printf(&b, "Of %zu %s that %s or may apply, %zu %s tried", all,
+        all == 1 ? "threat" : "threats", all == 1 ? "applies" : "apply", tried, were(tried));
+    if (!tried) {
+        rd_buf_puts(&b, ": nothing is demonstrated and nothing is refuted");
+    } else if (shown) {
+        rd_buf_printf(&b, " and %s demonstrated (",
+            shown == tried && tried == 2 ? "both"
+            : shown == tried             ? "all"
+                                         : rd_words_number((double)shown, v->arena));
+        put_names(&b, c, RD_THREAT_DEMONSTRATED, shown);
+        rd_buf_puts(&b, ")");
+    } else {
+        rd_buf_puts(&b, " and none was demonstrated");
+    }
+    if (unclear)
+        rd_buf_printf(&b, ", %zu %s inconclusive", unclear, unclear == 1 ? "is" : "are");
+    if (guess && guess->share >= 0.005)
+        rd_buf_printf(&b,
+            "; the guess that moves the expected loss most is %s (%s), with %s of its variance",
+            guess->name, guess->provenance == RD_PROV_DEFAULT ? "a default" : "an expert's",
+            rd_words_percent(guess->share, v->arena));
+    else if (guess)
+        rd_buf_puts(&b, "; no single guess dominates the expected loss");
+    rd_buf_puts(&b, ".");
+    v->failed = v->failed || b.failed;
+    say(v, "%s", rd_buf_text(&b));
+    rd_buf_release(&b);
+}
+
+static void untried_sentence(struct verdict *v)
+{
+    const struct rd_campaign *c = v->report->campaign;
+    const size_t n = count(c, RD_THREAT_UNTRIED);
+    size_t worst[4] = { 0 };
+
+    for (size_t i = 0; i < c->threats->n; i++)
+        if (c->states[i].status == RD_THREAT_UNTRIED &&
+            c->threats->item[i].applicability != RD_APPLIES_MITIGATED)
+            worst[c->threats->item[i].severity]++;
+    if (n && worst[RD_SEVERITY_CRITICAL] + worst[RD_SEVERITY_HIGH])
+        say(v,
+            "Not tried %s %zu, among them %zu of critical and %zu of high severity: no figure here "
+            "covers them.",
+            n == 1 ? "is" : "are", n, worst[RD_SEVERITY_CRITICAL], worst[RD_SEVERITY_HIGH]);
+    else if (n)
+        say(v, "Not tried %s %zu: no figure here covers %s.", n == 1 ? "is" : "are", n,
+            n == 1 ? "it" : "them");
+}
+
+static void money_sentences(struct verdict *v)
+{
+    const struct rd_risk_result *r = v->report->risk;
+    const char *cur = v->report->campaign->system->currency;
+    struct rd_arena *a = v->arena;
+    size_t breached = 0, undecided = 0, without = 0;
+
+    if (!r || !r->n_scenarios) {
+        say(v, "No scenario puts money on a threat, so there is no expected loss.");
+        return;
+    }
+    for (size_t i = 0; i < r->n_scenarios; i++)
+        without += r->scenarios[i].unquantified != NULL;
+    if (without == r->n_scenarios) {
+        say(v, "None of the %zu scenarios could be given money; Expected loss says why.", without);
+        return;
+    }
+    say(v,
+        "The expected loss is %s a year (90 %% interval %s); a year without a loss has a chance of "
+        "%s.",
+        rd_words_money(r->total.ale.value, cur, a),
+        rd_words_money_range(r->total.ale.low, r->total.ale.high, cur, a),
+        rd_words_percent(r->total.no_loss.value, a));
+    if (without)
+        say(v, "%zu of %zu scenarios could not be given money and are not in this sum.", without,
+            r->n_scenarios);
+    if (isnan(r->ale_share_measured))
+        say(v, "No share of it can be called measured: %s.",
+            r->ale_share_reason ? r->ale_share_reason : "it is zero");
+    else
+        say(v,
+            "%s of it comes from scenarios whose chance of success was measured; how often they "
+            "are tried and what "
+            "they cost %s.",
+            rd_words_percent(r->ale_share_measured, a), "are estimates");
+    for (size_t i = 0; i < r->total.n_appetite; i++) {
+        breached += r->total.appetite[i].state == RD_APPETITE_BREACHED;
+        undecided += r->total.appetite[i].state == RD_APPETITE_UNDECIDED;
+    }
+    if (r->total.n_appetite)
+        say(v, "Of %s, %zu %s exceeded and %zu cannot be decided.",
+            rd_words_count(r->total.n_appetite, "limit that the appetite sets",
+                "limits that the appetite sets", a),
+            breached, breached == 1 ? "is" : "are", undecided);
+}
+
+static void control_sentences(struct verdict *v)
+{
+    const struct rd_campaign *c = v->report->campaign;
+
+    for (size_t i = 0; i < c->n_tested; i++)
+        for (size_t k = 0; k < c->tested[i].n_retests; k++) {
+            const char *s = rd_report_control_sentence(
+                v->report, &c->tested[i], &c->tested[i].retests[k], v->arena);
+
+            if (s)
+                say(v, "%s", s);
+            else
+                v->failed = true;
+        }
+}
+
+static void illustrative_sentence(struct verdict *v)
+{
+    const struct rd_risk_result *r = v->report->risk;
+    struct rd_buf b = { 0 };
+
+    if (!r || !r->illustrative)
+        return;
+    for (size_t i = 0; i < r->n_illustrative_why && i < NAMES_MAX; i++)
+        rd_buf_printf(&b, "%s%s", i ? ", " : ": ", r->illustrative_why[i]);
+    if (r->n_illustrative_why > NAMES_MAX)
+        rd_buf_printf(&b, " and %zu more", r->n_illustrative_why - NAMES_MAX);
+    say(v,
+        "Illustrative: money here rests on defaults that nobody has confirmed for this system%s.",
+        rd_buf_text(&b));
+    rd_buf_release(&b);
+}
+
+rd_status rd_report_verdict(struct rd_run *run, const struct rd_report *report,
+    struct rd_arena *arena, const char *const **sentences_out, size_t *n_out)
+{
+    struct verdict v = {
+        .report = report,
+        .arena = arena,
+        .sentence = RD_NEW_ARRAY(arena, const char *, SENTENCES_MAX),
+    };
+
+    if (!v.sentence)
+        return rd_run_no_memory(run, "the verdict");
+    first_sentence(&v);
+    untried_sentence(&v);
+    money_sentences(&v);
+    control_sentences(&v);
+    illustrative_sentence(&v);
+    if (v.failed)
+        return rd_run_no_memory(run, "the verdict");
+    *sentences_out = v.sentence;
+    *n_out = v.n;
+    return RD_OK;
+}
+
+/* --- controls --- */
+
+static const char *judged_value(const struct rd_record *r, double v, struct rd_arena *arena)
+{
+    return r->unit[0] == 'e' ? rd_words_percent(v, arena) : rd_words_number(v, arena);
+}
+
+/* " (and 12,300 USD a year with it)" or "". */
+static const char *money_part(const struct rd_report *report, const struct rd_tested *t,
+    const struct rd_retest *r, struct rd_arena *arena)
+{
+    const struct rd_risk_effect *e =
+        report->risk ? rd_risk_effect_find(report->risk, r->control, t->test->id) : NULL;
+    const char *cur = report->campaign->system->currency;
+
+    if (!e || isnan(e->difference.value) || e->difference.value <= 0)
+        return "";
+    return rd_arena_printf(arena, " and the expected loss by %s a year (%s)",
+        rd_words_money(e->difference.value, cur, arena),
+        rd_words_money_range(e->difference.low, e->difference.high, cur, arena));
+}
+
+const char *rd_report_control_sentence(const struct rd_report *report, const struct rd_tested *t,
+    const struct rd_retest *r, struct rd_arena *arena)
+{
+    const struct rd_control *c = &report->campaign->system->controls[r->control];
+    const struct rd_record *rec = r->worse ? r->worse : t->record;
+    const char *what = rec && rec->judged ? rec->judged : "success share";
+    const char *attack = rec ? rec->attack : t->test->attack->name;
+    const char *knows =
+        r->aware ? "" : "; no attack that knows it was run, so this effect is static";
+    const struct rd_interval *e = &r->effect;
+    char id[160], kind[160];
+
+    (void)rd_text_safe_in(id, sizeof(id), c->id);
+    (void)rd_text_safe_in(kind, sizeof(kind), c->kind);
+    if (!rec || isnan(e->low) || isnan(e->high))
+        return rd_arena_printf(arena, "'%s' (%s): its effect on %s has no interval: %s.", id, kind,
+            attack, r->effect_reason ? r->effect_reason : "it was not measured");
+    const char *from = judged_value(rec, r->before.value, arena),
+               *to = judged_value(rec, r->after.value, arena);
+    const char *low = judged_value(rec, e->low, arena), *high = judged_value(rec, e->high, arena);
+    const char *money = money_part(report, t, r, arena);
+    if (!from || !to || !low || !high || !money)
+        return NULL;
+    if (e->low > 0)
+        return rd_arena_printf(arena, "'%s' (%s) lowers the %s of %s from %s to %s%s%s.", id, kind,
+            what, attack, from, to, money, knows);
+    if (e->high < 0)
+        return rd_arena_printf(arena, "'%s' (%s) makes it worse: the %s of %s goes from %s to %s.",
+            id, kind, what, attack, from, to);
+    if (fabs(e->value) < 0.005)
+        return rd_arena_printf(arena,
+            "'%s' (%s) did nothing here: the %s of %s is %s without it and %s with it (difference "
+            "%s to %s).",
+            id, kind, what, attack, from, to, low, high);
+    return rd_arena_printf(arena,
+        "'%s' (%s) has shown no effect: the %s of %s goes from %s to %s, and the difference of %s "
+        "to %s includes zero.",
+        id, kind, what, attack, from, to, low, high);
+}
