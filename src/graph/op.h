@@ -92,8 +92,8 @@ struct rd_op {
     unsigned grad_in; /* mask of inputs that backward has a derivative for */
     unsigned reads;   /* RD_READS_*: of backward */
 
-    /* Bytes of scratch for forward and backward, of saved state; shapes are set, data is not. NULL:
-     * none. */
+    /* Bytes of scratch (c->din NULL: of forward, else of backward) and of saved state; shapes are
+     * set, data is not. NULL: none. */
     size_t (*scratch)(const struct rd_op_call *c);
     size_t (*saved)(const struct rd_op_call *c);
     /* Multiplications and additions of one forward call (a fused multiply-add is two). NULL: one an
@@ -105,6 +105,8 @@ struct rd_op {
      * the batched inputs alone. NULL: never.
      */
     bool (*per_example)(const struct rd_op_call *c, const bool *batched);
+    /* The value of output 0 when it stands in the attributes (Constant); NULL: computed. */
+    const struct rd_tensor *(*constant)(const struct rd_graph_node *node);
     bool view;   /* output 0 has input 0's bytes in the same order, only another shape */
     bool random; /* never folded */
 };

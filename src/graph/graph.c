@@ -1,0 +1,194 @@
+/* graph.c - questions about a graph: how nodes are called, in which order they run, where gradients
+ * stop. */
+#include "graph/graph.h"
+
+#include "base/text.h"
+#include "graph/onnx.h"
+#include "graph/op.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *rd_graph_node_label(const struct rd_graph *graph, size_t node, char *out, size_t size)
+{
+    const struct rd_graph_node *n = &graph->node[node];
+    char name[80], op[40];
+
+    rd_text_safe_in(name, sizeof(name), n->name);
+    rd_text_safe_in(op, sizeof(op), n->op);
+    if (n->name[0])
+        (void)snprintf(out, size, "'%s' (%s)", name, op);
+    else
+        (void)snprintf(out, size, "%zu (%s)", node, op);
+    return out;
+}
+
+/* Kahn's algorithm; a file already in order keeps it. */
+rd_status rd_graph_sort(struct rd_graph *graph, struct rd_arena *arena, struct rd_error *err)
+{
+    const size_t n = graph->n_nodes;
+    size_t *waits = RD_NEW_ARRAY(arena, size_t, n); /* inputs not yet produced */
+    size_t *first =
+        RD_NEW_ARRAY(arena, size_t, graph->n_values + 1); /* uses of value v: use[first[v]..] */
+    size_t *use, *queue, *place, done = 0, queued = 0, edges = 0;
+    struct rd_graph_node *sorted;
+    bool in_order = true;
+    char label[160];
+
+    if (!waits || !first)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to sort %zu nodes", n);
+    for (size_t i = 0; i < n; i++)
+        for (int k = 0; k < graph->node[i].n_inputs; k++) {
+            const int v = graph->node[i].input[k];
+
+            if (v < 0 || graph->value[v].producer < 0)
+                continue;
+            first[v + 1]++;
+            waits[i]++;
+            edges++;
+            in_order = in_order && (size_t)graph->value[v].producer < i;
+        }
+    if (in_order)
+        return RD_OK;
+    use = RD_NEW_ARRAY(arena, size_t, edges);
+    queue = RD_NEW_ARRAY(arena, size_t, n);
+    place = RD_NEW_ARRAY(arena, size_t, n);
+    sorted = RD_NEW_ARRAY(arena, struct rd_graph_node, n);
+    if (!use || !queue || !place || !sorted)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to sort %zu nodes", n);
+    for (size_t v = 0; v < graph->n_values; v++)
+        first[v + 1] += first[v];
+    for (size_t i = n;
+         i-- > 0;) /* fills each list from its end, so that nodes come in file order */
+        for (int k = 0; k < graph->node[i].n_inputs; k++) {
+            const int v = graph->node[i].input[k];
+
+            if (v >= 0 && graph->value[v].producer >= 0)
+                use[--first[v + 1]] = i;
+        }
+    for (size_t v = 0; v < graph->n_values; v++) /* first[v + 1] has become the start of v's list */
+        first[v] = first[v + 1];
+    first[graph->n_values] = edges;
+    for (size_t i = 0; i < n; i++)
+        if (!waits[i])
+            queue[queued++] = i;
+    for (; done < queued; done++) {
+        const struct rd_graph_node *node = &graph->node[queue[done]];
+
+        place[queue[done]] = done;
+        sorted[done] = *node;
+        for (int k = 0; k < node->n_outputs; k++) {
+            const int v = node->output[k];
+
+            for (size_t u = v < 0 ? edges : first[v]; v >= 0 && u < first[v + 1]; u++)
+                if (!--waits[use[u]])
+                    queue[queued++] = use[u];
+        }
+    }
+    for (size_t i = 0; i < n && done < n; i++)
+        if (waits[i])
+            return RD_FAIL(err, RD_E_INPUT, "node %s needs its own result: the graph has a cycle",
+                rd_graph_node_label(graph, i, label, sizeof(label)));
+    for (size_t v = 0; v < graph->n_values; v++)
+        if (graph->value[v].producer >= 0)
+            graph->value[v].producer = (int)place[graph->value[v].producer];
+    graph->node = sorted;
+    return RD_OK;
+}
+
+static bool is_float(enum rd_dtype t)
+{
+    return t == RD_F32 || t == RD_F64 || t == RD_F16 || t == RD_BF16;
+}
+
+/* Why node i, some of whose inputs depend on a graph input, passes no gradient to output k; NULL
+ * when it does. */
+static const char *stops(const struct rd_graph *graph, const struct rd_graph_node *node,
+    const bool *depends, const bool *wanted)
+{
+    if (!node->row->backward)
+        return "has no gradient";
+    for (int k = 0; k < node->n_inputs; k++)
+        if (node->input[k] >= 0 && depends[node->input[k]] &&
+            (k > 31 || !(node->row->grad_in >> k & 1)) && node->row->grad_in != RD_GRAD_ALL)
+            return "has no gradient for one of its inputs that depends on the model's input";
+    for (int k = 0; k < node->n_outputs; k++)
+        if (node->output[k] >= 0 && wanted[node->output[k]] &&
+            !is_float(graph->value[node->output[k]].dtype))
+            return "gives integers, which have no gradient";
+    return NULL;
+}
+
+rd_status rd_graph_not_differentiable(const struct rd_graph *graph, struct rd_arena *arena,
+    const char **why_out, struct rd_error *err)
+{
+    bool *depends = RD_NEW_ARRAY(arena, bool, graph->n_values);
+    bool *wanted = RD_NEW_ARRAY(arena, bool, graph->n_values);
+    char label[160];
+
+    *why_out = NULL;
+    if (!depends || !wanted)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to look at %zu values", graph->n_values);
+    for (size_t i = 0; i < graph->n_inputs; i++)
+        depends[graph->input[i]] = is_float(graph->value[graph->input[i]].dtype);
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        const struct rd_graph_node *node = &graph->node[i];
+        bool any = false;
+
+        for (int k = 0; k < node->n_inputs; k++)
+            any = any || (node->input[k] >= 0 && depends[node->input[k]]);
+        for (int k = 0; k < node->n_outputs; k++)
+            if (node->output[k] >= 0 && !graph->value[node->output[k]].weight)
+                depends[node->output[k]] = any;
+    }
+    wanted[graph->output[0]] = true;
+    for (size_t i = graph->n_nodes; i-- > 0;) {
+        const struct rd_graph_node *node = &graph->node[i];
+        bool any = false;
+
+        for (int k = 0; k < node->n_outputs; k++)
+            any = any || (node->output[k] >= 0 && wanted[node->output[k]]);
+        for (int k = 0; k < node->n_inputs; k++)
+            if (any && node->input[k] >= 0)
+                wanted[node->input[k]] = true;
+    }
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        const struct rd_graph_node *node = &graph->node[i];
+        bool from = false, to = false;
+        const char *why;
+
+        for (int k = 0; k < node->n_inputs; k++)
+            from = from || (node->input[k] >= 0 && depends[node->input[k]]);
+        for (int k = 0; k < node->n_outputs; k++)
+            to =
+                to || (node->output[k] >= 0 && wanted[node->output[k]] && depends[node->output[k]]);
+        why = from && to ? stops(graph, node, depends, wanted) : NULL;
+        if (!why)
+            continue;
+        *why_out = rd_arena_printf(
+            arena, "node %s %s", rd_graph_node_label(graph, i, label, sizeof(label)), why);
+        return *why_out ? RD_OK : RD_FAIL(err, RD_E_MEMORY, "no memory for a message");
+    }
+    for (size_t i = 0; i < graph->n_inputs; i++)
+        if (depends[graph->input[i]] && wanted[graph->input[i]] &&
+            (graph->value[graph->output[0]].producer >= 0 || graph->output[0] == graph->input[i]))
+            return RD_OK;
+    *why_out = "the first output depends on no input of a float type";
+    return RD_OK;
+}
+
+bool rd_graph_ends_in_softmax(const struct rd_graph *graph)
+{
+    int v = graph->output[0];
+
+    while (graph->value[v].producer >= 0) {
+        const struct rd_graph_node *node = &graph->node[graph->value[v].producer];
+
+        if (!strcmp(node->op, "Softmax"))
+            return graph->value[v].ndim == 2;
+        if (!node->row->view || node->n_inputs < 1 || node->input[0] < 0)
+            return false;
+        v = node->input[0];
+    }
+    return false;
+}

@@ -1,0 +1,262 @@
+/*
+ * shape.c - types, shapes, constants and the batch axis of every value, before anything runs.
+ *
+ * One pass in topological order over the rows' infer. A node whose inputs are all constant is
+ * computed at once, when that is cheap, so that shapes that the model computes are known too.
+ */
+#include "graph/exec.h"
+#include "graph/onnx.h"
+#include "graph/op.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+/* What folding may cost in all: a file of a few bytes must not make us build large constants or
+ * work long. */
+enum { FOLD_BYTES = 16 << 20, FOLD_PER_FILE_BYTE = 4 };
+static const double FOLD_WORK = 1e8;
+
+struct inference {
+    const struct rd_graph *graph;
+    struct rd_tensor *t; /* per value: dtype, ndim (-1 unknown), dim, data when constant */
+    struct rd_arena *arena;
+    size_t fold_bytes;
+    double fold_work;
+    const struct rd_tensor **in; /* room for the widest node */
+    struct rd_tensor **out, *unnamed;
+    struct rd_error *err;
+};
+
+static rd_status prepare(struct inference *s)
+{
+    const struct rd_graph *g = s->graph;
+    size_t in = 1, out = 1;
+
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        in = (size_t)g->node[i].n_inputs > in ? (size_t)g->node[i].n_inputs : in;
+        out = (size_t)g->node[i].n_outputs > out ? (size_t)g->node[i].n_outputs : out;
+    }
+    s->t = RD_NEW_ARRAY(s->arena, struct rd_tensor, g->n_values);
+    s->in = RD_NEW_ARRAY(s->arena, const struct rd_tensor *, in);
+    s->out = RD_NEW_ARRAY(s->arena, struct rd_tensor *, out);
+    s->unnamed = RD_NEW_ARRAY(s->arena, struct rd_tensor, out);
+    if (!s->t || !s->in || !s->out || !s->unnamed)
+        return RD_FAIL(s->err, RD_E_MEMORY, "no memory for the shapes of %zu values", g->n_values);
+    for (size_t v = 0; v < g->n_values; v++) {
+        const struct rd_graph_value *value = &g->value[v];
+
+        s->t[v].ndim = -1;
+        if (value->producer >= 0 && !value->weight)
+            continue;
+        s->t[v].dtype = value->dtype;
+        s->t[v].ndim = value->ndim;
+        memcpy(s->t[v].dim, value->dim, sizeof(value->dim));
+        s->t[v].data = value->weight ? value->weight->data : NULL;
+    }
+    return RD_OK;
+}
+
+static void bind(struct inference *s, const struct rd_graph_node *node, struct rd_op_call *c)
+{
+    for (int k = 0; k < node->n_inputs; k++)
+        s->in[k] = node->input[k] < 0 ? NULL : &s->t[node->input[k]];
+    for (int k = 0; k < node->n_outputs; k++) {
+        s->out[k] = node->output[k] < 0 ? &s->unnamed[k] : &s->t[node->output[k]];
+        *s->out[k] = (struct rd_tensor){ .ndim = -1 };
+    }
+    *c = (struct rd_op_call){ .node = node, .in = s->in, .out = s->out, .err = s->err };
+}
+
+static bool all_known(const struct rd_graph_node *node, struct rd_tensor *const *out, size_t *bytes)
+{
+    *bytes = 0;
+    for (int k = 0; k < node->n_outputs; k++) {
+        size_t count;
+
+        if (out[k]->ndim < 0 || !rd_shape_count(out[k]->dim, out[k]->ndim, &count))
+            return false;
+        *bytes += count * rd_dtype_size(out[k]->dtype); /* rd_op_infer has bounded it */
+    }
+    return true;
+}
+
+/* Compute the node now when its inputs are constants and it is cheap. */
+static rd_status fold(struct inference *s, struct rd_op_call *c)
+{
+    const struct rd_graph_node *node = c->node;
+    size_t bytes;
+    double work;
+
+    if (node->row->random || !node->row->forward || !all_known(node, s->out, &bytes))
+        return RD_OK;
+    if (node->row->constant) {
+        const struct rd_tensor *value = node->row->constant(node);
+
+        if (value) {
+            s->out[0]->data = value->data;
+            return RD_OK;
+        }
+    }
+    for (int k = 0; k < node->n_inputs; k++)
+        if (s->in[k] && !s->in[k]->data)
+            return RD_OK;
+    work = node->row->flops ? node->row->flops(c) : (double)bytes;
+    if (bytes > s->fold_bytes || work > s->fold_work)
+        return RD_OK;
+    s->fold_bytes -= bytes;
+    s->fold_work -= work;
+    for (int k = 0; k < node->n_outputs; k++) {
+        s->out[k]->data = rd_arena_alloc(s->arena, rd_tensor_bytes(s->out[k]), 1);
+        if (!s->out[k]->data)
+            return RD_FAIL(s->err, RD_E_MEMORY, "no memory to compute a constant");
+    }
+    return rd_exec_node(node, NULL, s->in, s->out, s->err);
+}
+
+static rd_status step(struct inference *s, size_t index, struct rd_op_call *c)
+{
+    const struct rd_graph_node *node = &s->graph->node[index];
+    bool ranks = true;
+    rd_status st;
+
+    bind(s, node, c);
+    for (int k = 0; k < node->n_inputs; k++)
+        ranks = ranks && (!s->in[k] || s->in[k]->ndim >= 0);
+    if (!ranks) /* outputs stay unknown until the graph runs */
+        return rd_op_check(c);
+    st = rd_op_infer(c);
+    return st ? st : fold(s, c);
+}
+
+static rd_status named(const struct inference *s, size_t index, rd_status st)
+{
+    char label[160];
+
+    return RD_WRAP(
+        s->err, st, "node %s", rd_graph_node_label(s->graph, index, label, sizeof(label)));
+}
+
+/* Does the batch axis go through this node? */
+static bool stays_batched(
+    const struct inference *s, const struct rd_graph *g, const struct rd_op_call *c, bool *flag)
+{
+    const struct rd_graph_node *node = c->node;
+    bool any = false;
+
+    for (int k = 0; k < node->n_inputs; k++) {
+        flag[k] = node->input[k] >= 0 && g->value[node->input[k]].batched;
+        any = any || flag[k];
+        /* An input that depends on the batch but not row by row spoils its results. */
+        if (node->input[k] >= 0 && !flag[k] && !s->in[k]->data &&
+            g->value[node->input[k]].producer >= 0)
+            return false;
+        if (node->input[k] >= 0 && s->in[k]->ndim < 0)
+            return false;
+    }
+    for (int k = 0; k < node->n_outputs; k++)
+        if (s->out[k]->ndim < 1 || s->out[k]->dim[0] != -1)
+            return false;
+    return any && node->row->per_example && node->row->per_example(c, flag);
+}
+
+rd_status rd_graph_infer(struct rd_graph *graph, const struct rd_limits *limits,
+    struct rd_arena *arena, struct rd_error *err)
+{
+    struct inference s = { .graph = graph,
+        .arena = arena,
+        .err = err,
+        .fold_work = FOLD_WORK,
+        .fold_bytes = FOLD_BYTES + FOLD_PER_FILE_BYTE * graph->file_bytes };
+    const char *batch_name = NULL;
+    char safe[80];
+    bool *flag;
+    rd_status st = prepare(&s);
+    size_t widest = 1;
+
+    if (st)
+        return st;
+    if (s.fold_bytes > limits->memory_bytes / 2)
+        s.fold_bytes = limits->memory_bytes / 2;
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        widest =
+            (size_t)graph->node[i].n_inputs > widest ? (size_t)graph->node[i].n_inputs : widest;
+    flag = RD_NEW_ARRAY(arena, bool, widest);
+    if (!flag)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for shapes");
+    for (size_t i = 0; i < graph->n_inputs; i++) {
+        struct rd_graph_value *v = &graph->value[graph->input[i]];
+
+        if (!v->dtype)
+            return RD_FAIL(err, RD_E_INPUT, "graph input '%s' has no element type",
+                rd_text_safe_in(safe, sizeof(safe), v->name));
+        v->batched = v->ndim > 0 && v->dim[0] == -1;
+        if (v->batched && !batch_name)
+            batch_name = v->dim_name[0];
+    }
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        const struct rd_graph_node *node = &graph->node[i];
+        struct rd_op_call c;
+        bool batched;
+
+        st = step(&s, i, &c);
+        if (st)
+            return named(&s, i, st);
+        batched = stays_batched(&s, graph, &c, flag);
+        for (int k = 0; k < node->n_outputs; k++) {
+            struct rd_graph_value *v = node->output[k] < 0 ? NULL : &graph->value[node->output[k]];
+            struct rd_tensor *weight;
+
+            if (!v)
+                continue;
+            v->dtype = s.out[k]->dtype;
+            v->ndim = s.out[k]->ndim;
+            memcpy(v->dim, s.out[k]->dim, sizeof(v->dim));
+            v->batched = batched;
+            v->dim_name[0] = batched ? batch_name : NULL;
+            if (!s.out[k]->data)
+                continue;
+            weight = RD_NEW(arena, struct rd_tensor);
+            if (!weight)
+                return RD_FAIL(err, RD_E_MEMORY, "no memory for a constant");
+            *weight = *s.out[k];
+            v->weight = weight;
+        }
+    }
+    return RD_OK;
+}
+
+rd_status rd_graph_shapes(const struct rd_graph *graph, int64_t n, struct rd_arena *arena,
+    struct rd_tensor **shape_out, struct rd_error *err)
+{
+    struct inference s = { .graph = graph, .arena = arena, .err = err };
+    char safe[80];
+    rd_status st = prepare(&s);
+
+    for (size_t i = 0; i < graph->n_inputs && !st; i++) {
+        struct rd_tensor *t = &s.t[graph->input[i]];
+
+        if (t->ndim > 0 && t->dim[0] == -1)
+            t->dim[0] = n;
+        for (int d = 0; d < t->ndim; d++)
+            if (t->dim[d] < 0)
+                st = RD_FAIL(err, RD_E_USAGE, "dimension %d of input '%s' is free", d,
+                    rd_text_safe_in(safe, sizeof(safe), graph->value[graph->input[i]].name));
+        if (t->ndim < 0)
+            st = RD_FAIL(err, RD_E_USAGE, "input '%s' has no shape",
+                rd_text_safe_in(safe, sizeof(safe), graph->value[graph->input[i]].name));
+    }
+    for (size_t i = 0; i < graph->n_nodes && !st; i++) {
+        const struct rd_graph_node *node = &graph->node[i];
+        struct rd_op_call c;
+
+        st = step(&s, i, &c);
+        if (st)
+            return named(&s, i, st);
+        for (int k = 0; k < node->n_outputs; k++)
+            if (node->output[k] >= 0 && graph->value[node->output[k]].weight)
+                s.t[node->output[k]] = *graph->value[node->output[k]].weight;
+    }
+    *shape_out = s.t;
+    return st;
+}
