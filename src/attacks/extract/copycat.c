@@ -40,7 +40,7 @@ static const struct rd_option options[] = {
     RD_REAL(struct copycat, learning_rate, "learning-rate", "0.002", 1e-8, 10, "",
         "peak of the one-cycle schedule"),
     RD_INT(struct copycat, checkpoints, "checkpoints", "5", 1, 12, "points",
-        "of the learning curve: queries, half of them, a quarter, ..."),
+        "of the learning curve, at the queries and their halves"),
     RD_TEXT(
         struct copycat, student, "student", "", "FILE.onnx", "shape of the copy, else built in"),
     RD_INT(struct copycat, runs, "runs", "1", 1, 1000, "thefts", "independent thefts"),
