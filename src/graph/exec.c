@@ -27,6 +27,7 @@ struct rd_exec {
 /* One run. */
 struct rd_exec_pass {
     const struct rd_exec *exec;
+    size_t n_values, n_nodes; /* the arena may outlive exec */
     struct rd_arena *arena;
     struct rd_tensor *t; /* per value */
     void **buffer;       /* per value: what rd_free takes; NULL: not owned */
@@ -52,13 +53,12 @@ static bool is_float(enum rd_dtype t)
 static void pass_release(void *obj)
 {
     struct rd_exec_pass *p = obj;
-    const struct rd_graph *g = p->exec->graph;
 
-    for (size_t v = 0; p->buffer && v < g->n_values; v++) {
+    for (size_t v = 0; p->buffer && v < p->n_values; v++) {
         rd_free(p->buffer[v]);
         p->buffer[v] = NULL;
     }
-    for (size_t i = 0; p->saved && i < g->n_nodes; i++) {
+    for (size_t i = 0; p->saved && i < p->n_nodes; i++) {
         rd_free(p->saved[i]);
         p->saved[i] = NULL;
     }
@@ -309,7 +309,12 @@ static rd_status pass_new(const struct rd_exec *e, const struct rd_tensor *const
 
     if (!p)
         goto no_memory;
-    *p = (struct rd_exec_pass){ .exec = e, .arena = arena, .keep = keep, .err = err };
+    *p = (struct rd_exec_pass){ .exec = e,
+        .n_values = g->n_values,
+        .n_nodes = g->n_nodes,
+        .arena = arena,
+        .keep = keep,
+        .err = err };
     p->t = RD_NEW_ARRAY(arena, struct rd_tensor, g->n_values);
     p->left = RD_NEW_ARRAY(arena, int, g->n_values);
     p->in = RD_NEW_ARRAY(arena, const struct rd_tensor *, e->widest_in);

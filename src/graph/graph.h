@@ -95,6 +95,11 @@ rd_status rd_graph_load(const char *path, const struct rd_limits *limits, struct
 rd_status rd_graph_parse(const char *name, const char *folder, const void *bytes, size_t size,
     const struct rd_limits *limits, struct rd_arena *arena, struct rd_graph **graph_out,
     struct rd_error *err);
+/* A TensorProto on its own, as ONNX's test data has them. bytes must outlive the arena's use of the
+ * tensor. */
+rd_status rd_graph_tensor_parse(const char *name, const void *bytes, size_t size,
+    const struct rd_limits *limits, struct rd_arena *arena, struct rd_tensor **tensor_out,
+    struct rd_error *err);
 /* ONNX bytes; the same graph gives the same bytes. */
 rd_status rd_graph_save(const struct rd_graph *graph, const char *path, struct rd_error *err);
 /*

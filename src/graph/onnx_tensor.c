@@ -423,3 +423,19 @@ rd_status rd_onnx_tensor(
     *tensor_out = t;
     return RD_OK;
 }
+
+rd_status rd_graph_tensor_parse(const char *name, const void *bytes, size_t size,
+    const struct rd_limits *limits, struct rd_arena *arena, struct rd_tensor **tensor_out,
+    struct rd_error *err)
+{
+    struct rd_onnx x = { .name = name,
+        .base = bytes,
+        .arena = arena,
+        .err = err,
+        .limits = limits ? limits : &rd_limits_default,
+        .used_before = arena->used,
+        .file_bytes = size };
+    const char *tensor_name;
+
+    return rd_onnx_tensor(&x, (struct rd_span){ bytes, size }, &tensor_name, tensor_out);
+}
