@@ -142,7 +142,7 @@ static const struct rd_section artifact_section = ITEMS("artifact", "the real th
 
 static const struct rd_field control[] = {
     ID_NAME(rd_control),
-    { RD_F_CONTROL, REQ, .key = "kind", .offset = AT(rd_control, kind), .help = "a defense (`redoubt attack list` names the attacks it meets), or a control the rules know" },
+    { RD_F_CONTROL, REQ, .key = "kind", .offset = AT(rd_control, kind), .help = "a defense (swap-artifact, rounding, quota, ...) or a control that rules name (signing, egress-deny, ...)" },
     { RD_F_PART, REQ, .key = "at", .offset = AT(rd_control, at_element), .offset2 = AT(rd_control, at_flow), .help = "the element or flow it protects" },
     { RD_F_ENUM, REQ, .key = "state", .words = control_words, .offset = AT(rd_control, state), .help = "active: in place; proposed: its effect is measured; retired: ignored" },
     { RD_F_AMOUNT, .key = "cost_per_year", .preset = "0", .max = MONEY_MAX, .unit = "currency", .offset = AT(rd_control, cost_per_year), .help = "license, hardware and work" },
