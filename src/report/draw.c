@@ -271,12 +271,32 @@ static rd_status put_pictures(
     return st;
 }
 
+/* Display names of what the result calls by id. */
+static void put_names(struct rd_json *j, const struct rd_system *s)
+{
+    rd_json_kobject(j, "names");
+    rd_json_kobject(j, "scenarios");
+    for (size_t i = 0; i < s->n_scenarios; i++)
+        rd_json_ktext(j, s->scenarios[i].id, s->scenarios[i].name);
+    rd_json_end(j);
+    rd_json_kobject(j, "actors");
+    for (size_t i = 0; i < s->n_actors; i++)
+        rd_json_ktext(j, s->actors[i].id, s->actors[i].name);
+    rd_json_end(j);
+    rd_json_kobject(j, "controls");
+    for (size_t i = 0; i < s->n_controls; i++)
+        rd_json_ktext(j, s->controls[i].id, s->controls[i].name);
+    rd_json_end(j);
+    rd_json_end(j);
+}
+
 static rd_status put_draw(
     struct rd_run *run, const struct rd_report *report, struct rd_json *j, struct rd_arena *scratch)
 {
     const struct rd_threats *t = report->campaign->threats;
     rd_status st = put_diagram(run, report, j, scratch);
 
+    put_names(j, report->campaign->system);
     rd_json_kobject(j, "threats");
     for (size_t i = 0; i < t->n; i++)
         put_threat(j, &t->item[i]);

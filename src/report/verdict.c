@@ -26,15 +26,18 @@ struct verdict {
 static void say(struct verdict *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void say(struct verdict *v, const char *fmt, ...)
 {
-    struct rd_buf b = { 0 };
+    struct rd_buf b = { 0 }, safe = { 0 };
     va_list ap;
     char *text;
 
     va_start(ap, fmt);
     rd_buf_vprintf(&b, fmt, ap);
     va_end(ap);
-    text = b.failed ? NULL : rd_arena_strndup(v->arena, rd_buf_text(&b), b.len);
+    rd_text_safe(&safe, rd_buf_text(&b), b.len); /* names and the currency come from the file */
+    text =
+        b.failed || safe.failed ? NULL : rd_arena_strndup(v->arena, rd_buf_text(&safe), safe.len);
     rd_buf_release(&b);
+    rd_buf_release(&safe);
     if (!text || v->n >= SENTENCES_MAX)
         v->failed = v->failed || !text;
     else

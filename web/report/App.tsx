@@ -57,9 +57,9 @@ export function App({ report }: { report: Report }) {
         <Verdict report={report} />
         <Diagram diagram={draw.diagram} threats={result.threats} />
         <Threats threats={result.threats} details={draw.threats} elements={draw.diagram.elements} flows={draw.diagram.flows}>
-          <Evidence result={result} pictures={draw.pictures} />
+          <Evidence result={result} names={draw.names} pictures={draw.pictures} />
         </Threats>
-        <Loss result={result} />
+        <Loss result={result} names={draw.names} />
         <NotTried result={result} />
         <Assumptions risk={result.risk} />
         <Method report={report} />

@@ -16,7 +16,8 @@ export interface Point {
 export interface Line {
   name: string;
   tone: string;
-  dashed?: boolean;
+  /** Dash pattern; none for the main line. */
+  dash?: string;
   points: Point[];
 }
 export interface Mark {
@@ -35,6 +36,8 @@ interface Props {
   yName: string;
   xLog?: boolean;
   yMax?: number;
+  /** Logarithmic y axis that ends at this value: rare years matter most. */
+  yFloor?: number;
   showX: (v: number) => string;
   showY: (v: Num) => string;
   height?: number;
@@ -95,11 +98,16 @@ export function Chart(props: Props) {
   const scale = xLog ? Math.log10 : (v: number) => v;
   const span = scale(x1) - scale(x0) || 1;
   const px = (v: number) => PAD.left + (plotW * (scale(v) - scale(x0))) / span;
-  const py = (v: number) => PAD.top + plotH * (1 - Math.min(Math.max(v, 0), top) / top);
+  const floor = props.yFloor;
+  const py = (v: number) => {
+    if (!floor) return PAD.top + plotH * (1 - Math.min(Math.max(v, 0), top) / top);
+    return PAD.top + (plotH * Math.log10(top / Math.min(Math.max(v, floor), top))) / Math.log10(top / floor);
+  };
   const xTicks = xLog ? decades(x0, x1) : steps(x0, x1, width < 480 ? 4 : 6);
-  const yTicks = steps(0, top, 4);
+  const yTicks = floor ? decades(floor, top) : steps(0, top, 4);
 
-  const known = (p: Point) => p.value !== null;
+  // Below the floor of a logarithmic axis there is nothing to draw; the band may touch it.
+  const known = (p: Point) => p.value !== null && (!floor || p.value >= floor);
   const path = (ps: Point[]) => ps.filter(known).map((p, i) => `${i ? "L" : "M"}${px(p.x).toFixed(1)} ${py(p.value as number).toFixed(1)}`).join("");
   const band = (ps: Point[]) => {
     const q = ps.filter((p) => p.low !== null && p.high !== null);
@@ -142,7 +150,7 @@ export function Chart(props: Props) {
           {lines.map((l) => (
             <li key={l.name} className={l.tone}>
               <svg width="22" height="10" viewBox="0 0 22 10" aria-hidden="true">
-                <path d="M1 5h20" className="line" strokeDasharray={l.dashed ? "4 3" : undefined} />
+                <path d="M1 5h20" className="line" strokeDasharray={l.dash} />
               </svg>
               {l.name}
             </li>
@@ -162,7 +170,7 @@ export function Chart(props: Props) {
         >
           {yTicks.map((v) => (
             <g key={v} className="tick">
-              <path d={`M${PAD.left} ${py(v)}H${width - PAD.right}`} className={v === 0 ? "axis" : "grid"} />
+              <path d={`M${PAD.left} ${py(v)}H${width - PAD.right}`} className={v === (floor ?? 0) ? "axis" : "grid"} />
               <text x={PAD.left - 8} y={py(v)} dy=".35em" textAnchor="end">{showY(v)}</text>
             </g>
           ))}
@@ -183,12 +191,15 @@ export function Chart(props: Props) {
             <path key={l.name} d={band(l.points)} className={`band ${l.tone}`} />
           ))}
           {lines.map((l) => (
-            <path key={l.name} d={path(l.points)} className={`curve ${l.tone}`} strokeDasharray={l.dashed ? "5 4" : undefined} />
+            <path key={l.name} d={path(l.points)} className={`curve ${l.tone}`} strokeDasharray={l.dash} />
           ))}
+          {lines.filter((l) => l.points.length <= 12).flatMap((l) =>
+            l.points.filter(known).map((p) => <circle key={`${l.name} ${p.x}`} className={`point ${l.tone}`} cx={px(p.x)} cy={py(p.value as number)} r="2.6" />),
+          )}
           {marks.map((m) => (
             <g key={m.name} className={`mark ${m.tone}`}>
               <path d={`M${px(m.x)} ${py(m.y) - 6}l6 6-6 6-6-6z`} />
-              <text x={px(m.x) + (px(m.x) > width - 120 ? -10 : 10)} y={py(m.y) - 7} textAnchor={px(m.x) > width - 120 ? "end" : "start"}>{m.name}</text>
+              <text x={px(m.x) + (px(m.x) > width - 120 ? -10 : 10)} y={py(m.y) + 18} textAnchor={px(m.x) > width - 120 ? "end" : "start"}>{m.name}</text>
             </g>
           ))}
           {x !== null && (

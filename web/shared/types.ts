@@ -35,11 +35,8 @@ export interface Threat {
   decision: Decision | null;
   test: string | null;
 }
-export interface CurvePoint {
-  x: number;
-  value: Num;
-  low: Num;
-  high: Num;
+export interface CurvePoint extends Interval {
+  budget: number;
 }
 export interface Curve {
   metric: string;
@@ -62,24 +59,22 @@ export interface Measured {
   queries: number;
   rows_total: number;
   gradients: number;
-  settings: Record<string, string>;
+  settings: Record<string, string | number>;
+  control_aware: string | null;
 }
-export interface Test extends Measured {
-  id: string;
-  threat: string;
-  actor: string | null;
-  access: string[];
-  controls: string[];
-  seed: string | null;
-  reason: string | null;
-}
+/** A test of the campaign; one that could not run has a reason and nothing measured. */
+export type Test = { id: string; threat: string; controls: string[]; reason: string | null } & (
+  | (Measured & { outcome: Outcome; actor: string; access_words: string[] })
+  | { outcome: null; attack: string | null }
+);
 export interface Control {
   id: string;
   kind: string;
-  at: string;
+  at: string | null;
   state: string;
   test: string;
-  scenario: string | null;
+  summary: string | null;
+  sentence: string;
   effect: {
     value: Num;
     before: Num;
@@ -90,57 +85,82 @@ export interface Control {
     judged: string | null;
     reason: string | null;
   };
+  adaptive_why: string | null;
   ale_before: Num;
   ale_after: Num;
   ale_effect: Interval;
-  cost_per_year: Num;
+  ale_reason: string | null;
+  cost_per_year: { low: Num; high: Num };
   utility_cost: Num;
-  sentence: string;
-  adaptive_why: string | null;
   plain: Measured | null;
   aware: Measured | null;
 }
-export interface Scenario {
-  id: string;
-  name: string;
-  threat: string;
-  actor: string;
-  ale: Interval;
-  attempts: Interval;
-  p_action: Interval;
-  susceptibility: Interval;
-  susceptibility_tried: Interval;
-  loss_given: Interval;
-  measured: boolean;
-  implied: string | null;
-  manipulation: string | null;
-}
+export type Scenario = { id: string; threat: string; actor: string | null; reason: string | null } & (
+  | { quantified: false }
+  | {
+      quantified: true;
+      attack: string;
+      test: string;
+      measured: boolean;
+      upper_bound: boolean;
+      proxy: boolean;
+      one_shot: boolean;
+      attempts_per_year: Interval;
+      probability_of_action: Interval;
+      campaigns_per_year: Interval;
+      susceptibility_tried: Interval;
+      susceptibility: Interval;
+      losses_per_year: Interval;
+      ale: Interval;
+      ale_share: Num;
+      rate: string | null;
+      gain: Num;
+      campaign_cost: Num;
+      cost_per_copy: { keys: number; queries: Num; money: Num; days: Num }[];
+    }
+);
+export type Quantified = Extract<Scenario, { quantified: true }>;
+export type Provenance = "measured" | "observed" | "expert" | "default";
 export interface Input {
   name: string;
-  at: string;
+  unit: string;
+  role: string;
   low: Num;
   high: Num;
-  unit: string;
-  provenance: "measured" | "observed" | "expert" | "default";
+  provenance: Provenance;
   by: string | null;
   date: string | null;
   source: string | null;
-  variance_share: Num;
 }
 export interface Risk {
   currency: string;
-  ale: Interval;
-  p_no_loss: Interval;
-  illustrative: boolean;
-  ale_share_measured: Num;
-  years: number;
   draws: number;
-  mc_error: Num;
-  quantiles: (Interval & { q: number })[];
-  exceedance: { loss: number; p: number; low: Num; high: Num }[];
-  appetite: { loss: number; probability: number; actual: Interval; exceeded: "yes" | "no" | "unclear" }[];
+  years: number;
+  band_level: number;
+  ale: Interval;
+  no_loss: Interval;
+  quantiles: (Interval & { probability: number })[];
+  exceedance: { loss: number; probability: Num; low: Num; high: Num }[];
+  appetite: { loss: number; allowed: number; probability: Interval; state: "met" | "breached" | "undecided" }[];
+  tail_mean_99: Num;
+  monte_carlo_error: { years: Num; draws: Num };
+  illustrative: boolean;
+  illustrative_because: string[];
+  ale_share_measured: Num;
+  ale_share_measured_reason: string | null;
   scenarios: Scenario[];
-  inputs: Input[];
+  variance_share: { input: string; provenance: Provenance; share: Num }[];
+  controls: {
+    id: string;
+    reason: string | null;
+    adaptively_tested: boolean;
+    assumed: boolean;
+    ale_difference: Interval;
+    cost_per_year: Interval;
+    net_benefit: Interval;
+  }[];
+  numbers: Input[];
+  warnings: string[];
 }
 export interface Box {
   x: number;
@@ -195,21 +215,27 @@ export interface Pictures {
   note: string;
   items: {
     row: number;
-    label: string;
-    before: string;
-    after: string;
+    label: number | null;
+    before: number | null;
+    after: number | null;
     distance: Num;
     original: string;
     adversarial: string;
     difference: string;
   }[];
 }
+/** Display names of what the result calls by id. */
+export interface Names {
+  scenarios: Record<string, string | null>;
+  actors: Record<string, string | null>;
+  controls: Record<string, string | null>;
+}
 export interface Report {
   schema: string;
   version: number;
   tool: { name: string; version: string };
   result: {
-    system: { name: string; currency: string; elements: number; flows: number; boundaries: number; digest: string | null };
+    system: { name: string; currency: string; elements: number; flows: number; boundaries: number };
     seed: string;
     verdict: string[];
     threats: Threat[];
@@ -220,5 +246,10 @@ export interface Report {
   };
   run: Record<string, unknown>;
   warnings: string[];
-  draw: { diagram: Diagram; threats: Record<string, ThreatDetail>; pictures: Pictures[] };
+  draw: {
+    diagram: Diagram;
+    names: Names;
+    threats: Record<string, ThreatDetail>;
+    pictures: Pictures[];
+  };
 }

@@ -12,9 +12,16 @@ const meaning: Record<Input["provenance"], string> = {
 };
 
 export function Assumptions({ risk }: { risk: Risk | null }) {
-  const inputs = [...(risk?.inputs ?? [])].sort((a, b) => (b.variance_share ?? -1) - (a.variance_share ?? -1));
-  const most = Math.max(0.01, ...inputs.map((i) => i.variance_share ?? 0));
-  const show = (i: Input) => (v: Num) => (i.unit === risk?.currency ? money(v, i.unit) : i.unit === "probability" || i.unit === "share" ? percent(v) : number(v));
+  const share = new Map((risk?.variance_share ?? []).map((v) => [v.input, v.share]));
+  const of = (name: string) => share.get(name) ?? null;
+  const known = new Set((risk?.numbers ?? []).map((n) => n.name));
+  // What was measured has a share too, but may have no row of its own.
+  const inputs: Input[] = [
+    ...(risk?.numbers ?? []),
+    ...(risk?.variance_share ?? []).filter((v) => !known.has(v.input)).map((v) => ({ name: v.input, unit: "", role: "", low: null, high: null, provenance: v.provenance, by: null, date: null, source: null })),
+  ].sort((a, b) => (of(b.name) ?? -1) - (of(a.name) ?? -1));
+  const most = Math.max(0.01, ...inputs.map((i) => of(i.name) ?? 0));
+  const show = (i: Input) => (v: Num) => (i.unit === risk?.currency ? money(v, i.unit) : i.unit === "probability" ? percent(v) : number(v));
   return (
     <section id="assumptions" aria-labelledby="assumptions-h">
       <h2 id="assumptions-h">Assumptions</h2>
@@ -34,19 +41,19 @@ export function Assumptions({ risk }: { risk: Risk | null }) {
             </thead>
             <tbody>
               {inputs.map((i) => (
-                <tr key={i.at + i.name}>
-                  <th scope="row"><bdi>{i.name}</bdi></th>
+                <tr key={i.name + i.role}>
+                  <th scope="row"><bdi>{i.name}</bdi>{i.role && <small>{i.role}</small>}</th>
                   <td className="num">
-                    {i.low === i.high ? show(i)(i.low) : <>{show(i)(i.low)} to {show(i)(i.high)}</>}
-                    {i.unit !== risk?.currency && i.unit !== "probability" && i.unit && <small>{i.unit}</small>}
+                    {i.low === null ? <span className="quiet">drawn from the evidence</span> : i.low === i.high ? show(i)(i.low) : <>{show(i)(i.low)} to {show(i)(i.high)}</>}
+                    {i.low !== null && i.unit !== risk?.currency && i.unit !== "probability" && i.unit && <small>{i.unit}</small>}
                   </td>
                   <td>
                     <span className={`tag ${i.provenance === "default" ? "odd" : i.provenance === "expert" ? "mute" : "good"}`}>{i.provenance}</span>
                     <small><bdi>{[i.by, i.date, i.source].filter(Boolean).join(", ") || meaning[i.provenance]}</bdi></small>
                   </td>
                   <td className="share">
-                    {i.variance_share === null ? <span className="quiet">not computed</span> : (
-                      <><i className={i.provenance} style={{ width: `${(62 * i.variance_share) / most}%` }} /> {percent(i.variance_share)}</>
+                    {of(i.name) === null ? <span className="quiet">{"\u2013"}</span> : (
+                      <><i className={i.provenance} style={{ width: `${(62 * (of(i.name) ?? 0)) / most}%` }} /> {percent(of(i.name))}</>
                     )}
                   </td>
                 </tr>

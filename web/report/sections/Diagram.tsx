@@ -54,7 +54,7 @@ export function Diagram({ diagram: d, threats }: { diagram: Drawing; threats: Th
               <svg viewBox={`0 0 ${d.width} ${d.height}`} role="group" aria-label={`Data-flow diagram: ${plural(d.elements.length, "element")}, ${plural(d.flows.length, "flow")}, ${plural(d.boundaries.length, "trust boundary", "trust boundaries")}. The table beside it says the same.`}>
                 <defs>
                   {["flow", "crossing"].map((k) => (
-                    <marker key={k} id={`tip-${k}`} className={k} viewBox="0 0 8 8" refX="7.4" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">
+                    <marker key={k} id={`tip-${k}`} className={`head-${k}`} viewBox="0 0 8 8" refX="7.4" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">
                       <path d="M0 .6 8 4 0 7.4z" />
                     </marker>
                   ))}
@@ -62,10 +62,6 @@ export function Diagram({ diagram: d, threats }: { diagram: Drawing; threats: Th
                 {[...d.boundaries].sort((a, b) => depth(a.id) - depth(b.id)).map((b) => b.w > 0 && (
                   <g key={b.id} className={`boundary ${b.trust === "untrusted" ? "untrusted" : ""}`}>
                     <rect x={b.x} y={b.y} width={b.w} height={b.h} rx="9" />
-                    <text x={b.x + 12} y={b.y + 19}>
-                      {cut(b.name, Math.max(6, Math.floor(b.w / 7.2)))}
-                      {b.trust && b.w > 190 && <tspan className="trust" dx="7">{b.trust}</tspan>}
-                    </text>
                   </g>
                 ))}
                 {d.flows.map((f) => f.points.length > 1 && (
@@ -74,6 +70,12 @@ export function Diagram({ diagram: d, threats }: { diagram: Drawing; threats: Th
                     <path d={curve(f.points)} markerEnd={`url(#tip-${f.crosses ? "crossing" : "flow"})`} />
                     <text x={f.at[0]} y={f.at[1]} dy=".32em">{f.label}</text>
                   </g>
+                ))}
+                {d.boundaries.map((b) => b.w > 0 && (
+                  <text key={b.id} className="boundary-name" x={b.x + 12} y={b.y + 19}>
+                    {cut(b.name, Math.max(6, Math.floor(b.w / 7.2)))}
+                    {b.trust && b.w > 170 && <tspan className="trust" dx="7">{b.trust}</tspan>}
+                  </text>
                 ))}
                 {d.elements.map((e) => {
                   const mine = by(e.id);

@@ -3,10 +3,11 @@
 import { Chart, type Line } from "../../shared/Chart";
 import { label, number, percent, plural, range, whole } from "../../shared/format";
 import { StatusMark } from "../../shared/marks";
-import type { Curve, Measured, Num, Pictures, Report, Test } from "../../shared/types";
+import type { Control, Curve, Measured, Names, Num, Pictures, Report, Test } from "../../shared/types";
 
+/* Drawn is the first of these that was measured. */
 const primary = ["success", "robust_accuracy", "fidelity", "utility", "accuracy"];
-const shares = new Set(["median_distance"]);
+const plain = new Set(["median_distance", "mean_distance", "kappa", "utility"]);
 
 /** The curve to draw: success of an evasion is turned into what is left of the accuracy. */
 function main(m: Measured | null): Curve | null {
@@ -15,28 +16,37 @@ function main(m: Measured | null): Curve | null {
   if (!found) return null;
   if (found.metric !== "success") return found;
   const left = (v: Num) => (v === null ? null : 1 - v);
-  return { ...found, metric: "robust_accuracy", points: found.points.map((p) => ({ x: p.x, value: left(p.value), low: left(p.high), high: left(p.low) })) };
+  return { ...found, metric: "robust_accuracy", points: found.points.map((p) => ({ budget: p.budget, value: left(p.value), low: left(p.high), high: left(p.low) })) };
 }
 
-function Curves({ test, result }: { test: Test; result: Report["result"] }) {
+type Run = Extract<Test, Measured>;
+const dashes = ["6 4", "2 3", "9 3 2 3", "1 4"];
+const points = (c: Curve) => c.points.map((p) => ({ x: p.budget, value: p.value, low: p.low, high: p.high }));
+
+/** The record that counts for a control: the better one for the attacker, as the campaign decided. */
+function counted(c: Control): Measured | null {
+  const value = (m: Measured | null) => (m ? (m.interval[0] ?? 0) : -1);
+  return value(c.aware) > value(c.plain) ? c.aware : c.plain;
+}
+
+function Curves({ test, controls }: { test: Run; controls: Control[] }) {
   const curve = main(test);
-  if (!curve || curve.points.length < 2) return null;
-  const baseline = test.curves.find((c) => c.metric === `baseline_${curve.metric}`);
-  const lines: Line[] = [{ name: "as it is", tone: test.unit === "run" ? "c1" : "c0", points: curve.points }];
-  result.controls
-    .filter((c) => c.test === test.id)
-    .forEach((c, i) => {
-      const worse = main(c.aware ?? c.plain);
-      if (worse && worse.metric === curve.metric) lines.push({ name: `with ${c.id}`, tone: i === 0 ? "c2" : "c3", dashed: i > 0, points: worse.points });
-    });
-  if (baseline) lines.push({ name: "without a single query", tone: "c4", dashed: true, points: baseline.points });
+  if (!curve || curve.points.length < 2) return <p className="quiet">No curve was measured.</p>;
+  const baseline = test.metrics[`baseline_${curve.metric}`];
+  const first = curve.points[0];
   const last = curve.points[curve.points.length - 1];
+  const lines: Line[] = [{ name: "as it is", tone: test.unit === "run" ? "c1" : "c0", points: points(curve) }];
+  controls.forEach((c, i) => {
+    const found = main(counted(c));
+    if (found && found.metric === curve.metric && found.budget === curve.budget)
+      lines.push({ name: `with ${c.id}`, tone: ["c2", "c3", "c1", "c4"][i % 4], dash: dashes[i % 4], points: points(found) });
+  });
   return (
     <Chart
       title={`${label(curve.metric)} against ${label(curve.budget).toLowerCase()}`}
-      summary={`It starts at ${percent(curve.points[0].value)} and ends at ${percent(last.value)} at ${number(last.x)}.`}
+      summary={`It starts at ${percent(first.value)} and ends at ${percent(last.value)} at ${number(last.budget)}.`}
       lines={lines}
-      level={test.judged === curve.metric && test.criterion !== null ? { y: test.criterion, name: `criterion ${number(test.criterion)}` } : undefined}
+      level={baseline && baseline.value !== null ? { y: baseline.value, name: `without a single query: ${percent(baseline.value)}` } : undefined}
       xName={label(curve.budget)}
       yName={label(curve.metric)}
       showX={number}
@@ -60,7 +70,7 @@ function Strip({ set }: { set: Pictures }) {
             <tr>
               <td />
               {set.items.map((p) => (
-                <th key={p.row} scope="col"><bdi>{p.before}</bdi> {"\u2192"} <b><bdi>{p.after}</bdi></b></th>
+                <th key={p.row} scope="col">{p.before ?? p.label} {"\u2192"} <b>{p.after ?? "other"}</b></th>
               ))}
             </tr>
           </thead>
@@ -83,7 +93,7 @@ function Strip({ set }: { set: Pictures }) {
 }
 
 function Metric({ name, v }: { name: string; v: { value: Num; low: Num; high: Num; reason?: string | null } }) {
-  const show = shares.has(name) || (v.value !== null && v.value > 1) ? (x: Num) => number(x) : percent;
+  const show = plain.has(name) || (v.value !== null && v.value > 1) ? (x: Num) => number(x) : percent;
   return (
     <div>
       <dt>{label(name)}</dt>
@@ -92,41 +102,45 @@ function Metric({ name, v }: { name: string; v: { value: Num; low: Num; high: Nu
   );
 }
 
-function One({ test, result, pictures }: { test: Test; result: Report["result"]; pictures: Pictures[] }) {
+function One({ test, result, names, pictures }: { test: Test; result: Report["result"]; names: Names; pictures: Pictures[] }) {
   const threat = result.threats.find((t) => t.id === test.threat);
   const set = pictures.find((p) => p.test === test.id && p.items.length > 0);
-  if (!test.outcome) {
+  if (test.outcome === null) {
     return (
-      <article className="evidence">
-        <h4><code>{test.id}</code></h4>
-        <p>Not run: <bdi>{test.reason ?? "no reason given"}</bdi>.</p>
+      <article className="evidence" aria-label={`Test ${test.id}`}>
+        <header>
+          <h4>{threat?.title ?? test.threat}</h4>
+          <StatusMark status="untried" />
+        </header>
+        <p>Test <code>{test.id}</code> was not run: <bdi>{test.reason ?? "no reason given"}</bdi>.</p>
       </article>
     );
   }
   const share = test.unit === "example";
+  const value = share ? percent : (v: Num) => number(v);
   return (
-    <article className="evidence" aria-label={`Evidence of ${test.id}`}>
+    <article className="evidence" aria-label={`Test ${test.id}`}>
       <header>
         <h4>{threat?.title ?? test.threat}</h4>
         <StatusMark status={test.outcome} />
       </header>
       <p>
-        <b>{test.attack}</b>{test.actor && <>, by <bdi>{test.actor}</bdi></>}{test.access.length > 0 && <> with access to {test.access.join(", ")}</>},{" "}
+        <b>{test.attack}</b>{test.actor && <>, by <bdi>{names.actors[test.actor] ?? test.actor}</bdi></>}{test.access_words.length > 0 && <> with access to {test.access_words.join(", ")}</>},{" "}
         {share ? <>succeeded on {whole(test.successes)} of {plural(test.n, "example")}</> : <>reached the criterion in {whole(test.successes)} of {plural(test.n, "independent run")}</>}
-        {" "}({label(test.judged ?? "").toLowerCase()}: 95&nbsp;% interval {percent(test.interval[0])} to {percent(test.interval[1])}; demonstrated from {percent(test.criterion)} up).
+        {" "}({label(test.judged ?? "value").toLowerCase()}: 95&nbsp;% interval {value(test.interval[0])} to {value(test.interval[1])}; demonstrated from {value(test.criterion)} up).
         {test.outcome_reason && <> <bdi>{test.outcome_reason}</bdi>.</>}
       </p>
       <div className="split">
-        <Curves test={test} result={result} />
+        <Curves test={test} controls={result.controls.filter((c) => c.test === test.id)} />
         <div>
           <dl className="facts">
             {Object.entries(test.metrics).map(([name, v]) => <Metric key={name} name={name} v={v} />)}
             <div><dt>Rows the attack spent</dt><dd>{whole(test.queries)}</dd></div>
             <div><dt>Rows answered in all</dt><dd>{whole(test.rows_total)}</dd></div>
-            <div><dt>Gradient calls</dt><dd>{whole(test.gradients)}</dd></div>
+            <div><dt>Gradient rows</dt><dd>{whole(test.gradients)}</dd></div>
           </dl>
           <p className="settings">
-            {Object.entries(test.settings).map(([k, v]) => <span key={k}><bdi>{k}</bdi> <b><bdi>{v}</bdi></b></span>)}
+            {Object.entries(test.settings).map(([k, v]) => <span key={k}><bdi>{k}</bdi> <b><bdi>{v === "" || v === null ? "\u2013" : String(v)}</bdi></b></span>)}
             {test.controls.length > 0 && <span>controls on <b><bdi>{test.controls.join(", ")}</bdi></b></span>}
           </p>
         </div>
@@ -136,12 +150,12 @@ function One({ test, result, pictures }: { test: Test; result: Report["result"];
   );
 }
 
-export function Evidence({ result, pictures }: { result: Report["result"]; pictures: Pictures[] }) {
+export function Evidence({ result, names, pictures }: { result: Report["result"]; names: Names; pictures: Pictures[] }) {
   if (!result.tests.length) return null;
   return (
     <>
       <h3>Evidence</h3>
-      {result.tests.map((t) => <One key={t.id} test={t} result={result} pictures={pictures} />)}
+      {result.tests.map((t) => <One key={t.id} test={t} result={result} names={names} pictures={pictures} />)}
     </>
   );
 }

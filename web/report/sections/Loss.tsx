@@ -3,7 +3,7 @@
 import { Chart, type Mark } from "../../shared/Chart";
 import { label, money, number, percent, range } from "../../shared/format";
 import { Table } from "../../shared/Table";
-import type { Control, Interval, Num, Report, Risk } from "../../shared/types";
+import type { Control, Interval, Names, Num, Quantified, Report, Risk } from "../../shared/types";
 
 /** What the interval of the difference allows us to say. */
 function wording(c: Control): [string, string] {
@@ -38,10 +38,16 @@ function Bars({ before, after, most }: { before: Num; after: Num; most: number }
   );
 }
 
-function Controls({ result, risk }: { result: Report["result"]; risk: Risk }) {
-  const cash = (v: Num) => money(v, risk.currency);
+function cost(c: Control, cash: (v: Num) => string): string {
+  const { low, high } = c.cost_per_year;
+  if (low === null || high === null) return "cost not given";
+  return low === high ? cash(low) : `${cash(low)} to ${cash(high)}`;
+}
+
+function Controls({ result, names, currency }: { result: Report["result"]; names: Names; currency: string }) {
+  const cash = (v: Num) => money(v, currency);
   const most = Math.max(1, ...result.controls.flatMap((c) => [c.ale_before ?? 0, c.ale_after ?? 0]));
-  const share = (c: Control) => (v: Num) => (c.effect.judged === "utility" ? number(v) : percent(v));
+  const share = (c: Control) => (v: Num) => (c.plain?.unit === "run" ? number(v) : percent(v));
   if (!result.controls.length) return <p className="quiet">No control touches a test that was run.</p>;
   return (
     <>
@@ -66,7 +72,7 @@ function Controls({ result, risk }: { result: Report["result"]; risk: Risk }) {
           return (
             <tbody key={`${c.id} ${c.test}`}>
               <tr>
-                <th scope="row"><bdi>{c.id}</bdi><small>{c.kind} at <bdi>{c.at}</bdi>, {c.state}</small></th>
+                <th scope="row"><bdi>{names.controls[c.id] ?? c.id}</bdi><small>{c.kind} at <bdi>{c.at}</bdi>, {c.state}</small></th>
                 <td className="num">
                   <span className="quiet">{show(c.effect.before)}</span> {"\u2192"} <b>{show(c.effect.after)}</b>
                   <small>{label(c.effect.judged ?? "").toLowerCase()}</small>
@@ -76,14 +82,19 @@ function Controls({ result, risk }: { result: Report["result"]; risk: Risk }) {
                   <small>{c.effect.low === null ? (c.effect.reason ?? "no interval") : `${show(c.effect.value)} (${show(c.effect.low)} to ${show(c.effect.high)})`}</small>
                 </td>
                 <td className="num">
-                  {c.ale_before === null ? <span className="quiet">no scenario</span> : <><span className="quiet">{cash(c.ale_before)}</span> {"\u2192"} <b>{cash(c.ale_after)}</b></>}
+                  {c.ale_before === null ? <span className="quiet">{c.ale_reason ?? "no scenario"}</span> : <><span className="quiet">{cash(c.ale_before)}</span> {"\u2192"} <b>{cash(c.ale_after)}</b></>}
                   {c.ale_effect.value !== null && <small>saves {cash(c.ale_effect.value)}<br />({range(c.ale_effect, cash)})</small>}
                 </td>
                 <td>{c.ale_before !== null && <Bars before={c.ale_before} after={c.ale_after} most={most} />}</td>
-                <td className="num">{cash(c.cost_per_year)}<small>{c.utility_cost === null ? "accuracy cost not measured" : c.utility_cost === 0 ? "no accuracy" : `${percent(c.utility_cost)} accuracy`}</small></td>
+                <td className="num">{cost(c, cash)}<small>{c.utility_cost === null ? "accuracy cost not measured" : Math.abs(c.utility_cost) < 0.0005 ? "no accuracy" : c.utility_cost < 0 ? `gains ${percent(-c.utility_cost)} accuracy` : `${percent(c.utility_cost)} accuracy`}</small></td>
               </tr>
               <tr className="say">
-                <td colSpan={6}><span className={`tag ${tone}`}>{word}</span> <bdi>{c.sentence}</bdi> <span className="quiet">Control-aware attack: <bdi>{c.effect.adaptive}</bdi>{c.adaptive_why && <> ({c.adaptive_why})</>}.</span></td>
+                <td colSpan={6}>
+                  <span className={`tag ${tone}`}>{word}</span> <bdi>{c.sentence}</bdi>{" "}
+                  <span className="quiet">
+                    {c.effect.adaptive === "not adaptively tested" ? "Not adaptively tested." : <>The attack that knows it: <bdi>{c.effect.adaptive}</bdi>{c.adaptive_why && <>, {c.adaptive_why}</>}.</>}
+                  </span>
+                </td>
               </tr>
             </tbody>
           );
@@ -93,11 +104,21 @@ function Controls({ result, risk }: { result: Report["result"]; risk: Risk }) {
   );
 }
 
-function Scenarios({ result, risk }: { result: Report["result"]; risk: Risk }) {
+/** What qualifies a susceptibility, in the words of CONTRACTS. */
+function caveats(s: Quantified): string {
+  return [
+    s.upper_bound && "upper bound: the attack had more access than the actor",
+    s.proxy && "proxy: digital evidence for a printed manipulation",
+    !s.measured && !s.upper_bound && !s.proxy && "not measured",
+    s.one_shot && "at most once a year",
+  ].filter(Boolean).join("; ");
+}
+
+function Scenarios({ result, names, risk }: { result: Report["result"]; names: Names; risk: Risk }) {
   const cash = (v: Num) => money(v, risk.currency);
   const title = new Map(result.threats.map((t) => [t.id, t.title]));
   const cell = (i: Interval, show: (v: Num) => string) => (
-    <td className="num">{show(i.value)}<small>{range(i, show)}</small></td>
+    <td className="num">{show(i.value)}<small>{i.low === i.high ? "" : range(i, show)}</small></td>
   );
   return (
     <Table label="Scenarios" className="scenarios">
@@ -105,29 +126,38 @@ function Scenarios({ result, risk }: { result: Report["result"]; risk: Risk }) {
         <tr>
           <th scope="col">Scenario</th>
           <th scope="col" className="num">Loss a year</th>
-          <th scope="col" className="num">Campaigns a year</th>
+          <th scope="col" className="num">Attempts a year</th>
           <th scope="col" className="num">Worth acting</th>
           <th scope="col" className="num">Succeeds</th>
-          <th scope="col" className="num">Loss each</th>
+          <th scope="col" className="num">Losses a year</th>
         </tr>
       </thead>
       <tbody>
         {risk.scenarios.map((s) => (
           <tr key={s.id}>
             <th scope="row">
-              <bdi>{s.name}</bdi>
-              <small>{title.get(s.threat) ?? s.threat}; actor <bdi>{s.actor}</bdi>{s.manipulation && <>, {s.manipulation}</>}</small>
-              {s.implied && <small>{s.implied}</small>}
+              <bdi>{names.scenarios[s.id] ?? s.id}</bdi>
+              <small>{title.get(s.threat) ?? s.threat}{s.actor && <>; <bdi>{names.actors[s.actor] ?? s.actor}</bdi></>}</small>
+              {s.quantified && caveats(s) && <small>{caveats(s)}</small>}
             </th>
-            {cell(s.ale, cash)}
-            {cell(s.attempts, number)}
-            {cell(s.p_action, percent)}
-            <td className="num">
-              {percent(s.susceptibility.value)}
-              <small>{range(s.susceptibility, percent)}</small>
-              <small>{s.measured ? `tried: ${percent(s.susceptibility_tried.value)}` : "a guess, not measured"}</small>
-            </td>
-            {cell(s.loss_given, cash)}
+            {s.quantified ? (
+              <>
+                {cell(s.ale, cash)}
+                {cell(s.attempts_per_year, number)}
+                <td className="num">
+                  {percent(s.probability_of_action.value)}
+                  <small>{s.gain === null ? "gain not given" : `gain ${money(s.gain, risk.currency, true)} assumed`}</small>
+                </td>
+                <td className="num">
+                  {percent(s.susceptibility.value)}
+                  <small>{range(s.susceptibility, percent)}</small>
+                  <small>tried: {percent(s.susceptibility_tried.value)}</small>
+                </td>
+                <td className="num">{number(s.losses_per_year.value)}<small>{s.rate}</small></td>
+              </>
+            ) : (
+              <td colSpan={5}>No money: <bdi>{s.reason}</bdi></td>
+            )}
           </tr>
         ))}
       </tbody>
@@ -135,47 +165,84 @@ function Scenarios({ result, risk }: { result: Report["result"]; risk: Risk }) {
   );
 }
 
-export function Loss({ result }: { result: Report["result"] }) {
+/** What a theft costs its maker. */
+function Prices({ names, risk }: { names: Names; risk: Risk }) {
+  const rows = risk.scenarios.flatMap((s) => (s.quantified ? s.cost_per_copy.map((p) => ({ s, p })) : []));
+  if (!rows.length) return null;
+  return (
+    <>
+      <h3>What a theft costs the thief</h3>
+      <Table label="Cost of one copy" className="prices">
+        <thead><tr><th scope="col">Scenario</th><th scope="col" className="num">Keys</th><th scope="col" className="num">Queries</th><th scope="col" className="num">Price</th><th scope="col" className="num">Days</th></tr></thead>
+        <tbody>
+          {rows.map(({ s, p }) => (
+            <tr key={s.id + p.keys}>
+              <th scope="row"><bdi>{names.scenarios[s.id] ?? s.id}</bdi></th>
+              <td className="num">{p.keys}</td>
+              <td className="num">{number(p.queries)}</td>
+              <td className="num">{money(p.money, risk.currency)}</td>
+              <td className="num">{p.days === null ? "no quota" : number(p.days)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </Table>
+    </>
+  );
+}
+
+const judged = { met: ["good", "within"], breached: ["bad", "exceeded"], undecided: ["odd", "undecided"] } as const;
+
+export function Loss({ result, names }: { result: Report["result"]; names: Names }) {
   const risk = result.risk;
-  if (!risk || !risk.scenarios.length) {
+  const currency = risk?.currency ?? result.system.currency;
+  const controls = (
+    <>
+      <h3>Controls, before and after</h3>
+      <Controls result={result} names={names} currency={currency} />
+    </>
+  );
+  if (!risk || risk.ale.value === null || !risk.scenarios.some((s) => s.quantified)) {
     return (
       <section id="loss" aria-labelledby="loss-h">
         <h2 id="loss-h">Expected loss</h2>
-        <p>No scenario puts money on a threat, so no loss was computed. Name one under <code>risk.scenarios</code>.</p>
-        {risk && result.controls.length > 0 && <><h3>Controls, before and after</h3><Controls result={result} risk={risk} /></>}
+        {risk?.scenarios.length ? <Scenarios result={result} names={names} risk={risk} /> : <p>No scenario puts money on a threat, so no loss was computed. Name one under <code>risk.scenarios</code>.</p>}
+        {controls}
       </section>
     );
   }
-  const cash = (v: Num | undefined) => money(v, risk.currency, true);
-  const points = risk.exceedance.map((e) => ({ x: e.loss, value: e.p, low: e.low, high: e.high }));
+  const cash = (v: Num | undefined) => money(v, currency, true);
+  const points = risk.exceedance.map((e) => ({ x: e.loss, value: e.probability, low: e.low, high: e.high }));
   const inside = (x: number) => points.length > 0 && x >= points[0].x && x <= points[points.length - 1].x;
   const marks: Mark[] = risk.appetite.filter((a) => inside(a.loss)).map((a) => ({
     x: a.loss,
-    y: a.probability,
-    name: `appetite ${percent(a.probability)} at ${cash(a.loss)}`,
-    tone: a.exceeded === "yes" ? "bad" : a.exceeded === "no" ? "good" : "odd",
+    y: a.allowed,
+    name: `${percent(a.allowed)} is accepted`,
+    tone: judged[a.state][0],
   }));
-  const top = Math.min(1, Math.max(0.1, Math.ceil(10 * Math.max(0, ...points.map((p) => p.high ?? p.value ?? 0))) / 10));
+  const floor = 10 ** Math.floor(Math.log10(Math.max(1e-5, Math.min(0.001, ...risk.appetite.map((a) => a.allowed)))));
+  const quantile = (p: number) => risk.quantiles.find((q) => q.probability === p)?.value;
   return (
     <section id="loss" aria-labelledby="loss-h">
       <h2 id="loss-h">Expected loss{risk.illustrative && <span className="tag odd head">illustrative</span>}</h2>
       <p className="lead">
-        {cash(risk.ale.value)} a year on average; the 90&nbsp;% interval of what is not known goes from {range(risk.ale, cash)}. Years differ far more than that: half of
-        them stay below {cash(risk.quantiles.find((q) => q.q === 0.5)?.value)}, one in twenty passes {cash(risk.quantiles.find((q) => q.q === 0.95)?.value)}.
+        {cash(risk.ale.value)} a year on average; the 90&nbsp;% interval of what is not known goes from {range(risk.ale, cash)}. Years differ more than that: half of
+        them stay below {cash(quantile(0.5))}, one in twenty passes {cash(quantile(0.95))}.
+        {risk.illustrative && risk.illustrative_because.length > 0 && <> Illustrative, because of defaults: <bdi>{risk.illustrative_because.join(", ")}</bdi>.</>}
       </p>
       <div className="split wide">
         <Chart
           title="Chance that a year costs more than this"
           summary={`From ${percent(points[0]?.value ?? null)} at ${cash(points[0]?.x)} to ${percent(points[points.length - 1]?.value ?? null)} at ${cash(points[points.length - 1]?.x)}.`}
-          lines={[{ name: "chance, with 90 % band", tone: "c0", points }]}
+          lines={[{ name: "chance, with its 90 % band", tone: "c0", points }]}
           marks={marks}
           xLog
-          yMax={top}
+          yMax={1}
+          yFloor={floor}
           xName="Loss in a year"
           yName="Chance"
           showX={cash}
           showY={percent}
-          height={340}
+          height={360}
         />
         <div>
           {risk.appetite.length > 0 && (
@@ -184,8 +251,8 @@ export function Loss({ result }: { result: Report["result"] }) {
               <ul className="appetite">
                 {risk.appetite.map((a) => (
                   <li key={a.loss}>
-                    <span className={`tag ${a.exceeded === "yes" ? "bad" : a.exceeded === "no" ? "good" : "odd"}`}>{a.exceeded === "yes" ? "exceeded" : a.exceeded === "no" ? "within" : "unclear"}</span>
-                    <p>{cash(a.loss)} or more: {percent(a.actual.value)} <span className="quiet">({range(a.actual, percent)})</span>; accepted is {percent(a.probability)}.</p>
+                    <span className={`tag ${judged[a.state][0]}`}>{judged[a.state][1]}</span>
+                    <p>More than {cash(a.loss)}: {percent(a.probability.value)} <span className="quiet">({range(a.probability, percent)})</span>; accepted is {percent(a.allowed)}.</p>
                   </li>
                 ))}
               </ul>
@@ -193,20 +260,22 @@ export function Loss({ result }: { result: Report["result"] }) {
           )}
           <h3>Years</h3>
           <dl className="facts">
-            <div><dt>without a loss</dt><dd>{percent(risk.p_no_loss.value)} <small>{range(risk.p_no_loss, percent)}</small></dd></div>
+            <div><dt>without a loss</dt><dd>{percent(risk.no_loss.value)} <small>{range(risk.no_loss, percent)}</small></dd></div>
             {risk.quantiles.map((q) => (
-              <div key={q.q}><dt>{percent(q.q)} stay below</dt><dd>{cash(q.value)} <small>{range(q, cash)}</small></dd></div>
+              <div key={q.probability}><dt>{percent(q.probability)} stay below</dt><dd>{cash(q.value)} <small>{range(q, cash)}</small></dd></div>
             ))}
+            {risk.tail_mean_99 !== null && <div><dt>mean of the worst 1&nbsp;%</dt><dd>{cash(risk.tail_mean_99)}</dd></div>}
           </dl>
         </div>
       </div>
       <h3>By scenario</h3>
-      <Scenarios result={result} risk={risk} />
-      <h3>Controls, before and after</h3>
-      <Controls result={result} risk={risk} />
+      <Scenarios result={result} names={names} risk={risk} />
+      <Prices names={names} risk={risk} />
+      {controls}
       <p className="note">
-        {number(risk.draws)} draws of what is not known, {number(risk.years)} simulated years in all. Error of the simulation itself: {risk.mc_error === null ? "not known" : `${money(risk.mc_error, risk.currency)} in the expected loss`}.
+        {number(risk.draws)} draws of what is not known, {number(risk.years)} years each. Error of the simulation itself in the expected loss: {money(Math.hypot(risk.monte_carlo_error.years ?? 0, risk.monte_carlo_error.draws ?? 0), currency)}.
       </p>
+      {risk.warnings.length > 0 && <ul className="note">{risk.warnings.map((w) => <li key={w}><bdi>{w}</bdi></li>)}</ul>}
     </section>
   );
 }

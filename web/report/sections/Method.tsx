@@ -26,7 +26,6 @@ export function Method({ report }: { report: Report }) {
         <dl className="facts">
           <div><dt>Tool</dt><dd>{tool.name} {tool.version}</dd></div>
           <div><dt>Seed</dt><dd>{result.seed}</dd></div>
-          {result.system.digest && <div><dt>System file, SHA-256</dt><dd><code className="digest">{result.system.digest}</code></dd></div>}
           {Object.entries(run).map(([k, v]) => (
             <div key={k}><dt>{k.replaceAll("_", " ")}</dt><dd><bdi>{text(v)}</bdi></dd></div>
           ))}

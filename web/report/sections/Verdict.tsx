@@ -36,7 +36,7 @@ export function Verdict({ report }: { report: Report }) {
             <li key={s}><bdi>{s}</bdi></li>
           ))}
         </ul>
-        {risk && (
+        {risk && risk.ale.value !== null && (
           <dl className="figures">
             <div>
               <dt>Expected loss a year</dt>
@@ -45,13 +45,13 @@ export function Verdict({ report }: { report: Report }) {
             </div>
             <div>
               <dt>A year without loss</dt>
-              <dd>{percent(risk.p_no_loss.value)}</dd>
-              <dd className="sub">{range(risk.p_no_loss, percent)}</dd>
+              <dd>{percent(risk.no_loss.value)}</dd>
+              <dd className="sub">{range(risk.no_loss, percent)}</dd>
             </div>
             <div>
               <dt>Rests on measured success</dt>
               <dd>{percent(risk.ale_share_measured)}</dd>
-              <dd className="sub">of the expected loss</dd>
+              <dd className="sub">{risk.ale_share_measured === null ? (risk.ale_share_measured_reason ?? "") : "of the expected loss"}</dd>
             </div>
           </dl>
         )}
