@@ -1,1 +1,11 @@
-# bench/*.c: programs that print figures; built by `make bench` only.
+# bench/*.c: programs that print figures; built by `make bench` only (target bench).
+file(GLOB bench_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} bench/*.c)
+add_custom_target(bench)
+foreach(path ${bench_sources})
+  get_filename_component(name ${path} NAME_WE)
+  add_executable(bench_${name} EXCLUDE_FROM_ALL ${path})
+  target_include_directories(bench_${name} PRIVATE src)
+  target_compile_options(bench_${name} PRIVATE ${RD_WARNINGS})
+  target_link_libraries(bench_${name} PRIVATE rd_cli m)
+  add_dependencies(bench bench_${name})
+endforeach()

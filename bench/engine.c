@@ -1,0 +1,241 @@
+/*
+ * engine.c - how fast the engine answers and differentiates a convolutional net, against what this
+ * processor could.
+ *
+ *   engine MODEL.onnx [X.npy] [--threads N] [--serve]
+ *
+ * Without --serve: measures the fused multiply-add peak and the net in turns and prints medians.
+ * With --serve it reads lines from standard input, "peak", "forward" or "gradient", runs each once
+ * and prints its milliseconds: so that engine_torch.py can alternate it with PyTorch in the same
+ * minutes.
+ */
+#include "base/alloc.h"
+#include "base/pool.h"
+#include "graph/net.h"
+#include "tensor/kernel.h"
+#include "tensor/npy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { BATCH = 256, REPEATS = 41 };
+
+static double now(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, ascending);
+    return v[n / 2];
+}
+
+/* --- the peak: independent multiply-adds in registers, as wide as the kernels in use --- */
+
+#if defined(__x86_64__)
+#define EACH(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#define CLOBBERS                                                                                   \
+    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",       \
+        "xmm11", "xmm14", "xmm15"
+/* Registers begin at zero: what was left in them could be denormal, and those are slow. */
+#define ZERO_512(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
+#define FMA_512(i) "vfmadd231ps %%zmm14, %%zmm15, %%zmm" #i "\n"
+#define ZERO_256(i) "vxorps %%ymm" #i ", %%ymm" #i ", %%ymm" #i "\n"
+#define FMA_256(i) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #i "\n"
+#define ZERO_128(i) "xorps %%xmm" #i ", %%xmm" #i "\n"
+#define MUL_128(i) "mulps %%xmm15, %%xmm" #i "\naddps %%xmm14, %%xmm" #i "\n"
+#define LOOP(ZERO, STEP)                                                                           \
+    __asm__ volatile(EACH(ZERO) ZERO(14) ZERO(15) "1:\n" EACH(STEP) "dec %0\njnz 1b\n"             \
+                     : "+r"(turns)::CLOBBERS, "cc")
+
+/* 12 chains: latency 4, two a cycle, and some to spare. Returns the flops done; turns > 0. */
+static double peak_loop(const char *isa, size_t turns)
+{
+    const double all = (double)turns;
+
+    if (strcmp(isa, "avx512") == 0) {
+        LOOP(ZERO_512, FMA_512);
+        return all * 12 * 16 * 2;
+    }
+    if (strcmp(isa, "avx2") == 0) {
+        LOOP(ZERO_256, FMA_256);
+        return all * 12 * 8 * 2;
+    }
+    LOOP(ZERO_128, MUL_128);
+    return all * 12 * 4 * 2;
+}
+#else
+static double peak_loop(const char *isa, size_t turns)
+{
+    typedef float vec __attribute__((vector_size(16)));
+    vec sum[12] = { { 0 } }, x = { 1, 1, 1, 1 };
+
+    (void)isa;
+    for (size_t i = 0; i < turns; i++)
+        for (int k = 0; k < 12; k++) {
+            sum[k] += x * x;
+            __asm__ volatile("" : "+w"(sum[k]));
+        }
+    return (double)turns * 12 * 4 * 2;
+}
+#endif
+
+struct work {
+    struct rd_pool *pool;
+    struct rd_net *net;
+    const char *isa;
+    const float *x;
+    const int *label;
+    float *out, *grad;
+    size_t n;
+};
+
+static rd_status peak_chunk(void *user, size_t chunk, size_t worker)
+{
+    const struct work *w = user;
+
+    (void)chunk;
+    (void)worker;
+    (void)peak_loop(w->isa, 1u << 18);
+    return RD_OK;
+}
+
+/* Seconds of one run of what; for "peak" GFLOP/s. Negative: failed. */
+static double once(struct work *w, const char *what)
+{
+    const double start = now();
+    struct rd_error err = { 0 };
+    rd_status st;
+
+    if (strcmp(what, "peak") == 0) {
+        const size_t threads = rd_pool_threads(w->pool);
+        double flops;
+
+        (void)rd_pool_run(w->pool, threads, peak_chunk, w);
+        flops = now() - start;
+        return peak_loop(w->isa, 1) * (double)(1u << 18) * (double)threads / flops * 1e-9;
+    }
+    if (strcmp(what, "forward") == 0)
+        st = rd_net_forward(w->net, w->x, w->n, w->out, &err);
+    else
+        st = rd_net_loss_gradient(w->net, w->x, w->label, w->n, w->grad, NULL, NULL, &err);
+    if (st) {
+        (void)fprintf(stderr, "engine: %s\n", err.frame[0].text);
+        return -1;
+    }
+    return now() - start;
+}
+
+/* 2 flops a multiply-add of the convolutions and dense layers of mnist-cnn, an image, forward. */
+static const double MNIST_FLOPS =
+    2.0 * (28 * 28 * 9 * 32 + 14 * 14 * 288 * 64 + 3136 * 128 + 128 * 10);
+
+static int serve(struct work *w)
+{
+    char line[64];
+
+    while (fgets(line, sizeof line, stdin)) {
+        double t;
+
+        line[strcspn(line, "\n")] = '\0';
+        t = once(w, line);
+        (void)printf("%.6f\n", strcmp(line, "peak") == 0 ? t : t * 1e3);
+        (void)fflush(stdout);
+    }
+    return 0;
+}
+
+static int report(struct work *w)
+{
+    double peak[REPEATS], forward[REPEATS], gradient[REPEATS], top;
+    const double flops = MNIST_FLOPS * (double)w->n;
+
+    for (int i = 0; i < 3; i++)
+        if (once(w, "forward") < 0 || once(w, "gradient") < 0)
+            return 1;
+    for (int i = 0; i < REPEATS; i++) {
+        peak[i] = once(w, "peak");
+        forward[i] = once(w, "forward");
+        gradient[i] = once(w, "gradient");
+    }
+    top = median(peak, REPEATS) * 1e9;
+    (void)printf("engine: %zu thread%s, %s, batch %zu, medians of %d\n", rd_pool_threads(w->pool),
+        rd_pool_threads(w->pool) == 1 ? "" : "s", w->isa, w->n, REPEATS);
+    (void)printf("  multiply-add peak          %8.1f GFLOP/s\n", top * 1e-9);
+    (void)printf("  forward                    %8.3f ms  %5.1f %% of the peak\n",
+        median(forward, REPEATS) * 1e3, 100 * flops / median(forward, REPEATS) / top);
+    (void)printf("  forward and input gradient %8.3f ms  %5.1f %% of the peak\n",
+        median(gradient, REPEATS) * 1e3, 200 * flops / median(gradient, REPEATS) / top);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct rd_error err = { 0 };
+    struct rd_graph *graph;
+    const struct rd_kernels *kernels;
+    struct work w = { .n = BATCH };
+    const char *model = NULL, *data = NULL;
+    size_t threads = 1;
+    bool serving = false;
+    struct rd_tensor *x = NULL;
+    float *rows;
+    int *label, status = 1;
+
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--serve") == 0)
+            serving = true;
+        else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
+            threads = (size_t)strtoul(argv[++i], NULL, 10);
+        else if (!model)
+            model = argv[i];
+        else
+            data = argv[i];
+    if (!model) {
+        (void)fprintf(stderr, "usage: engine MODEL.onnx [X.npy] [--threads N] [--serve]\n");
+        return 2;
+    }
+    if (rd_kernels_choose(&kernels, &err) || rd_pool_new(threads, &w.pool, &err) ||
+        rd_graph_load(model, NULL, &arena, &graph, &err) ||
+        rd_net_open(graph, w.pool, &w.net, &err) ||
+        (data && rd_npy_read(data, NULL, &arena, &x, &err))) {
+        (void)fprintf(stderr, "engine: %s\n", err.frame[0].text);
+        goto out;
+    }
+    w.isa = kernels->name;
+    rows = RD_NEW_ARRAY(&arena, float, BATCH *rd_net_inputs(w.net));
+    label = RD_NEW_ARRAY(&arena, int, BATCH);
+    w.out = RD_NEW_ARRAY(&arena, float, BATCH *rd_net_outputs(w.net));
+    w.grad = RD_NEW_ARRAY(&arena, float, BATCH *rd_net_inputs(w.net));
+    if (!rows || !label || !w.out || !w.grad || !rd_net_inputs(w.net))
+        goto out;
+    if (x && x->dtype == RD_F32 && rd_tensor_count(x) >= BATCH * rd_net_inputs(w.net))
+        memcpy(rows, x->data, BATCH * rd_net_inputs(w.net) * sizeof *rows);
+    else
+        for (size_t i = 0; i < BATCH * rd_net_inputs(w.net); i++)
+            rows[i] = (float)(i * 2654435761u >> 8 & 0xffff) / 65536.0f;
+    for (int i = 0; i < BATCH; i++)
+        label[i] = i % 10;
+    w.x = rows;
+    w.label = label;
+    status = serving ? serve(&w) : report(&w);
+out:
+    rd_net_free(w.net);
+    rd_pool_free(w.pool);
+    rd_arena_release(&arena);
+    return status;
+}
