@@ -1,5 +1,5 @@
 /*
- * pgd - projected gradient ascent on the loss, from one or several random points of the ball.
+ * pgd - projected gradient ascent on the loss, from the example and from random points of the ball.
  *
  *   Linf: x <- P(x + step * sign(g))      L2: x <- P(x + step * g / ||g||)
  *
@@ -26,7 +26,7 @@ static const struct rd_option options[] = {
     RD_INT(struct pgd, steps, "steps", "40", 1, 100000, "steps", "gradient steps from each start"),
     RD_INT(struct pgd, starts, "restarts", "1", 1, 1000, "starts",
         "how often to begin, each time from another random point"),
-    RD_BOOL(struct pgd, random_start, "random-start", "yes",
+    RD_BOOL(struct pgd, random_start, "random-start", "no",
         "begin the first time at a random point too, else at the example"),
     RD_OPTION_END,
 };
@@ -222,9 +222,9 @@ const struct rd_attack rd_attack_pgd = {
     .kind = RD_EVADE,
     .name = "pgd",
     .version = 1,
-    .summary = "projected gradient ascent on the loss, with random starts",
+    .summary = "projected gradient ascent on the loss, from one start or several",
     .source = "Madry, Makelov, Schmidt, Tsipras, Vladu 2018, arXiv:1706.06083, section 2.1",
-    .departs = "an example is left alone once it is misclassified",
+    .departs = "the first start is the example itself; a misclassified example is left alone",
     .atlas = "AML.T0043.000",
     .access = RD_ACCESS_GRADIENTS | RD_ACCESS_LABELS,
     .norms = RD_LINF | RD_L2,
