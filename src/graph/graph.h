@@ -75,6 +75,8 @@ struct rd_graph {
     int64_t opset; /* of ai.onnx; 0 when not imported */
     const struct rd_graph_import *import;
     size_t n_imports;
+    bool own_weights;  /* made by rd_graph_copy or rd_graph_build: weights are aligned and may be
+                          written */
     size_t file_bytes; /* of the model and its external data: what memory and work are measured
                           against */
     struct rd_graph_value *value;
@@ -101,6 +103,8 @@ rd_status rd_graph_tensor_parse(const char *name, const void *bytes, size_t size
     const struct rd_limits *limits, struct rd_arena *arena, struct rd_tensor **tensor_out,
     struct rd_error *err);
 /* ONNX bytes; the same graph gives the same bytes. */
+struct rd_buf;
+rd_status rd_graph_bytes(const struct rd_graph *graph, struct rd_buf *out, struct rd_error *err);
 rd_status rd_graph_save(const struct rd_graph *graph, const char *path, struct rd_error *err);
 /*
  * Every value's type and shape for a batch of n examples (each free first axis of an input becomes

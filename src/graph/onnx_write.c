@@ -1,0 +1,194 @@
+/*
+ * onnx_write.c - a graph as ONNX bytes: the same graph gives the same bytes.
+ *
+ * Canonical means: fields in the order below, nodes in running order, repeated scalars unpacked (as
+ * ONNX's own tools write them), every tensor in raw_data (little endian), no documentation, no
+ * metadata, no intermediate shapes. The IR version is at least 4, since weights are not listed
+ * among the inputs.
+ */
+#include "base/digest.h"
+#include "base/file.h"
+#include "graph/graph.h"
+#include "graph/pb.h"
+
+#include <string.h>
+
+enum { IR_LEAST = 4, MESSAGE_MOST = 2147483647 }; /* other readers stop at 2 GiB */
+
+static void put_tensor(
+    struct rd_buf *b, uint32_t field, const char *name, const struct rd_tensor *t)
+{
+    struct rd_buf head = { 0 };
+    const size_t n = rd_tensor_count(t), bytes = rd_tensor_bytes(t);
+
+    for (int i = 0; i < t->ndim; i++)
+        rd_pb_put_int(&head, 1, t->dim[i]);
+    rd_pb_put_int(&head, 2, (int64_t)t->dtype);
+    if (t->dtype == RD_STRING)
+        for (size_t i = 0; i < n; i++)
+            rd_pb_put_text(&head, 6, ((const char *const *)t->data)[i]);
+    if (name[0])
+        rd_pb_put_text(&head, 8, name);
+    if (t->dtype == RD_STRING) {
+        rd_pb_put_bytes(b, field, rd_buf_text(&head), head.len);
+    } else {
+        rd_pb_put_head(&head, 9, bytes);
+        rd_pb_put_head(b, field, head.len + bytes);
+        rd_buf_put(b, rd_buf_text(&head), head.len);
+        rd_buf_put(b, t->data, bytes);
+    }
+    b->failed = b->failed || head.failed;
+    rd_buf_release(&head);
+}
+
+static void put_attr(struct rd_buf *b, const struct rd_attr *a)
+{
+    struct rd_buf m = { 0 };
+
+    rd_pb_put_text(&m, 1, a->name);
+    switch (a->type) {
+    case RD_ATTR_FLOAT:
+        rd_pb_put_float(&m, 2, a->f);
+        break;
+    case RD_ATTR_INT:
+        rd_pb_put_int(&m, 3, a->i);
+        break;
+    case RD_ATTR_STRING:
+        rd_pb_put_bytes(&m, 4, a->s, a->s_len);
+        break;
+    case RD_ATTR_TENSOR:
+        put_tensor(&m, 5, "", a->tensor);
+        break;
+    case RD_ATTR_FLOATS:
+        for (size_t i = 0; i < a->n; i++)
+            rd_pb_put_float(&m, 7, a->floats[i]);
+        break;
+    case RD_ATTR_INTS:
+        for (size_t i = 0; i < a->n; i++)
+            rd_pb_put_int(&m, 8, a->ints[i]);
+        break;
+    case RD_ATTR_STRINGS:
+        for (size_t i = 0; i < a->n; i++)
+            rd_pb_put_bytes(&m, 9, a->strings[i], a->strings_len[i]);
+        break;
+    }
+    rd_pb_put_int(&m, 20, (int64_t)a->type);
+    rd_pb_put_bytes(b, 5, rd_buf_text(&m), m.len);
+    b->failed = b->failed || m.failed;
+    rd_buf_release(&m);
+}
+
+static void put_node(struct rd_buf *b, const struct rd_graph *g, const struct rd_graph_node *n)
+{
+    struct rd_buf m = { 0 };
+
+    for (int i = 0; i < n->n_inputs; i++)
+        rd_pb_put_text(&m, 1, n->input[i] < 0 ? "" : g->value[n->input[i]].name);
+    for (int i = 0; i < n->n_outputs; i++)
+        rd_pb_put_text(&m, 2, n->output[i] < 0 ? "" : g->value[n->output[i]].name);
+    if (n->name[0])
+        rd_pb_put_text(&m, 3, n->name);
+    rd_pb_put_text(&m, 4, n->op);
+    for (size_t i = 0; i < n->n_attrs; i++)
+        put_attr(&m, &n->attr[i]);
+    if (n->domain[0])
+        rd_pb_put_text(&m, 7, n->domain);
+    rd_pb_put_bytes(b, 1, rd_buf_text(&m), m.len);
+    b->failed = b->failed || m.failed;
+    rd_buf_release(&m);
+}
+
+/* ValueInfoProto: name, element type, shape with the names of free dims. */
+static void put_value(struct rd_buf *b, uint32_t field, const struct rd_graph_value *v)
+{
+    struct rd_buf info = { 0 }, type = { 0 }, tensor = { 0 }, shape = { 0 }, dim = { 0 };
+
+    for (int i = 0; i < v->ndim; i++) {
+        if (v->dim[i] >= 0)
+            rd_pb_put_int(&dim, 1, v->dim[i]);
+        else if (v->dim_name[i])
+            rd_pb_put_text(&dim, 2, v->dim_name[i]);
+        rd_pb_put_bytes(&shape, 1, rd_buf_text(&dim), dim.len);
+        dim.len = 0;
+    }
+    rd_pb_put_int(&tensor, 1, (int64_t)v->dtype);
+    if (v->ndim >= 0)
+        rd_pb_put_bytes(&tensor, 2, rd_buf_text(&shape), shape.len);
+    rd_pb_put_bytes(&type, 1, rd_buf_text(&tensor), tensor.len);
+    rd_pb_put_text(&info, 1, v->name);
+    rd_pb_put_bytes(&info, 2, rd_buf_text(&type), type.len);
+    rd_pb_put_bytes(b, field, rd_buf_text(&info), info.len);
+    b->failed =
+        b->failed || info.failed || type.failed || tensor.failed || shape.failed || dim.failed;
+    rd_buf_release(&dim);
+    rd_buf_release(&shape);
+    rd_buf_release(&tensor);
+    rd_buf_release(&type);
+    rd_buf_release(&info);
+}
+
+static void put_graph(struct rd_buf *b, const struct rd_graph *g)
+{
+    for (size_t i = 0; i < g->n_nodes; i++)
+        put_node(b, g, &g->node[i]);
+    rd_pb_put_text(b, 2, g->name[0] ? g->name : "graph"); /* ONNX wants a name */
+    for (size_t v = 0; v < g->n_values; v++)
+        if (g->value[v].weight && g->value[v].producer < 0)
+            put_tensor(b, 5, g->value[v].name, g->value[v].weight);
+    for (size_t i = 0; i < g->n_inputs; i++)
+        put_value(b, 11, &g->value[g->input[i]]);
+    for (size_t i = 0; i < g->n_outputs; i++)
+        put_value(b, 12, &g->value[g->output[i]]);
+}
+
+rd_status rd_graph_bytes(const struct rd_graph *graph, struct rd_buf *out, struct rd_error *err)
+{
+    struct rd_buf g = { .limit = MESSAGE_MOST }, opset = { 0 };
+    size_t weights = 0;
+    bool failed;
+
+    for (size_t v = 0; v < graph->n_values; v++)
+        if (graph->value[v].weight && graph->value[v].producer < 0)
+            weights += rd_tensor_bytes(graph->value[v].weight);
+    if (weights > MESSAGE_MOST)
+        return RD_FAIL(
+            err, RD_E_LIMIT, "%zu bytes of weights do not fit an ONNX file (2 GiB)", weights);
+    put_graph(&g, graph);
+    rd_pb_put_int(out, 1, graph->ir_version < IR_LEAST ? IR_LEAST : graph->ir_version);
+    rd_pb_put_text(out, 2, graph->producer_name);
+    rd_pb_put_bytes(out, 7, rd_buf_text(&g), g.len);
+    failed = g.failed;
+    rd_buf_release(&g);
+    for (size_t i = 0; i < graph->n_imports; i++) {
+        opset.len = 0;
+        if (graph->import[i].domain[0])
+            rd_pb_put_text(&opset, 1, graph->import[i].domain);
+        rd_pb_put_int(&opset, 2, graph->import[i].version);
+        rd_pb_put_bytes(out, 8, rd_buf_text(&opset), opset.len);
+    }
+    failed = failed || opset.failed || out->failed;
+    rd_buf_release(&opset);
+    return failed ? RD_FAIL(err, RD_E_MEMORY, "no memory to write the model") : RD_OK;
+}
+
+rd_status rd_graph_save(const struct rd_graph *graph, const char *path, struct rd_error *err)
+{
+    struct rd_buf b = { 0 };
+    rd_status st = rd_graph_bytes(graph, &b, err);
+
+    if (!st)
+        st = rd_file_write(path, rd_buf_text(&b), b.len, 0644, err);
+    rd_buf_release(&b);
+    return st;
+}
+
+rd_status rd_graph_digest(const struct rd_graph *graph, char hex_out[65], struct rd_error *err)
+{
+    struct rd_buf b = { 0 };
+    rd_status st = rd_graph_bytes(graph, &b, err);
+
+    if (!st)
+        st = rd_digest_bytes(rd_buf_text(&b), b.len, hex_out, err);
+    rd_buf_release(&b);
+    return st;
+}
