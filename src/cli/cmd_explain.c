@@ -89,6 +89,7 @@ static void list(FILE *out, const char *title, const char *const *item, size_t n
         rd_cli_wrap(out, "  - ", 4, item[i]);
 }
 
+enum { FACT_WIDTH = 46 };
 static void print_facts(FILE *out, const struct rd_threat *t)
 {
     size_t width = 0;
@@ -97,11 +98,16 @@ static void print_facts(FILE *out, const struct rd_threat *t)
     for (size_t i = 0; i < t->n_facts; i++)
         if (strlen(t->facts[i].what) > width)
             width = strlen(t->facts[i].what);
-    width = width > 56 ? 56 : width;
+    width = width > FACT_WIDTH ? FACT_WIDTH : width;
     for (size_t i = 0; i < t->n_facts; i++) {
-        char first[160];
+        char first[FACT_WIDTH + 5];
 
-        (void)snprintf(first, sizeof first, "  %-*s  ", (int)width, t->facts[i].what);
+        if (strlen(t->facts[i].what) > width) { /* too long to stand beside its value */
+            rd_cli_wrap(out, "  ", 2, t->facts[i].what);
+            (void)snprintf(first, sizeof first, "%*s", (int)width + 4, "");
+        } else {
+            (void)snprintf(first, sizeof first, "  %-*s  ", (int)width, t->facts[i].what);
+        }
         rd_cli_wrap(out, first, (int)width + 4, t->facts[i].value);
     }
 }

@@ -54,38 +54,70 @@ static void print_details(struct rd_cli *cli, size_t number, const struct rd_thr
         rd_cli_wrap(cli->out, "   - ", 5, t->rule->mitigations[i]);
 }
 
-/* Rules without a threat: silent because the system has no such part, or because of what was found
- * there. */
-static size_t say_silent(struct rd_cli *cli, const struct rd_loaded *l, bool print)
+/* The facts that kept a rule silent at the first place that it looked at: "registry.format is
+ * onnx". */
+static rd_status why_silent(struct rd_cli *cli, const struct rd_loaded *l,
+    const struct rd_rule *rule, const char **reason_out)
+{
+    struct rd_threat t;
+    struct rd_buf text = { 0 };
+    int element = RD_NONE, flow = RD_NONE;
+    rd_status st;
+
+    for (size_t i = 0; i < l->system->n_elements && element == RD_NONE; i++)
+        if (rd_rule_applies_to(rule, l->system->elements[i].type))
+            element = (int)i;
+    if (element == RD_NONE && l->system->n_flows && rd_rule_applies_to(rule, NULL))
+        flow = 0;
+    *reason_out = "the system has no such part";
+    if (element == RD_NONE && flow == RD_NONE)
+        return RD_OK;
+    st = rd_threat_derive_one(
+        &l->rules, rule, l->system, element, flow, cli->run.scratch, &t, cli->run.err);
+    if (st)
+        return st;
+    for (size_t i = 0; i < t.n_facts; i++)
+        rd_buf_printf(&text, "%s%s: %s", i ? "; " : "", t.facts[i].what, t.facts[i].value);
+    *reason_out = rd_arena_strdup(cli->run.scratch, rd_buf_text(&text));
+    st = text.failed || !*reason_out ? rd_run_no_memory(&cli->run, "the silent rules") : RD_OK;
+    rd_buf_release(&text);
+    return st;
+}
+
+/* Rules without a threat: because the system has no such part, or because of what was found there.
+ */
+static rd_status say_silent(struct rd_cli *cli, const struct rd_loaded *l, bool print)
 {
     size_t n = 0;
 
     rd_json_karray(cli->result, "silent_rules");
     for (size_t r = 0; r < l->rules.n; r++) {
         const struct rd_rule *rule = l->rules.item[r];
-        bool heard = false, place = false;
+        const char *reason;
+        char first[96];
+        bool heard = false;
+        rd_status st;
 
         for (size_t i = 0; i < l->threats.n && !heard; i++)
             heard = l->threats.item[i].rule == rule;
         if (heard)
             continue;
-        for (size_t i = 0; i < l->system->n_elements && !place; i++)
-            place = rd_rule_applies_to(rule, l->system->elements[i].type);
-        place = place || (l->system->n_flows && rd_rule_applies_to(rule, NULL));
+        st = why_silent(cli, l, rule, &reason);
+        if (st)
+            return st;
         rd_json_object(cli->result);
         rd_json_ktext(cli->result, "rule", rule->id);
-        rd_json_ktext(
-            cli->result, "reason", place ? "does not apply here" : "no such part in the system");
+        rd_json_ktext(cli->result, "reason", reason);
         rd_json_end(cli->result);
+        (void)snprintf(first, sizeof first, "  %s (", rule->id);
+        if (print && !n)
+            (void)fputs("rules that do not apply:\n", cli->out);
         if (print)
-            (void)fprintf(cli->out, "%s%s%s", n ? ", " : "does not apply: ", rule->id,
-                place ? "" : " (no such part)");
+            rd_cli_wrap(cli->out, first, 4, rd_arena_printf(cli->run.scratch, "%s)", reason));
         n++;
     }
     rd_json_end(cli->result);
-    if (print && n)
-        (void)fputc('\n', cli->out);
-    return n;
+    return RD_OK;
 }
 
 /* A decision about nothing, and one whose time is over, deserve a word. */
@@ -167,7 +199,9 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     (void)fprintf(cli->out, "\n%zu threats: %zu apply, %zu unknown, %zu mitigated; %zu decided\n",
         l.threats.n, by_kind[RD_APPLIES_YES], by_kind[RD_APPLIES_UNKNOWN],
         by_kind[RD_APPLIES_MITIGATED], decided);
-    (void)say_silent(cli, &l, !o->top);
+    st = say_silent(cli, &l, !o->top);
+    if (st)
+        return st;
     (void)fputs("redoubt explain FILE THREAT says why, and what would make it go away\n", cli->out);
     check_decisions(cli, &l);
     rd_json_end(cli->result);

@@ -14,7 +14,8 @@ void rd_cli_wrap(FILE *out, const char *first, int indent, const char *text)
     const char *p;
     int column = (int)strlen(first);
 
-    rd_text_safe(&safe, text, strlen(text));
+    if (text)
+        rd_text_safe(&safe, text, strlen(text));
     (void)fputs(first, out);
     p = rd_buf_text(&safe);
     for (bool begun = false; *p; begun = true) {

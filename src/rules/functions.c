@@ -1,6 +1,7 @@
 /* functions.c - the questions a rule may ask of a system, one row each. */
 #include "rules/functions.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct rd_value truth(enum rd_tri t)
@@ -21,11 +22,14 @@ static const struct rd_flow *flow_at(const struct rd_look *at, int f)
     return &at->where->system->flows[f];
 }
 
-/* Appends an id to what was found, with commas. */
+/* Appends an id to what was found, with commas; behind some hundred characters only dots. */
+enum { FOUND_SHOWN = 300 };
 static void found(struct rd_seen *seen, const char *id)
 {
-    if (seen)
-        rd_buf_printf(&seen->value, "%s%s", seen->value.len ? ", " : "", id);
+    if (!seen || seen->value.len > FOUND_SHOWN + 4)
+        return;
+    rd_buf_printf(&seen->value, "%s%s", seen->value.len ? ", " : "",
+        seen->value.len > FOUND_SHOWN ? "..." : id);
 }
 static void found_nothing(struct rd_seen *seen)
 {
@@ -193,9 +197,13 @@ static struct rd_value ask_neighbor(
         t = n > 1 ? property(element_at(at, other), word[1]) : RD_YES;
         if (t == RD_UNKNOWN)
             missing(seen, element_at(at, other)->id, word[1]);
-        if (seen && t != RD_NO)
-            rd_buf_printf(&seen->value, "%s%s%s%s", seen->value.len ? ", " : "", f->id,
-                in ? " from " : " to ", element_at(at, other)->id);
+        if (seen && t != RD_NO) {
+            char pair[160];
+
+            (void)snprintf(pair, sizeof pair, "%s %s %s", f->id, in ? "from" : "to",
+                element_at(at, other)->id);
+            found(seen, pair);
+        }
         if (t == RD_YES || (t == RD_UNKNOWN && best == RD_NO))
             best = t;
     }
@@ -218,7 +226,7 @@ static struct rd_value ask_has_inbound_from(
         return truth(RD_NO);
     }
     if (seen)
-        rd_where_path(at->where, r, at->element, &seen->value, NULL, NULL);
+        rd_where_path(at->where, r, at->element, &seen->value);
     return truth(RD_YES);
 }
 static struct rd_value ask_has_outbound_to(
@@ -271,7 +279,7 @@ static bool reaches_here(const struct rd_look *at, const struct rd_reach *r, str
     const bool yes = r->via[here] != RD_NONE || (flow && r->start[here]);
 
     if (seen && yes)
-        rd_where_path(at->where, r, here, &seen->value, NULL, NULL);
+        rd_where_path(at->where, r, here, &seen->value);
     found_nothing(seen);
     return yes;
 }
@@ -336,7 +344,7 @@ static struct rd_value ask_reached_around(
         struct on_path p = { at, &q, seen };
 
         if (seen)
-            rd_where_path(at->where, open, at->element, NULL, note_missing, &p);
+            rd_where_walk(at->where, open, at->element, note_missing, &p);
         return truth(RD_UNKNOWN);
     }
     return truth(RD_NO);
@@ -348,46 +356,38 @@ static struct rd_value ask_exists_path(
     const struct rd_look *at, const char *const *word, size_t n, struct rd_seen *seen)
 {
     const struct rd_reach_question q = { .who = word[0] };
+    const int end = rd_where_first(at->where, RD_FIRST_PATH_END, word[0], word[1]);
     const struct rd_reach *r = rd_where_reach(at->where, &q);
 
     (void)n;
-    for (size_t e = 0; r && e < at->where->system->n_elements; e++)
-        if (r->via[e] != RD_NONE && rd_where_is(at->where, (int)e, word[1])) {
-            if (seen)
-                rd_where_path(at->where, r, (int)e, &seen->value, NULL, NULL);
-            return truth(RD_YES);
-        }
+    if (seen && r && end != RD_NONE)
+        rd_where_path(at->where, r, end, &seen->value);
     found_nothing(seen);
-    return truth(RD_NO);
+    return yes_or_no(end != RD_NONE);
 }
 
 static struct rd_value ask_has_flow(
     const struct rd_look *at, const char *const *word, size_t n, struct rd_seen *seen)
 {
-    const struct rd_system *s = at->where->system;
+    const int f = rd_where_first(at->where, RD_FIRST_FLOW, word[0], word[1]);
 
     (void)n;
-    for (size_t i = 0; i < s->n_flows; i++)
-        if (rd_where_is(at->where, s->flows[i].from, word[0]) &&
-            rd_where_is(at->where, s->flows[i].to, word[1])) {
-            found(seen, s->flows[i].id);
-            return truth(RD_YES);
-        }
+    if (f != RD_NONE)
+        found(seen, flow_at(at, f)->id);
     found_nothing(seen);
-    return truth(RD_NO);
+    return yes_or_no(f != RD_NONE);
 }
 
 static struct rd_value ask_has_element(
     const struct rd_look *at, const char *const *word, size_t n, struct rd_seen *seen)
 {
+    const int e = rd_where_first(at->where, RD_FIRST_ELEMENT, word[0], NULL);
+
     (void)n;
-    for (size_t e = 0; e < at->where->system->n_elements; e++)
-        if (rd_where_is(at->where, (int)e, word[0])) {
-            found(seen, element_at(at, (int)e)->id);
-            return truth(RD_YES);
-        }
+    if (e != RD_NONE)
+        found(seen, element_at(at, e)->id);
     found_nothing(seen);
-    return truth(RD_NO);
+    return yes_or_no(e != RD_NONE);
 }
 
 /* ---- the two facts that may move a severity ---- */
@@ -451,7 +451,7 @@ static struct rd_value ask_data_class(
             if (stated)
                 rd_buf_puts(&seen->value, element_at(at, here)->id);
             else
-                rd_where_path(at->where, r, here, &seen->value, NULL, NULL);
+                rd_where_path(at->where, r, here, &seen->value);
             rd_buf_puts(&seen->value, ")");
         }
         return (struct rd_value){ .type = RD_EXPR_TEXT, .text = data_classes[i] };
@@ -462,12 +462,7 @@ static struct rd_value ask_data_class(
     if (rd_where_is(at->where, here, unknown.who)) {
         missing(seen, element_at(at, here)->id, "data_class");
     } else if (r && r->via[here] != RD_NONE) {
-        int e = here; /* walk to the start of the path: what came from there */
-
-        do
-            e = at->where->system->flows[r->via[e]].from;
-        while (!r->start[e] && r->via[e] != RD_NONE);
-        missing(seen, element_at(at, e)->id, "data_class");
+        missing(seen, element_at(at, r->origin[here])->id, "data_class");
     }
     return (struct rd_value){ .type = RD_EXPR_TEXT, .unknown = true };
 }
@@ -510,9 +505,9 @@ const struct rd_rule_function rd_rule_functions[] = {
     { "reaches", "who", "a path of flows leads from here to such an element",
       { RD_WORD_WHO }, RD_AT_ELEMENT | RD_AT_FLOW, RD_EXPR_BOOL, false,
       "path from $here to $1", "no path leads from $here to $1", "a path leads from $here to $1", ask_reaches },
-    { "reached_around", "who, guard, ...", "a path leads from such an element to here past every guard: no element of that type, no active control of that kind, no element with that property on it",
+    { "reached_around", "who, guard, ...", "a path leads from such an element to here that meets no guard: no element of that type, no active control of that kind, no element with that property",
       { RD_WORD_WHO, RD_WORD_GUARD }, RD_AT_ELEMENT, RD_EXPR_BOOL, false,
-      "path from $1 to $here past $rest", "every path from $1 to $here meets one of: $rest", "a path from $1 to $here meets none of: $rest", ask_reached_around },
+      "path from $1 to $here without $rest", "every path from $1 to $here meets $rest", "a path from $1 to $here does not meet $rest", ask_reached_around },
     { "exists_path", "who, who", "anywhere in the system a path leads from the first to the second",
       { RD_WORD_WHO, RD_WORD_WHO }, RD_AT_ELEMENT | RD_AT_FLOW, RD_EXPR_BOOL, false,
       "path from $1 to $2", "no path leads from $1 to $2", "a path leads from $1 to $2", ask_exists_path },
@@ -559,7 +554,7 @@ void rd_rule_function_words(
             p += 4;
         } else if (!strncmp(p, "$rest", 5)) {
             for (size_t i = 1; i < n; i++)
-                rd_buf_printf(out, "%s%s", i > 1 ? ", " : "", word[i]);
+                rd_buf_printf(out, "%s%s", i > 1 ? " or " : "", word[i]);
             p += 4;
         } else if (!strncmp(p, "$1", 2)) {
             rd_buf_puts(out, n > 0 ? word[0] : "");

@@ -9,13 +9,15 @@
 
 #include <string.h>
 
-enum { TRIES = 400, FOUND_MAX = 6, VALUES_MAX = 16 };
+enum { TRIES = 400, FOUND_MAX = 6, VALUES_MAX = 16, STRINGS_MAX = 64 };
 
 void rd_strings_add(struct rd_strings *s, const char *text)
 {
     for (size_t i = 0; i < s->n; i++)
         if (!strcmp(s->item[i], text))
             return;
+    if (s->n == STRINGS_MAX) /* nobody reads more */
+        return;
     if (s->n == s->cap) {
         const size_t cap = s->cap ? 2 * s->cap : 8;
         const char **grown = RD_NEW_ARRAY(s->arena, const char *, cap);

@@ -96,22 +96,30 @@ static rd_status unknown_key(
     return near ? rd_error_hint(r->err, "did you mean '%s'?", near) : RD_E_INPUT;
 }
 
-/* Folded blocks end in a line break that nobody wants to print. */
+/* Blanks and line breaks become one blank each: a text is broken anew wherever it is shown. */
 static rd_status read_text(
     const struct reader *r, const struct rd_doc *doc, const char *what, const char **out)
 {
     const char *text = rd_doc_text(doc);
-    size_t n;
+    char *copy;
+    size_t n = 0;
 
     if (!text)
         return FAIL(r, doc, "%s: expected text", what);
-    n = strlen(text);
-    while (n && (text[n - 1] == '\n' || text[n - 1] == ' '))
-        n--;
+    copy = rd_arena_strdup(r->arena, text);
+    if (!copy)
+        return no_memory(r);
+    for (; *text; text++)
+        if (*text != ' ' && *text != '\n' && *text != '\t')
+            copy[n++] = *text;
+        else if (n && copy[n - 1] != ' ')
+            copy[n++] = ' ';
+    n -= n && copy[n - 1] == ' ';
+    copy[n] = '\0';
     if (!n)
         return FAIL(r, doc, "%s may not be empty", what);
-    *out = rd_arena_strndup(r->arena, text, n);
-    return *out ? RD_OK : no_memory(r);
+    *out = copy;
+    return RD_OK;
 }
 
 static rd_status list_of(const struct reader *r, const struct rd_doc *doc, const char *what)

@@ -207,6 +207,8 @@ static void search(const struct rd_where *w, struct rd_reach *r, int *queue)
                 (guarded(w, q, RD_NONE, flow, &control) || guarded(w, q, to, RD_NONE, &control)))
                 continue;
             r->via[to] = flow;
+            r->origin[to] = r->start[from] ? from : r->origin[from];
+            r->length[to] = r->start[from] ? 1 : r->length[from] + 1;
             if (r->start[to] ||
                 (q->only_gateways && strcmp(s->elements[to].type->name, "gateway") != 0))
                 continue;
@@ -229,9 +231,11 @@ const struct rd_reach *rd_where_reach(struct rd_where *w, const struct rd_reach_
     queue = RD_NEW_ARRAY(w->arena, int, n + 1);
     if (r) {
         r->via = RD_NEW_ARRAY(w->arena, int, n + 1);
+        r->origin = RD_NEW_ARRAY(w->arena, int, n + 1);
+        r->length = RD_NEW_ARRAY(w->arena, int, n + 1);
         r->start = rd_arena_alloc(w->arena, n + 1, 1);
     }
-    if (!r || !queue || !r->via || !r->start) {
+    if (!r || !queue || !r->via || !r->origin || !r->length || !r->start) {
         w->failed = true;
         return NULL;
     }
@@ -242,53 +246,93 @@ const struct rd_reach *rd_where_reach(struct rd_where *w, const struct rd_reach_
     return r;
 }
 
-enum { PATH_SHOWN = 12 };
+/* The next element from here towards the start. */
+static int step(const struct rd_where *w, const struct rd_reach *r, int element)
+{
+    const struct rd_flow *f = &w->system->flows[r->via[element]];
 
-void rd_where_path(const struct rd_where *w, const struct rd_reach *r, int element,
-    struct rd_buf *out, void (*fn)(void *user, int element), void *user)
+    return r->question.backward ? f->to : f->from;
+}
+
+void rd_where_walk(const struct rd_where *w, const struct rd_reach *r, int element,
+    void (*fn)(void *user, int element), void *user)
+{
+    int left = r->via[element] == RD_NONE ? 0 : r->length[element];
+
+    left = left < RD_WALK_MAX ? left : RD_WALK_MAX;
+    fn(user, element);
+    for (; left; left--) {
+        element = step(w, r, element);
+        fn(user, element);
+    }
+}
+
+/* Shown are the start and this many elements nearest to `element`. */
+enum { NEAR_SHOWN = 10 };
+
+void rd_where_path(
+    const struct rd_where *w, const struct rd_reach *r, int element, struct rd_buf *out)
+{
+    const struct rd_element *e = w->system->elements;
+    const int length = r->via[element] == RD_NONE ? 0 : r->length[element];
+    const int near = length < NEAR_SHOWN ? length : NEAR_SHOWN; /* beside the start */
+    int shown[NEAR_SHOWN];
+
+    for (int i = 0, at = element; i < near; i++, at = step(w, r, at))
+        shown[i] = at;
+    if (r->question.backward) {
+        for (int i = 0; i < near; i++)
+            rd_buf_printf(out, "%s -> ", e[shown[i]].id);
+        if (length > near)
+            rd_buf_printf(out, "... %d more -> ", length - near);
+        rd_buf_puts(out, e[length ? r->origin[element] : element].id);
+        return;
+    }
+    rd_buf_puts(out, e[length ? r->origin[element] : element].id);
+    if (length > near)
+        rd_buf_printf(out, " -> ... %d more", length - near);
+    for (int i = near - 1; i >= 0; i--)
+        rd_buf_printf(out, " -> %s", e[shown[i]].id);
+}
+
+static int find_first(struct rd_where *w, const struct rd_first *q)
 {
     const struct rd_system *s = w->system;
-    const bool backward = r->question.backward;
-    int tail[PATH_SHOWN]; /* the walk goes from here to the start: the last ones seen */
-    size_t length = 0;
-    int e = element;
+    const struct rd_reach_question paths = { .who = q->a };
+    const struct rd_reach *r = NULL;
 
-    /* The first step leaves `element` even when it is a start itself; the walk ends at the next
-     * start. */
-    for (;;) {
-        const int via = r->via[e];
+    if (q->kind == RD_FIRST_FLOW) {
+        for (size_t i = 0; i < s->n_flows; i++)
+            if (rd_where_is(w, s->flows[i].from, q->a) && rd_where_is(w, s->flows[i].to, q->b))
+                return (int)i;
+        return RD_NONE;
+    }
+    if (q->kind == RD_FIRST_PATH_END) {
+        r = rd_where_reach(w, &paths);
+        if (!r)
+            return RD_NONE;
+    }
+    for (size_t e = 0; e < s->n_elements; e++)
+        if (r ? r->via[e] != RD_NONE && rd_where_is(w, (int)e, q->b) : rd_where_is(w, (int)e, q->a))
+            return (int)e;
+    return RD_NONE;
+}
 
-        if (fn)
-            fn(user, e);
-        tail[length % PATH_SHOWN] = e;
-        length++;
-        if (via == RD_NONE || (length > 1 && r->start[e]) || length > s->n_elements + 1)
-            break;
-        e = backward ? s->flows[via].to : s->flows[via].from;
-    }
-    if (!out)
-        return;
-    if (backward) {
-        /* Walked in the direction of the flows: from here onwards. Show the beginning and the end.
-         */
-        e = element;
-        for (size_t i = 0; i < length; i++) {
-            if (length <= PATH_SHOWN || i < PATH_SHOWN - 2 || i == length - 1)
-                rd_buf_printf(out, "%s%s", i ? " -> " : "", s->elements[e].id);
-            else if (i == PATH_SHOWN - 2)
-                rd_buf_printf(out, " -> ... %zu more", length - PATH_SHOWN + 1);
-            if (r->via[e] != RD_NONE)
-                e = s->flows[r->via[e]].to;
-        }
-        return;
-    }
-    for (size_t i = 0; i < length && i < PATH_SHOWN; i++) {
-        const size_t k = length <= PATH_SHOWN || i < PATH_SHOWN - 1 ? length - 1 - i : 0;
+int rd_where_first(struct rd_where *w, enum rd_first_kind kind, const char *a, const char *b)
+{
+    struct rd_first *f;
 
-        if (length > PATH_SHOWN && i == PATH_SHOWN - 1)
-            rd_buf_printf(
-                out, " -> ... %zu more -> %s", length - PATH_SHOWN, s->elements[element].id);
-        else
-            rd_buf_printf(out, "%s%s", i ? " -> " : "", s->elements[tail[k % PATH_SHOWN]].id);
+    for (f = w->first; f; f = f->next)
+        if (f->kind == kind && !strcmp(f->a, a) && (!b || !strcmp(f->b, b)))
+            return f->found;
+    f = RD_NEW(w->arena, struct rd_first);
+    if (!f) {
+        w->failed = true;
+        return RD_NONE;
     }
+    *f = (struct rd_first){ .kind = kind, .a = a, .b = b };
+    f->found = find_first(w, f);
+    f->next = w->first;
+    w->first = f;
+    return f->found;
 }

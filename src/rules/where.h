@@ -25,7 +25,8 @@ struct rd_where {
     int *artifact_first, *artifact;
     unsigned char *trust;  /* of each element: enum rd_trust */
     struct rd_reach *kept; /* answers so far */
-    bool failed;           /* memory ran out: the answers since then mean nothing */
+    struct rd_first *first;
+    bool failed; /* memory ran out: the answers since then mean nothing */
 };
 enum rd_trust { RD_TRUST_TRUSTED, RD_TRUST_PARTNER, RD_TRUST_UNTRUSTED };
 
@@ -58,7 +59,9 @@ struct rd_reach_question {
 };
 struct rd_reach {
     struct rd_reach_question question;
-    int *via; /* for each element: the flow it was reached by, RD_NONE when it was not */
+    int *via;    /* for each element: the flow it was reached by, RD_NONE when it was not */
+    int *origin; /* of each reached element: the start its path leaves from */
+    int *length; /* of each reached element: flows on that path */
     unsigned char *start; /* is it one of `who` */
     int blocked_by;       /* first control that held a path back, RD_NONE */
     struct rd_reach *next;
@@ -66,11 +69,28 @@ struct rd_reach {
 /* NULL: memory (w->failed is set). Strings of the question must live as long as w. */
 const struct rd_reach *rd_where_reach(struct rd_where *w, const struct rd_reach_question *q);
 /*
- * The elements of the path found to `element`, as text "crowd -> upload-api -> training-data" in
- * the direction of the flows; long ones are cut in the middle. Calls fn (may be NULL) for each
- * element on it.
+ * The path found to `element`, which was reached (or is a start: then it is all of the path), as
+ * text in the direction of the flows: "crowd -> upload-api -> training-data". Of long ones the
+ * middle is left out.
  */
-void rd_where_path(const struct rd_where *w, const struct rd_reach *r, int element,
-    struct rd_buf *out, void (*fn)(void *user, int element), void *user);
+void rd_where_path(
+    const struct rd_where *w, const struct rd_reach *r, int element, struct rd_buf *out);
+/* Calls fn for each element on it, from here on; at most RD_WALK_MAX of them. */
+enum { RD_WALK_MAX = 4096 };
+void rd_where_walk(const struct rd_where *w, const struct rd_reach *r, int element,
+    void (*fn)(void *user, int element), void *user);
+
+/*
+ * The first element that is a; the first flow from an a to a b; the first element that is b and on
+ * a path from an a. RD_NONE when there is none.
+ */
+enum rd_first_kind { RD_FIRST_ELEMENT, RD_FIRST_FLOW, RD_FIRST_PATH_END };
+struct rd_first {
+    enum rd_first_kind kind;
+    const char *a, *b;
+    int found;
+    struct rd_first *next;
+};
+int rd_where_first(struct rd_where *w, enum rd_first_kind kind, const char *a, const char *b);
 
 #endif
