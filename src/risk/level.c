@@ -34,14 +34,16 @@ struct level {
     double total[LAYERS];               /* evade: sum of all weights, the two prior ones included */
     double prior_success;               /* weight of the object that always falls */
     double factor[LAYERS][RD_MEASURES]; /* extract */
-    double just_enough;     /* loss of a campaign by a stronger attack that barely meets loss_when;
-                               negative: none */
-    bool exact;             /* s and s_tried are sums, not samples */
-    double s_tried, s;      /* of a campaign, when known */
-    double exact_mean;      /* of a loss, exact */
-    size_t losers;          /* pilot losses at hand */
-    double mean, deviation; /* of them */
-    double stronger_part;   /* of their sum */
+    double cap;         /* value of the assets that magnitude names; infinity: none */
+    bool capped;        /* it mattered */
+    double just_enough; /* loss of a campaign by a stronger attack that barely meets loss_when;
+                           negative: none */
+    bool exact;         /* s and s_tried are sums, not samples */
+    double s_tried, s;  /* of a campaign, when known */
+    double exact_mean;  /* of a loss, exact */
+    size_t losers;      /* pilot losses at hand */
+    double mean[2], deviation[2]; /* of their primary and secondary parts */
+    double stronger_part;         /* of their sum */
 };
 
 /* --- expressions --- */
@@ -72,14 +74,13 @@ static struct rd_value word_value(void *user, size_t slot)
     return v;
 }
 
-/* Loss of this outcome into *loss_out, negative when there is none. */
-static rd_status loss_of(const struct level *l, const double measure[RD_MEASURES], double *loss_out)
+/* Primary loss of this outcome into *loss_out, negative when there is none. */
+static rd_status loss_of(struct level *l, const double measure[RD_MEASURES], double *loss_out)
 {
     const struct rd_risk_plan *p = l->p;
     struct words w = { p, l->m->inputs.item, l->o, measure, false };
     const struct rd_expr_input in = { .name = word_value, .user = &w };
     struct rd_value v;
-    double cap = 0;
     rd_status st = rd_expr_eval(p->loss_when, &in, &v, l->err);
 
     *loss_out = -1;
@@ -94,13 +95,8 @@ static rd_status loss_of(const struct level *l, const double measure[RD_MEASURES
         return RD_FAIL(l->err, RD_E_INPUT,
             "scenario '%s': magnitude comes to %g, expected a loss of at least 0", p->scenario->id,
             v.number);
-    for (size_t i = 0; i < p->n_assets; i++)
-        cap += l->m->inputs.item[p->asset_input[p->asset[i]]].x[l->o];
-    if (p->cap_per_success)
-        cap *= measure[RD_MEASURE_SUCCESSES];
-    else if (p->cap_per_object)
-        cap *= measure[RD_MEASURE_OBJECTS];
-    *loss_out = p->n_assets && v.number > cap ? cap : v.number;
+    l->capped = l->capped || v.number > l->cap;
+    *loss_out = v.number > l->cap ? l->cap : v.number;
     *loss_out = *loss_out < ENOUGH ? *loss_out : ENOUGH;
     return RD_OK;
 }
@@ -314,8 +310,7 @@ static double rows_allowed(const struct level *l, int layer, double u_budget, do
     return rows;
 }
 
-static rd_status evade_outcome(
-    const struct level *l, int layer, double rows, double u, double *loss_out)
+static rd_status evade_outcome(struct level *l, int layer, double rows, double u, double *loss_out)
 {
     const struct rd_risk_plan *p = l->p;
     double measure[RD_MEASURES] = { 0 }, limit = p->per_object, successes;
@@ -335,7 +330,7 @@ static rd_status evade_outcome(
 }
 
 static rd_status extract_outcome(
-    const struct level *l, int layer, double rows, double u, double *loss_out)
+    struct level *l, int layer, double rows, double u, double *loss_out)
 {
     const struct rd_risk_evidence *e = l->v->layer[layer];
     const size_t run = (size_t)(u * (double)e->runs);
@@ -351,10 +346,13 @@ static rd_status extract_outcome(
     return loss_of(l, measure, loss_out);
 }
 
-/* Loss of one campaign, negative when there is none. *stronger_out: it took an attack stronger than
- * those tried. */
-static rd_status campaign(
-    const struct level *l, struct rd_rng *rng, double *loss_out, bool *stronger_out)
+struct outcome {
+    double primary;   /* negative: no loss */
+    double secondary; /* 0 when there is none */
+    bool stronger;    /* it took an attack stronger than those tried */
+};
+
+static rd_status campaign(struct level *l, struct rd_rng *rng, struct outcome *out)
 {
     const struct rd_risk_plan *p = l->p;
     const struct rd_risk_view *v = l->v;
@@ -375,26 +373,32 @@ static rd_status campaign(
             u_days = rd_draw_open(rng);
         rows = rows_allowed(l, layer, u_budget, u_days);
     }
-    st = p->kind == RD_EVADE ? evade_outcome(l, layer, rows, u, loss_out)
-                             : extract_outcome(l, layer, rows, u, loss_out);
+    *out = (struct outcome){ 0 };
+    st = p->kind == RD_EVADE ? evade_outcome(l, layer, rows, u, &out->primary)
+                             : extract_outcome(l, layer, rows, u, &out->primary);
     if (st)
         return st;
-    *stronger_out = false;
     if (p->stronger != NO_INPUT) {
         const double u_stronger = rd_rng_unit(rng);
 
-        if (*loss_out < 0 && l->just_enough >= 0 && u_stronger < l->stronger) {
-            *loss_out = l->just_enough;
-            *stronger_out = true;
+        if (out->primary < 0 && l->just_enough >= 0 && u_stronger < l->stronger) {
+            out->primary = l->just_enough;
+            out->stronger = true;
         }
     }
     if (p->has_secondary) {
         const double u_secondary = rd_rng_unit(rng), size = rd_draw_open(rng);
 
-        if (*loss_out >= 0 && u_secondary < l->secondary_probability)
-            *loss_out += rd_range_quantile(&p->secondary, size);
+        if (out->primary >= 0 && u_secondary < l->secondary_probability)
+            out->secondary = rd_range_quantile(&p->secondary, size);
     }
     return RD_OK;
+}
+
+static void moments_of(const double *x, size_t n, double *mean, double *deviation)
+{
+    *mean = n ? rd_mean(x, n) : 0;
+    *deviation = n > 1 ? sqrt(rd_variance(x, n)) : 0;
 }
 
 static rd_status fly_pilot(struct level *l, size_t n)
@@ -405,21 +409,21 @@ static rd_status fly_pilot(struct level *l, size_t n)
 
     l->losers = 0;
     for (size_t i = 0; i < n; i++) {
-        double loss;
-        bool stronger;
-        const rd_status st = campaign(l, &rng, &loss, &stronger);
+        struct outcome c;
+        const rd_status st = campaign(l, &rng, &c);
 
         if (st)
             return st;
-        if (loss < 0)
+        if (c.primary < 0)
             continue;
-        l->scratch->pilot[l->losers++] = loss;
-        sum += loss;
-        tried += !stronger;
-        by_stronger += stronger ? loss : 0;
+        l->scratch->primary[l->losers] = c.primary;
+        l->scratch->secondary[l->losers++] = c.secondary;
+        sum += c.primary + c.secondary;
+        tried += !c.stronger;
+        by_stronger += c.stronger ? c.primary + c.secondary : 0;
     }
-    l->mean = rd_mean(l->scratch->pilot, l->losers);
-    l->deviation = l->losers > 1 ? sqrt(rd_variance(l->scratch->pilot, l->losers)) : 0;
+    moments_of(l->scratch->primary, l->losers, &l->mean[0], &l->deviation[0]);
+    moments_of(l->scratch->secondary, l->losers, &l->mean[1], &l->deviation[1]);
     l->stronger_part = sum > 0 ? by_stronger / sum : 0;
     if (!l->exact) {
         l->exact_mean =
@@ -432,31 +436,48 @@ static rd_status fly_pilot(struct level *l, size_t n)
 
 /* --- years --- */
 
+/* What is lost in a year: an asset is lost once, what follows from it each time. */
+static double year_loss(struct level *l, double primary, double secondary)
+{
+    double sum;
+
+    l->capped = l->capped || primary > l->cap;
+    sum = (primary < l->cap ? primary : l->cap) + secondary;
+    return sum > 0 ? (sum < ENOUGH ? sum : ENOUGH) : 0;
+}
+
 /* More campaigns than are worth simulating singly: count the losses, then their sum. */
-static double crowded_year(const struct level *l, struct rd_rng *rng, double campaigns)
+static double crowded_year(struct level *l, struct rd_rng *rng, double campaigns)
 {
     const double losses = rd_binomial_quantile(rd_rng_unit(rng), campaigns, l->s);
-    double sum = 0;
+    const double counted = l->p->one_shot && losses > 1 ? 1 : losses;
+    double primary = 0, secondary = 0;
 
-    if (losses < 1)
+    if (counted < 1)
         return 0;
-    if (l->losers == 0) /* rarer than the pilot could see; s is exact, or losses would be 0 */
-        sum = (l->p->one_shot ? 1 : losses) * l->exact_mean;
-    else if (l->p->one_shot)
-        sum = l->scratch->pilot[rd_rng_below(rng, l->losers)];
-    else if (losses <= ONE_BY_ONE)
-        for (double i = 0; i < losses; i += 1)
-            sum += l->scratch->pilot[rd_rng_below(rng, l->losers)];
-    else
-        sum = losses * l->mean + sqrt(losses) * l->deviation * rd_normal_draw(rng);
-    return sum > 0 ? (sum < ENOUGH ? sum : ENOUGH) : 0;
+    if (l->losers == 0) /* rarer than the pilot could see */
+        return year_loss(l, counted * l->exact_mean, 0);
+    if (counted <= ONE_BY_ONE) {
+        for (double i = 0; i < counted; i += 1) {
+            const size_t k = (size_t)rd_rng_below(rng, l->losers);
+
+            primary += l->scratch->primary[k];
+            secondary += l->scratch->secondary[k];
+        }
+    } else {
+        const double z = rd_normal_draw(rng), root = sqrt(counted);
+
+        primary = counted * l->mean[0] + root * l->deviation[0] * z;
+        secondary = counted * l->mean[1] + root * l->deviation[1] * rd_normal_draw(rng);
+    }
+    return year_loss(l, primary > 0 ? primary : 0, secondary > 0 ? secondary : 0);
 }
 
 static rd_status one_year(
     struct level *l, struct rd_rng *rng, double zero, double *loss_out, double *stronger)
 {
     const double campaigns = rd_poisson_draw_prepared(rng, l->rate, zero);
-    double sum = 0;
+    double primary = 0, secondary = 0;
 
     *loss_out = 0;
     if (campaigns > ONE_BY_ONE) {
@@ -465,20 +486,20 @@ static rd_status one_year(
         return RD_OK;
     }
     for (double i = 0; i < campaigns; i += 1) {
-        double loss;
-        bool by_stronger;
-        const rd_status st = campaign(l, rng, &loss, &by_stronger);
+        struct outcome c;
+        const rd_status st = campaign(l, rng, &c);
 
         if (st)
             return st;
-        if (loss < 0)
+        if (c.primary < 0)
             continue;
-        sum += loss;
-        *stronger += by_stronger ? loss : 0;
+        primary += c.primary;
+        secondary += c.secondary;
+        *stronger += c.stronger ? c.primary + c.secondary : 0;
         if (l->p->one_shot)
             break;
     }
-    *loss_out = sum < ENOUGH ? sum : ENOUGH;
+    *loss_out = year_loss(l, primary, secondary);
     return RD_OK;
 }
 
@@ -500,6 +521,9 @@ static rd_status prepare(struct level *l)
         l->action = gain > 0 ? rd_logistic(at(l, p->slope) * (rd_log(gain) - rd_log(p->cost))) : 0;
     }
     l->rate = at(l, p->attempts) * l->action;
+    l->cap = p->n_assets && !p->per_unit ? 0 : (double)INFINITY;
+    for (size_t i = 0; i < p->n_assets && !p->per_unit; i++)
+        l->cap += at(l, p->asset_input[p->asset[i]]);
     l->stronger = p->stronger == NO_INPUT ? 0 : at(l, p->stronger);
     l->secondary_probability = p->has_secondary ? at(l, p->secondary_probability) : 0;
     for (int k = 0; k < LAYERS; k++)
@@ -546,7 +570,8 @@ rd_status rd_risk_level_run(const struct rd_risk_model *m, const struct rd_risk_
         .action = l.action,
         .mean = rd_mean(loss, m->years),
         .variance = rd_variance(loss, m->years),
-        .stronger = stronger / (double)m->years };
+        .stronger = stronger / (double)m->years,
+        .capped = l.capped };
     if (l.exact || pilot) {
         out->s_tried = l.s_tried;
         out->s = l.s;
@@ -561,8 +586,9 @@ rd_status rd_risk_scratch_new(
 
     out->weight = RD_NEW_ARRAY(arena, double, m->weights + 1);
     out->table = RD_NEW_ARRAY(arena, double, m->table + 1);
-    out->pilot = RD_NEW_ARRAY(arena, double, PILOT_BIG);
-    ok = out->weight && out->table && out->pilot;
+    out->primary = RD_NEW_ARRAY(arena, double, PILOT_BIG);
+    out->secondary = RD_NEW_ARRAY(arena, double, PILOT_BIG);
+    ok = out->weight && out->table && out->primary && out->secondary;
     for (int k = 0; k < LAYERS; k++) {
         out->sum[k] = RD_NEW_ARRAY(arena, double, m->weights + 1);
         ok = ok && out->sum[k];

@@ -115,7 +115,8 @@ struct rd_risk_plan {
     bool reads[RD_MEASURES]; /* by either */
     int *asset;
     size_t n_assets; /* that magnitude reads: indices in system->assets; the cap */
-    bool cap_per_success, cap_per_object;
+    bool per_unit; /* magnitude multiplies by a count: an asset is then a value of one unit, and no
+                      ceiling */
     /* inputs */
     int attempts, gain, slope, stronger, secondary_probability;
     int *asset_input; /* by asset index: NO_INPUT when neither expression reads it */
@@ -160,17 +161,18 @@ rd_status rd_risk_view_with(struct rd_risk_model *m, const struct rd_risk_plan *
 
 /* --- level.c --- */
 
-struct rd_risk_scratch { /* one for each worker */
-    double *weight;      /* (weights) */
-    double *sum[LAYERS]; /* (weights + 1) running sums by rising need */
-    double *table;       /* (table + 1) loss by successes; negative: none */
-    double *pilot;       /* (PILOT_BIG) losses of simulated campaigns */
+struct rd_risk_scratch {         /* one for each worker */
+    double *weight;              /* (weights) */
+    double *sum[LAYERS];         /* (weights + 1) running sums by rising need */
+    double *table;               /* (table + 1) loss by successes; negative: none */
+    double *primary, *secondary; /* (PILOT_BIG) losses of simulated campaigns */
 };
 struct rd_risk_level_out {
     double s_tried, s; /* of a campaign */
     double rate;       /* campaigns per year */
     double action;
     double mean, variance; /* of the year's loss */
+    bool capped;           /* the value of an asset cut a loss */
     double stronger;       /* mean of the part that stronger attacks than those tried make */
 };
 /*

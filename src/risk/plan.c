@@ -173,10 +173,8 @@ static void read_name(void *user, const char *name, size_t slot)
 
     if (w.kind == RD_WORD_MEASURE) {
         r->p->reads[w.measure] = true;
-        if (r->is_magnitude && w.measure == RD_MEASURE_SUCCESSES)
-            r->p->cap_per_success = true;
-        if (r->is_magnitude && w.measure == RD_MEASURE_OBJECTS)
-            r->p->cap_per_object = true;
+        if (r->is_magnitude && w.measure <= RD_MEASURE_QUERIES)
+            r->p->per_unit = true;
     } else if (w.kind == RD_WORD_ASSET) {
         r->p->asset_input[w.asset] = 0; /* marked; the input is added later */
         if (r->is_magnitude)

@@ -120,6 +120,18 @@ static rd_status one_scenario(struct rd_risk_model *m, const struct rd_risk_tota
     return prices(m, p, s);
 }
 
+static void warn_cap(
+    struct rd_risk_model *m, const struct rd_risk_plan *p, const struct rd_risk_level_out *level)
+{
+    for (size_t o = 0; o < m->outer; o++)
+        if (level[o].capped) {
+            rd_risk_warn(m, "scenario '%s': losses are cut at the declared value of asset '%s'%s",
+                p->scenario->id, m->system->assets[p->asset[0]].id,
+                p->n_assets > 1 ? " and the others it names" : "");
+            return;
+        }
+}
+
 rd_status rd_risk_result_scenarios(
     struct rd_risk_model *m, const struct rd_risk_totals *t, struct rd_risk_result *r)
 {
@@ -140,6 +152,7 @@ rd_status rd_risk_result_scenarios(
         if (s[i].unquantified)
             continue;
         any = true;
+        warn_cap(m, &m->plan[i], &t->level[i * m->outer]);
         st = one_scenario(m, t, total, &g, &s[i]);
         if (st)
             return st;

@@ -252,7 +252,7 @@ static void sift(size_t *order, size_t root, size_t n, const double *x)
 double rd_risk_first_order(
     const double *x, const double *y, size_t n, size_t *order, double *scratch)
 {
-    const size_t bins = n < 400 ? 8 : 20;
+    const size_t wanted = n / 20, bins = wanted < 8 ? 8 : wanted > 100 ? 100 : wanted;
     double mean = rd_mean(y, n), whole = rd_variance(y, n) * (double)(n - 1), between = 0, share;
 
     if (!(whole > 0))
