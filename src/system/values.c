@@ -144,12 +144,19 @@ static const char *number_advice(const struct rd_doc *doc, char out[64])
     return out;
 }
 
+/* JSON has no other way to write 1/255 than in quotes. */
+static bool is_fraction(const struct rd_doc *doc, double *out)
+{
+    return doc->kind == RD_DOC_SCALAR && strchr(doc->text, '/') &&
+           rd_text_to_double(doc->text, true, out);
+}
+
 bool rd_read_real(struct rd_reader *r, struct rd_at v, const struct rd_field *f, double *out)
 {
     char want[160], found[RD_FOUND], advice[64];
     double x;
 
-    if (rd_doc_real(v.doc, &x) && x >= f->min && x <= f->max) {
+    if ((rd_doc_real(v.doc, &x) || is_fraction(v.doc, &x)) && x >= f->min && x <= f->max) {
         *out = x;
         return true;
     }
