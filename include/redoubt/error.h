@@ -47,10 +47,19 @@ rd_status rd_error_wrap_(struct rd_error *err, const char *where, rd_status stat
 rd_status rd_error_hint(struct rd_error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* What a report is worth: its status, where the compiler can see that it is no RD_OK. */
+static inline rd_status rd_error_keep_(rd_status reported, rd_status status)
+{
+    (void)reported;
+    return status;
+}
+
 /* Start a chain: return RD_FAIL(err, RD_E_INPUT, "opset %d is not supported", v); */
-#define RD_FAIL(err, status, ...) rd_error_set_((err), __func__, (status), __VA_ARGS__)
+#define RD_FAIL(err, status, ...)                                                                  \
+    rd_error_keep_(rd_error_set_((err), __func__, (status), __VA_ARGS__), (status))
 /* Lengthen it:   return RD_WRAP(err, st, "loading '%s'", path); */
-#define RD_WRAP(err, status, ...) rd_error_wrap_((err), __func__, (status), __VA_ARGS__)
+#define RD_WRAP(err, status, ...)                                                                  \
+    rd_error_keep_(rd_error_wrap_((err), __func__, (status), __VA_ARGS__), (status))
 
 #ifdef __cplusplus
 }

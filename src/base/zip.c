@@ -319,7 +319,7 @@ rd_status rd_zip_open(const char *name, const void *bytes, size_t size,
         err };
     struct rd_zip_entry *entry;
     struct rd_zip *zip;
-    struct ends e;
+    struct ends e = { 0 };
     size_t at = 0;
     rd_status st = read_ends(&o, &e);
 
@@ -338,7 +338,7 @@ rd_status rd_zip_open(const char *name, const void *bytes, size_t size,
     if (!zip || !entry)
         return FAIL(&o, RD_E_MEMORY, "out of memory for the list of contents");
     for (uint64_t i = 0; i < e.n; i++) {
-        size_t used;
+        size_t used = 0;
         st = read_central(&o, o.bytes + e.offset + at, (size_t)e.size - at, i, &entry[i], &used);
         if (st)
             return st;

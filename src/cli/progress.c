@@ -24,6 +24,7 @@ void rd_progress_catch_signals(void)
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error to report, not a death */
 }
 
 bool rd_progress_was_signaled(void)

@@ -423,7 +423,7 @@ static rd_status check_comparison(struct words *w, size_t i, const char *propert
 
 static rd_status check_all(struct words *w)
 {
-    size_t looks = 0, behind;
+    size_t looks = 0, behind = 0;
     rd_status st = RD_OK;
 
     for (size_t i = 0; !st && i < w->n; i++) {

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Killed at 20 random instants, an assessment goes on where it was and ends with the same result bytes.
+. "$(dirname "$0")/lib/common.bash"
+
+"$REDOUBT" init image-classifier "$T/base" --quiet || { fail "init"; finish; }
+# Smaller attacks, the same path through everything.
+sed -i 's/queries: 2000/queries: 200/; s/steps: 40/steps: 8/' "$T/base/redoubt.yaml"
+small=(--draws 200 --years 200)
+digest() { field "$1" "__import__('hashlib').sha256(json.dumps(d['result'],sort_keys=True).encode()).hexdigest()"; }
+
+cp -r "$T/base" "$T/whole"
+start=$(date +%s%N)
+expect 0 "$REDOUBT" assess "$T/whole" "${small[@]}" --json
+cp "$T/out" "$T/whole.json"
+took=$((($(date +%s%N) - start) / 1000000))
+want=$(digest "$T/whole.json")
+echo "one assessment takes $took ms; result $want"
+
+# The instants are spread over the whole run by a seeded generator; every fifth kill starts from nothing.
+mapfile -t instants < <(python3 -c "
+import random; r = random.Random(20261124)
+for _ in range(20): print('%.3f' % (r.uniform(0.02, 0.95) * $took / 1000))")
+killed=0
+for i in "${!instants[@]}"; do
+    [ $((i % 5)) -eq 0 ] && { rm -rf "$T/cut"; cp -r "$T/base" "$T/cut"; }
+    "$REDOUBT" assess "$T/cut" "${small[@]}" --json >/dev/null 2>&1 &
+    pid=$!
+    sleep "${instants[$i]}"
+    kill -9 "$pid" 2>/dev/null && killed=$((killed + 1))
+    wait "$pid" 2>/dev/null
+    [ -z "$(find "$T/cut" -maxdepth 1 -name 'report*' -size 0)" ] || fail "an empty report after kill $i"
+    if [ $((i % 5)) -eq 4 ]; then
+        expect 0 "$REDOUBT" assess "$T/cut" "${small[@]}" --json
+        got=$(digest "$T/out")
+        [ "$got" = "$want" ] || fail "after kill $i the result is $got"
+    fi
+done
+[ "$killed" -ge 10 ] || fail "only $killed of 20 runs were still alive to be killed"
+echo "killed $killed of 20 runs while they worked"
+
+# SIGINT: stops at the next step, exit 4, says so; resumes to the same bytes.
+rm -rf "$T/cut"; cp -r "$T/base" "$T/cut"
+"$REDOUBT" assess "$T/cut" "${small[@]}" >"$T/out" 2>"$T/err" &
+pid=$!
+sleep "$(python3 -c "print(0.4 * $took / 1000)")"
+kill -INT "$pid"; wait "$pid"; code=$?
+[ "$code" -eq 4 ] || fail "SIGINT ended with $code"
+says "stopped at"
+expect 0 "$REDOUBT" assess "$T/cut" "${small[@]}" --json
+[ "$(digest "$T/out")" = "$want" ] || fail "after SIGINT the result differs"
+
+# Two at once: the second is told who is at work, and changes nothing.
+rm -rf "$T/cut"; cp -r "$T/base" "$T/cut"
+"$REDOUBT" assess "$T/cut" "${small[@]}" --json >"$T/first.json" 2>/dev/null &
+pid=$!
+for _ in $(seq 200); do [ -s "$T/cut/.redoubt/lock" ] && break; sleep 0.02; done
+expect 4 "$REDOUBT" assess "$T/cut" "${small[@]}" --json
+says "process $pid is already assessing here"
+wait "$pid" || fail "the first of two assessments failed"
+[ "$(digest "$T/first.json")" = "$want" ] || fail "the first of two assessments has another result"
+
+# One thread or many, the result is the same; what was reused is told only in `run`.
+expect 0 "$REDOUBT" assess "$T/cut" "${small[@]}" --json --threads 1
+[ "$(digest "$T/out")" = "$want" ] || fail "the result depends on reuse"
+rm -rf "$T/cut/.redoubt"
+expect 0 "$REDOUBT" assess "$T/cut" "${small[@]}" --json --threads 1
+[ "$(digest "$T/out")" = "$want" ] || fail "the result depends on the number of threads"
+finish
