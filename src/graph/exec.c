@@ -166,10 +166,9 @@ void rd_exec_free(struct rd_exec *e)
 
 /* --- inputs --- */
 
-static rd_status check_inputs(const struct rd_exec *e, const struct rd_tensor *const *input,
+rd_status rd_graph_check_inputs(const struct rd_graph *g, const struct rd_tensor *const *input,
     size_t n_inputs, struct rd_error *err)
 {
-    const struct rd_graph *g = e->graph;
     char safe[80], want[120], got[120];
 
     if (n_inputs != g->n_inputs)
@@ -383,7 +382,7 @@ static rd_status forward(const struct rd_exec *e, const struct rd_tensor *const 
     struct rd_tensor **output, struct rd_error *err)
 {
     struct rd_exec_pass *p;
-    rd_status st = check_inputs(e, input, n_inputs, err);
+    rd_status st = rd_graph_check_inputs(e->graph, input, n_inputs, err);
 
     if (!st)
         st = pass_new(e, input, n_inputs, arena, keep, &p, err);

@@ -113,6 +113,14 @@ rd_status rd_graph_save(const struct rd_graph *graph, const char *path, struct r
  */
 rd_status rd_graph_shapes(const struct rd_graph *graph, int64_t n, struct rd_arena *arena,
     struct rd_tensor **shape_out, struct rd_error *err);
+/* Do these tensors fit the graph's inputs (count, type, rank, fixed dims, equal names of free
+ * dims)? RD_E_INPUT says what not. */
+rd_status rd_graph_check_inputs(const struct rd_graph *graph, const struct rd_tensor *const *input,
+    size_t n_inputs, struct rd_error *err);
+/* Multiplications and additions of one run on n examples. RD_E_USAGE when shapes stay unknown for a
+ * batch of n. */
+rd_status rd_graph_flops(
+    const struct rd_graph *graph, int64_t n, double *flops_out, struct rd_error *err);
 /*
  * *why_out: NULL when a gradient flows from the first output to every float input it depends on,
  * else a sentence (in arena) naming the first node that stops it.

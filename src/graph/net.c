@@ -8,6 +8,7 @@
 #include "graph/exec.h"
 #include "graph/op.h"
 #include "graph/plan.h"
+#include "tensor/kernel.h"
 
 #include <math.h>
 #include <string.h>
@@ -82,7 +83,7 @@ rd_status rd_net_open(const struct rd_graph *graph, struct rd_pool *pool, struct
     net->ends_in_softmax = graph->n_outputs && rd_graph_ends_in_softmax(graph);
     st = rd_graph_not_differentiable(graph, &net->arena, &net->no_gradient, err);
     if (!st)
-        st = rd_exec_open(graph, NULL, NULL, &net->exec, err);
+        st = rd_exec_open(graph, rd_kernels(), NULL, &net->exec, err);
     if (!st && net->inputs)
         st = rd_plan_open(graph, pool, &net->plan, err);
     if (st) {
@@ -152,6 +153,15 @@ static rd_status check(const struct rd_net *net, bool gradient, struct rd_error 
     return RD_OK;
 }
 
+static rd_status check_labels(const int *label, size_t n, size_t classes, struct rd_error *err)
+{
+    for (size_t r = 0; r < n; r++)
+        if (label[r] < 0 || (size_t)label[r] >= classes)
+            return RD_FAIL(err, RD_E_INPUT, "label %d of row %zu is outside 0..%zu", label[r], r,
+                classes ? classes - 1 : 0);
+    return RD_OK;
+}
+
 /* One chunk through exec: x (n, inputs); out and, when back, d sum(cotangent * output) / d x into
  * grad. */
 struct chunk {
@@ -160,6 +170,24 @@ struct chunk {
     size_t n;
     float *out, *grad, *loss; /* grad NULL: forward only */
 };
+
+/* Cotangent softmax(logit) - onehot(label), and the loss of each row (loss may be NULL). */
+static void cross_entropy(
+    const float *logit, const int *label, size_t n, size_t classes, float *c, float *loss)
+{
+    for (size_t r = 0; r < n; r++, logit += classes, c += classes) {
+        double top = (double)logit[0], sum = 0;
+
+        for (size_t i = 1; i < classes; i++)
+            top = (double)logit[i] > top ? (double)logit[i] : top;
+        for (size_t i = 0; i < classes; i++)
+            sum += exp((double)logit[i] - top);
+        for (size_t i = 0; i < classes; i++)
+            c[i] = (float)(exp((double)logit[i] - top) / sum - ((int)i == label[r]));
+        if (loss)
+            loss[r] = (float)(log(sum) + top - (double)logit[label[r]]);
+    }
+}
 
 static rd_status chunk_run(struct rd_net *net, const struct chunk *k, struct rd_error *err)
 {
@@ -196,24 +224,10 @@ static rd_status chunk_run(struct rd_net *net, const struct chunk *k, struct rd_
         goto out;
     cot.ndim = out[0]->ndim;
     memcpy(cot.dim, out[0]->dim, sizeof(cot.dim));
-    if (k->cotangent) {
+    if (k->cotangent)
         memcpy(cot.data, k->cotangent, bytes);
-    } else {
-        for (size_t r = 0; r < k->n; r++) {
-            const float *logit = (const float *)out[0]->data + r * net->classes;
-            float *c = (float *)cot.data + r * net->classes;
-            double top = logit[0], sum = 0;
-
-            for (size_t i = 1; i < net->classes; i++)
-                top = logit[i] > top ? logit[i] : top;
-            for (size_t i = 0; i < net->classes; i++)
-                sum += exp(logit[i] - top);
-            for (size_t i = 0; i < net->classes; i++)
-                c[i] = (float)(exp(logit[i] - top) / sum - ((int)i == k->label[r]));
-            if (k->loss)
-                k->loss[r] = (float)(log(sum) + top - logit[k->label[r]]);
-        }
-    }
+    else
+        cross_entropy(out[0]->data, k->label, k->n, net->classes, cot.data, k->loss);
     cotangent[0] = &cot;
     st = rd_exec_back(net->exec, pass, cotangent, NULL, &arena, grad, err);
     if (!st)
@@ -271,7 +285,7 @@ rd_status rd_net_vjp(struct rd_net *net, const float *x, const float *cotangent,
 rd_status rd_net_loss_gradient(struct rd_net *net, const float *x, const int *label, size_t n,
     float *grad, float *loss, float *out, struct rd_error *err)
 {
-    const rd_status st = check(net, true, err);
+    rd_status st = check(net, true, err);
 
     if (st)
         return st;
@@ -279,13 +293,58 @@ rd_status rd_net_loss_gradient(struct rd_net *net, const float *x, const int *la
         return RD_FAIL(err, RD_E_USAGE,
             "the first output of '%s' is no (rows, classes): a loss on labels needs that",
             net->graph->path);
-    for (size_t r = 0; r < n; r++)
-        if (label[r] < 0 || (size_t)label[r] >= net->classes)
-            return RD_FAIL(err, RD_E_INPUT, "label %d of row %zu is outside 0..%zu", label[r], r,
-                net->classes - 1);
+    st = check_labels(label, n, net->classes, err);
+    if (st)
+        return st;
     if (net->plan)
         return rd_plan_loss_gradient(net->plan, x, label, n, grad, loss, out, err);
     return by_chunks(net,
         &(struct chunk){ .x = x, .label = label, .n = n, .grad = grad, .loss = loss, .out = out },
         err);
+}
+
+rd_status rd_net_gradient(struct rd_net *net, const struct rd_tensor *const *input, size_t n_inputs,
+    const struct rd_tensor *cotangent, const int *label, size_t n_labels, struct rd_arena *arena,
+    struct rd_tensor **grad, struct rd_tensor **output_out, struct rd_error *err)
+{
+    const struct rd_graph *g = net->graph;
+    struct rd_tensor **out = RD_NEW_ARRAY(arena, struct rd_tensor *, g->n_outputs);
+    struct rd_tensor **all = RD_NEW_ARRAY(arena, struct rd_tensor *, g->n_values);
+    const struct rd_tensor **seed = RD_NEW_ARRAY(arena, const struct rd_tensor *, g->n_outputs);
+    struct rd_tensor *own = RD_NEW(arena, struct rd_tensor);
+    struct rd_exec_pass *pass;
+    rd_status st;
+
+    if (!out || !all || !seed || !own)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for gradients");
+    if (net->no_gradient)
+        return RD_FAIL(err, RD_E_USAGE, "%s", net->no_gradient);
+    st = rd_exec_keep(net->exec, input, n_inputs, arena, &pass, out, err);
+    if (st)
+        return st;
+    seed[0] = cotangent;
+    if (!cotangent) {
+        if (out[0]->dtype != RD_F32 || out[0]->ndim != 2 || out[0]->dim[1] < 1)
+            return RD_FAIL(err, RD_E_USAGE,
+                "the first output is no float32 (rows, classes): a loss on labels needs that");
+        if ((size_t)out[0]->dim[0] != n_labels)
+            return RD_FAIL(
+                err, RD_E_INPUT, "%zu labels for %lld rows", n_labels, (long long)out[0]->dim[0]);
+        st = check_labels(label, n_labels, (size_t)out[0]->dim[1], err);
+        if (st)
+            return st;
+        *own = *out[0];
+        own->data = rd_arena_alloc(arena, rd_tensor_bytes(own), 1);
+        if (!own->data)
+            return RD_FAIL(err, RD_E_MEMORY, "no memory for gradients");
+        cross_entropy(out[0]->data, label, n_labels, (size_t)out[0]->dim[1], own->data, NULL);
+        seed[0] = own;
+    }
+    st = rd_exec_back(net->exec, pass, seed, NULL, arena, all, err);
+    if (st)
+        return st;
+    for (size_t i = 0; i < g->n_inputs; i++)
+        grad[i] = all[g->input[i]];
+    *output_out = out[0];
+    return RD_OK;
 }

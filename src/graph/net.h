@@ -24,6 +24,16 @@ const struct rd_graph *rd_net_graph(const struct rd_net *net);
 rd_status rd_net_run(struct rd_net *net, const struct rd_tensor *const *input, size_t n_inputs,
     struct rd_arena *arena, struct rd_tensor **output, struct rd_error *err);
 
+/*
+ * Gradients with respect to every float input, for any graph: of sum(cotangent * first output), or,
+ * when cotangent is NULL, of the sum over rows of the cross-entropy of the first output (rows,
+ * classes) with label (n_labels). In arena: grad[i] for graph input i (NULL: no float input),
+ * *output_out the first output. RD_E_USAGE names what has no gradient.
+ */
+rd_status rd_net_gradient(struct rd_net *net, const struct rd_tensor *const *input, size_t n_inputs,
+    const struct rd_tensor *cotangent, const int *label, size_t n_labels, struct rd_arena *arena,
+    struct rd_tensor **grad, struct rd_tensor **output_out, struct rd_error *err);
+
 /* --- classifiers: one float32 input with a free first axis --- */
 size_t rd_net_inputs(const struct rd_net *net);  /* floats per example; 0 when it is no such net */
 size_t rd_net_outputs(const struct rd_net *net); /* floats per example of the first output */

@@ -194,7 +194,7 @@ static struct plan_pack *pack(struct builder *b, const struct plan_pack *want)
     struct plan_pack *p = plan_pack_get(b->code->kernels, want, b->code->packs, b->arena);
 
     if (!p)
-        b->refused = true;
+        b->refused = b->starved = true;
     return p;
 }
 
@@ -532,6 +532,7 @@ static bool build_training(struct builder *b, int at)
         for (int i = 1; i < 5; i++)
             if (rd_tensor_count(value_at(b, node->input[i])->weight) != s->channels)
                 b->refused = true;
+        b->starved |= !s->stat;
         b->refused |= !s->stat;
     } else {
         const int ratio = node_in(node, 1);
@@ -557,6 +558,7 @@ static void build_node(struct builder *b, int at)
     struct plan_buf *grads = RD_NEW_ARRAY(b->arena, struct plan_buf, (size_t)node->n_inputs + 1);
 
     if (!in || !flags || !grads || !node->row || node->row->random) {
+        b->starved = !in || !flags || !grads;
         b->refused = true;
         return;
     }
@@ -721,6 +723,7 @@ rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kern
 {
     struct plan_code *c = RD_NEW(arena, struct plan_code);
     struct builder b = { .code = c, .graph = graph, .arena = arena };
+    rd_status st;
     int output;
 
     *code_out = NULL;
@@ -775,13 +778,19 @@ rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kern
             build_node(&b, (int)at);
     }
     c->output = b.refused ? -1 : plain(&b, output);
-    if (b.refused || c->output < 0 || c->output == c->input)
+    if (!b.refused && c->output != c->input) {
+        c->slot[c->output].is_output = true;
+        if (mode != PLAN_INFER)
+            mark_back(&b);
+    }
+    if (b.starved)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to plan %zu nodes", graph->n_nodes);
+    if (b.refused || c->output == c->input)
         return RD_OK;
-    c->slot[c->output].is_output = true;
-    if (mode != PLAN_INFER)
-        mark_back(&b);
-    if (b.refused || !plan_layout(c, fixed_rows, arena))
-        return RD_OK;
-    *code_out = c;
+    st = plan_layout(c, fixed_rows, arena);
+    if (st == RD_E_MEMORY)
+        return RD_FAIL(err, st, "no memory to plan %zu nodes", graph->n_nodes);
+    if (!st)
+        *code_out = c;
     return RD_OK;
 }

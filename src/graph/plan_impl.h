@@ -168,8 +168,9 @@ rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kern
     enum plan_mode mode, size_t fixed_rows, const struct rd_tensor **aligned,
     struct plan_pack **packs, struct rd_arena *arena, struct plan_code **code_out,
     struct rd_error *err);
-/* plan_layout.c: segments, times, offsets. false: does not fit. */
-bool plan_layout(struct plan_code *code, size_t fixed_rows, struct rd_arena *arena);
+/* plan_layout.c: segments, times, offsets. RD_E_LIMIT: does not fit; RD_E_MEMORY. Says nothing yet.
+ */
+rd_status plan_layout(struct plan_code *code, size_t fixed_rows, struct rd_arena *arena);
 /* What training may change at this input of a node (its graph value must be a weight). */
 bool plan_trainable(const struct rd_graph *graph, const struct rd_graph_node *node, int input);
 
@@ -198,7 +199,8 @@ rd_status plan_node_backward(const struct plan_code *code, struct plan_context *
 rd_status plan_node_init(const struct plan_code *code, struct rd_arena *arena,
     struct plan_context *ctx, int step, struct rd_error *err);
 /* Sizes of scratch and saved of a NODE step with `rows` examples, into its buffers. */
-bool plan_node_measure(struct plan_code *code, int step, size_t rows, struct rd_arena *arena);
+/* RD_E_LIMIT, RD_E_MEMORY: nothing said yet. */
+rd_status plan_node_measure(struct plan_code *code, int step, size_t rows, struct rd_arena *arena);
 
 /* Cross-entropy of rows of logits with label or soft (rows summing to 1), in float64. grad, loss,
  * hit: may be NULL. */

@@ -122,10 +122,11 @@ static void size_conv(struct plan_code *c, struct plan_step *s)
         s->back_scratch.each = s->ow * s->kh * s->kw * in->c;
 }
 
-static bool size_steps(struct plan_code *c, size_t rows, struct rd_arena *arena)
+static rd_status size_steps(struct plan_code *c, size_t rows, struct rd_arena *arena)
 {
     for (int i = 0; i < c->n_steps; i++) {
         struct plan_step *s = &c->step[i];
+        rd_status st;
 
         switch (s->kind) {
         case PLAN_CONV:
@@ -144,8 +145,9 @@ static bool size_steps(struct plan_code *c, size_t rows, struct rd_arena *arena)
             s->mask.each = floats_of_bytes(c->slot[s->out].count);
             break;
         case PLAN_NODE:
-            if (!plan_node_measure(c, i, rows, arena))
-                return false;
+            st = plan_node_measure(c, i, rows, arena);
+            if (st)
+                return st;
             break;
         case PLAN_TO_PIXELS:
         case PLAN_TO_PLAIN:
@@ -153,7 +155,7 @@ static bool size_steps(struct plan_code *c, size_t rows, struct rd_arena *arena)
             break;
         }
     }
-    return true;
+    return RD_OK;
 }
 
 static void use_node(struct plan_code *c, int i)
@@ -335,27 +337,29 @@ static bool sane(const struct list *l)
     return true;
 }
 
-bool plan_layout(struct plan_code *c, size_t fixed_rows, struct rd_arena *arena)
+rd_status plan_layout(struct plan_code *c, size_t fixed_rows, struct rd_arena *arena)
 {
     struct list l = { 0 };
     struct plan_buf **placed;
     size_t spread = 0;
+    rd_status st;
 
     if (!make_segments(c, arena))
-        return false;
+        return RD_E_MEMORY;
     for (int i = 0; i < c->n_slots; i++)
         size_slot(&c->slot[i]);
-    if (!size_steps(c, fixed_rows ? fixed_rows : ROWS_MAX, arena))
-        return false;
+    st = size_steps(c, fixed_rows ? fixed_rows : ROWS_MAX, arena);
+    if (st)
+        return st;
     use_all(c);
     collect(c, &l);
     l.item = RD_NEW_ARRAY(arena, struct plan_buf *, l.n + 1);
     placed = RD_NEW_ARRAY(arena, struct plan_buf *, l.n + 1);
     if (!l.item || !placed)
-        return false;
+        return RD_E_MEMORY;
     collect(c, &l);
     if (!sane(&l))
-        return false;
+        return RD_E_LIMIT;
     for (size_t i = 0; i < l.n; i++) {
         struct plan_buf *b = l.item[i];
 
@@ -373,5 +377,5 @@ bool plan_layout(struct plan_code *c, size_t fixed_rows, struct rd_arena *arena)
         c->rows = c->rows < 1 ? 1 : c->rows > ROWS_MAX ? ROWS_MAX : c->rows;
     }
     c->floats = assign(&l, c->rows, placed);
-    return c->floats <= CONTEXT_FLOATS;
+    return c->floats <= CONTEXT_FLOATS ? RD_OK : RD_E_LIMIT;
 }

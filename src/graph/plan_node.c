@@ -31,37 +31,35 @@ static bool make(const struct plan_step *s, struct rd_arena *arena, struct plan_
     return true;
 }
 
-/* Shapes of n examples; data where `ctx` says (NULL: none). */
+/* Shapes of n examples; data where `ctx` says (NULL: none). back: cotangents too. */
 static void set(const struct plan_code *code, const struct plan_step *s,
-    const struct plan_context *ctx, size_t n, struct plan_call *c)
+    const struct plan_context *ctx, size_t n, bool back, struct plan_call *c)
 {
     const struct rd_graph_node *node = &code->graph->node[s->node];
 
     for (int i = 0; i < s->n_in; i++) {
         const int v = node->input[i];
+        const bool weight = s->in_slot[i] < 0;
 
         c->in_at[i] = NULL;
         c->din_at[i] = NULL;
         if (v < 0)
             continue;
-        if (s->in_slot[i] < 0) {
-            c->in_at[i] = plan_weight(code, v);
-            if (ctx && s->weight_grad[i].used) {
-                c->din[i] = *c->in_at[i];
-                c->din[i].data = plan_buf_at(ctx, &s->weight_grad[i], 0);
-                c->din_at[i] = &c->din[i];
-            }
-            continue;
-        }
-        shape_of(code, v, n, &c->in[i]);
+        if (weight)
+            c->in[i] = *plan_weight(code, v);
+        else
+            shape_of(code, v, n, &c->in[i]);
         c->din[i] = c->in[i];
-        if (ctx)
+        c->din[i].data = NULL;
+        if (ctx && !weight)
             c->in[i].data = plan_data(code, ctx, s->in_slot[i], 0);
-        if (ctx && s->in_back[i]) {
-            c->din[i].data = plan_grad(code, ctx, s->in_slot[i], 0);
-            c->din_at[i] = &c->din[i];
-        }
         c->in_at[i] = &c->in[i];
+        if (!back || !(weight ? s->weight_grad[i].each > 0 : s->in_back[i]))
+            continue;
+        if (ctx)
+            c->din[i].data = weight ? plan_buf_at(ctx, &s->weight_grad[i], 0)
+                                    : plan_grad(code, ctx, s->in_slot[i], 0);
+        c->din_at[i] = &c->din[i];
     }
     for (int i = 0; i < s->n_out; i++) {
         const int slot = s->out_slot[i];
@@ -74,11 +72,12 @@ static void set(const struct plan_code *code, const struct plan_step *s,
         c->dout[i] = c->out[i];
         if (ctx)
             c->out[i].data = plan_data(code, ctx, slot, 0);
-        if (ctx && s->back && code->slot[slot].grad_written) {
-            c->dout[i].data = plan_grad(code, ctx, slot, 0);
-            c->dout_at[i] = &c->dout[i];
-        }
         c->out_at[i] = &c->out[i];
+        if (!back || !code->slot[slot].grad_written)
+            continue;
+        if (ctx)
+            c->dout[i].data = plan_grad(code, ctx, slot, 0);
+        c->dout_at[i] = &c->dout[i];
     }
 }
 
@@ -95,33 +94,44 @@ static struct rd_op_call call_of(
     };
 }
 
-bool plan_node_measure(struct plan_code *code, int step, size_t rows, struct rd_arena *arena)
+/* Bytes as floats; false: absurd. */
+static bool floats_of(size_t bytes, size_t *floats)
+{
+    *floats = bytes / sizeof(float) + (bytes % sizeof(float) != 0);
+    return bytes < SIZE_MAX / 2;
+}
+
+rd_status plan_node_measure(struct plan_code *code, int step, size_t rows, struct rd_arena *arena)
 {
     struct plan_step *s = &code->step[step];
     const struct rd_graph_node *node = &code->graph->node[s->node];
+    const struct rd_op *row = node->row;
     struct plan_call c;
     struct rd_op_call call;
-    size_t bytes;
+    bool fits = true;
 
     if (!make(s, arena, &c))
-        return false;
-    set(code, s, NULL, rows, &c);
-    call = call_of(code, s, &c);
+        return RD_E_MEMORY;
     s->saved.fixed = s->node_scratch.fixed = s->node_back_scratch.fixed = true;
-    bytes = node->row->scratch ? node->row->scratch(&call) : 0;
-    if (bytes > SIZE_MAX - 64)
-        return false;
-    s->node_scratch.each = s->node_back_scratch.each = (bytes + 3) / 4;
-    bytes = s->back && node->row->saved ? node->row->saved(&call) : 0;
-    if (bytes > SIZE_MAX - 64)
-        return false;
-    s->saved.each = (bytes + 3) / 4;
     for (int i = 0; s->back && i < s->n_in; i++)
         if (code->mode == PLAN_TRAIN && s->in_slot[i] < 0 && plan_trainable(code->graph, node, i)) {
             s->weight_grad[i].fixed = true;
             s->weight_grad[i].each = rd_tensor_count(code->graph->value[node->input[i]].weight);
         }
-    return true;
+    /* What a row takes depends on which gradients it is asked for: once without, once with them. */
+    set(code, s, NULL, rows, false, &c);
+    call = call_of(code, s, &c);
+    if (row->scratch)
+        fits = floats_of(row->scratch(&call), &s->node_scratch.each);
+    if (fits && s->back && row->saved)
+        fits = floats_of(row->saved(&call), &s->saved.each);
+    if (fits && s->back) {
+        set(code, s, NULL, rows, true, &c);
+        call = call_of(code, s, &c);
+        if (row->scratch)
+            fits = floats_of(row->scratch(&call), &s->node_back_scratch.each);
+    }
+    return fits ? RD_OK : RD_E_LIMIT;
 }
 
 rd_status plan_node_init(const struct plan_code *code, struct rd_arena *arena,
@@ -149,7 +159,7 @@ rd_status plan_node_forward(const struct plan_code *code, struct plan_context *c
     char label[96];
     rd_status st;
 
-    set(code, s, ctx, ctx->n, c);
+    set(code, s, ctx, ctx->n, false, c);
     call = call_of(code, s, c);
     call.saved = bytes_at(ctx, &s->saved);
     call.scratch = bytes_at(ctx, &s->node_scratch);
@@ -170,7 +180,7 @@ rd_status plan_node_backward(const struct plan_code *code, struct plan_context *
     char label[96];
     rd_status st;
 
-    set(code, s, ctx, ctx->n, c);
+    set(code, s, ctx, ctx->n, true, c);
     for (int i = 0; i < s->n_in; i++)
         if (c->din_at[i] && !s->in_add[i])
             memset(c->din[i].data, 0, rd_tensor_bytes(&c->din[i]));

@@ -260,3 +260,47 @@ rd_status rd_graph_shapes(const struct rd_graph *graph, int64_t n, struct rd_are
     *shape_out = s.t;
     return st;
 }
+
+rd_status rd_graph_flops(
+    const struct rd_graph *graph, int64_t n, double *flops_out, struct rd_error *err)
+{
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct inference s = { .graph = graph, .arena = &arena, .err = err };
+    double flops = 0;
+    rd_status st = rd_graph_shapes(graph, n, &arena, &s.t, err);
+    struct rd_tensor *shape = s.t;
+
+    if (!st)
+        st = prepare(&s);
+    for (size_t i = 0; i < graph->n_nodes && !st; i++) {
+        const struct rd_graph_node *node = &graph->node[i];
+        struct rd_op_call c;
+        bool folded = true;
+        size_t bytes;
+
+        bind(&s, node, &c);
+        for (int k = 0; k < node->n_inputs; k++)
+            if (node->input[k] >= 0)
+                s.in[k] = &shape[node->input[k]];
+        for (int k = 0; k < node->n_outputs; k++)
+            if (node->output[k] >= 0) {
+                *s.out[k] = shape[node->output[k]];
+                folded = folded && graph->value[node->output[k]].weight;
+            }
+        if (folded)
+            continue;
+        for (int k = 0; k < node->n_outputs; k++)
+            if (node->output[k] < 0)
+                *s.out[k] = (struct rd_tensor){ .dtype = RD_F32, .ndim = 0 };
+        if (!all_known(node, s.out, &bytes)) {
+            st = RD_FAIL(err, RD_E_USAGE, "shapes depend on the data");
+            (void)named(&s, i, st);
+            break;
+        }
+        flops += node->row->flops ? node->row->flops(&c) : (double)rd_tensor_count(s.out[0]);
+    }
+    rd_arena_release(&arena);
+    if (!st)
+        *flops_out = flops;
+    return st;
+}

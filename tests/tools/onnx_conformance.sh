@@ -27,7 +27,7 @@ fi
 # A damaged expectation must be seen: the tool is no rubber stamp.
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT
-tar -xJf "$archive" -C "$scratch" node/test_relu
+tar -xJf "$archive" -C "$scratch" --wildcards '*/test_relu/*'
 printf '\x7f\x7f\x7f\x7f' | dd of="$scratch/node/test_relu/test_data_set_0/output_0.pb" bs=1 \
     seek=$(($(stat -c %s "$scratch/node/test_relu/test_data_set_0/output_0.pb") - 4)) conv=notrunc status=none
 if tools/onnx_conformance "$scratch" >/dev/null 2>&1; then

@@ -1,0 +1,209 @@
+/*
+ * cmd_model_grad.c - redoubt model grad: the gradient with respect to the input, of a loss on
+ * labels or of a given cotangent.
+ */
+#include "cli/model_io.h"
+
+#include "base/text.h"
+#include "tensor/npy.h"
+
+#include <math.h>
+#include <string.h>
+
+struct model_grad {
+    struct rd_option_list input, output;
+    const char *labels, *cotangent;
+};
+
+static const struct rd_option options[] = {
+    RD_LIST(struct model_grad, input, "input", "[NAME=]FILE.npy",
+        "one array a model input, by name or in order"),
+    RD_TEXT(struct model_grad, labels, "labels", "", "FILE.npy",
+        "gradient of the summed cross-entropy of the first output, taken as logits"),
+    RD_TEXT(struct model_grad, cotangent, "cotangent", "", "FILE.npy",
+        "gradient of the sum of this array times the first output"),
+    RD_LIST(struct model_grad, output, "output", "[NAME=]FILE.npy",
+        "where gradients go, by name of the input or in order"),
+    RD_OPTION_END,
+};
+
+struct question {
+    const int *label;
+    size_t n_labels;
+    struct rd_tensor *cotangent; /* NULL: labels */
+    struct rd_tensor *out;       /* answer: the first output */
+};
+
+static rd_status read_cotangent(struct rd_cli *cli, const char *path, struct question *q)
+{
+    char safe[80];
+    rd_status st = rd_npy_read(path, NULL, cli->run.scratch, &q->cotangent, cli->run.err);
+
+    if (st)
+        return RD_WRAP(cli->run.err, st, "cotangent");
+    for (size_t i = 0, n = rd_tensor_count(q->cotangent); i < n; i++)
+        if ((q->cotangent->dtype == RD_F32 && !isfinite(((const float *)q->cotangent->data)[i])) ||
+            (q->cotangent->dtype == RD_F64 && !isfinite(((const double *)q->cotangent->data)[i])))
+            return RD_FAIL(cli->run.err, RD_E_INPUT, "'%s' holds NaN or an infinity at element %zu",
+                rd_text_safe_in(safe, sizeof safe, path), i);
+    return RD_OK;
+}
+
+/* One float32 input in rows: the fast door. */
+static rd_status by_rows(struct rd_cli *cli, const struct rd_model *m, const struct rd_tensor *x,
+    struct question *q, struct rd_tensor **grad)
+{
+    const struct rd_graph_value *v = &m->graph->value[m->graph->output[0]];
+    struct rd_error *err = cli->run.err;
+    const size_t n = (size_t)x->dim[0];
+    int64_t dim[RD_MAX_DIMS];
+    char want[120], got[120];
+    rd_status st;
+
+    memcpy(dim, v->dim, sizeof dim);
+    dim[0] = x->dim[0];
+    st = rd_tensor_new(cli->run.scratch, RD_F32, x->dim, x->ndim, NULL, &grad[0], err);
+    if (!st)
+        st = rd_tensor_new(cli->run.scratch, RD_F32, dim, v->ndim, NULL, &q->out, err);
+    if (st)
+        return st;
+    if (!q->cotangent) {
+        if (q->n_labels != n)
+            return RD_FAIL(err, RD_E_INPUT, "%zu labels for %zu rows", q->n_labels, n);
+        return rd_net_loss_gradient(
+            m->net, x->data, q->label, n, grad[0]->data, NULL, q->out->data, err);
+    }
+    if (q->cotangent->dtype != RD_F32 || q->cotangent->ndim != v->ndim ||
+        memcmp(q->cotangent->dim, dim, (size_t)v->ndim * sizeof *dim))
+        return RD_FAIL(err, RD_E_INPUT, "the cotangent is %s %s; the first output is float32 %s",
+            rd_dtype_name(q->cotangent->dtype),
+            rd_shape_text(q->cotangent->dim, q->cotangent->ndim, got, sizeof got),
+            rd_shape_text(dim, v->ndim, want, sizeof want));
+    return rd_net_vjp(m->net, x->data, q->cotangent->data, n, grad[0]->data, err);
+}
+
+/* Mean cross-entropy and share of right answers of (rows, classes) logits. */
+static void put_loss(struct rd_cli *cli, const struct question *q)
+{
+    const size_t n = q->n_labels, classes = (size_t)q->out->dim[1];
+    const float *logit = q->out->data;
+    double loss = 0;
+    size_t right = 0;
+
+    for (size_t r = 0; r < n; r++, logit += classes) {
+        size_t best = 0;
+        double sum = 0;
+
+        for (size_t i = 1; i < classes; i++)
+            best = logit[i] > logit[best] ? i : best;
+        for (size_t i = 0; i < classes; i++)
+            sum += exp((double)logit[i] - (double)logit[best]);
+        loss += log(sum) + (double)logit[best] - (double)logit[q->label[r]];
+        right += (int)best == q->label[r];
+    }
+    rd_json_kreal(cli->result, "loss", loss);
+    rd_json_kreal(cli->result, "accuracy", n ? (double)right / (double)n : 0);
+    (void)fprintf(cli->out, "loss %.9g over %zu rows, accuracy %.4g\n", loss, n,
+        n ? (double)right / (double)n : 0);
+}
+
+static double largest(const struct rd_tensor *t)
+{
+    double most = 0;
+
+    for (size_t i = 0, n = rd_tensor_count(t); i < n; i++)
+        most = fmax(most, fabs(t->dtype == RD_F32 ? (double)((const float *)t->data)[i]
+                                                  : ((const double *)t->data)[i]));
+    return most;
+}
+
+static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
+{
+    const struct model_grad *o = opts;
+    struct rd_arena *scratch = cli->run.scratch;
+    struct rd_error *err = cli->run.err;
+    struct rd_model m;
+    struct question q = { 0 };
+    const struct rd_tensor **input;
+    struct rd_tensor **grad;
+    const char **name, *path[RD_OPTION_LIST_MAX];
+    size_t index[RD_OPTION_LIST_MAX];
+    char safe[80], shape[120];
+    int *label = NULL;
+    rd_status st;
+
+    (void)argc;
+    if (!o->labels == !o->cotangent)
+        return RD_FAIL(err, RD_E_USAGE, "model grad needs either --labels or --cotangent");
+    st = rd_model_open(cli, argv[0], &m);
+    if (st)
+        return st;
+    (void)rd_text_safe_in(safe, sizeof safe, argv[0]);
+    if (rd_net_not_differentiable(m.net)) {
+        st = RD_FAIL(err, RD_E_USAGE, "%s", rd_net_not_differentiable(m.net));
+        return RD_WRAP(err, st, "'%s' has no gradient", safe);
+    }
+    input = RD_NEW_ARRAY(scratch, const struct rd_tensor *, m.graph->n_inputs);
+    grad = RD_NEW_ARRAY(scratch, struct rd_tensor *, m.graph->n_inputs);
+    name = RD_NEW_ARRAY(scratch, const char *, m.graph->n_inputs);
+    if (!input || !grad || !name)
+        return rd_run_no_memory(&cli->run, "the arrays");
+    for (size_t i = 0; i < m.graph->n_inputs; i++)
+        name[i] = m.graph->value[m.graph->input[i]].name;
+    st = rd_model_match(cli, "output", name, m.graph->n_inputs, &o->output, index, path);
+    if (!st)
+        st = rd_model_read_inputs(cli, &m, &o->input, input);
+    if (!st && o->labels)
+        st = rd_model_read_labels(cli, o->labels, &label, &q.n_labels);
+    if (!st && o->cotangent)
+        st = read_cotangent(cli, o->cotangent, &q);
+    q.label = label;
+    if (!st)
+        st = rd_net_inputs(m.net) ? by_rows(cli, &m, input[0], &q, grad)
+                                  : rd_net_gradient(m.net, input, m.graph->n_inputs, q.cotangent,
+                                        q.label, q.n_labels, scratch, grad, &q.out, err);
+    if (st)
+        return RD_WRAP(err, st, "cannot differentiate '%s'", safe);
+    for (size_t i = 0; i < o->output.n && !st; i++)
+        st = grad[index[i]]
+                 ? rd_npy_write(path[i], grad[index[i]], err)
+                 : RD_FAIL(err, RD_E_USAGE, "input '%s' is of an integer type: it has no gradient",
+                       rd_text_safe_in(safe, sizeof safe, name[index[i]]));
+    if (st)
+        return st;
+    rd_json_object(cli->result);
+    if (!q.cotangent)
+        put_loss(cli, &q);
+    rd_json_karray(cli->result, "gradients");
+    for (size_t i = 0; i < m.graph->n_inputs; i++) {
+        if (!grad[i])
+            continue;
+        rd_json_object(cli->result);
+        rd_json_ktext(cli->result, "input", name[i]);
+        rd_json_kreal(cli->result, "largest", largest(grad[i]));
+        rd_json_karray(cli->result, "shape");
+        for (int d = 0; d < grad[i]->ndim; d++)
+            rd_json_int(cli->result, grad[i]->dim[d]);
+        rd_json_end(cli->result);
+        rd_json_end(cli->result);
+        (void)fprintf(cli->out, "gradient of %s: %s, largest magnitude %.6g\n",
+            rd_text_safe_in(safe, sizeof safe, name[i]),
+            rd_shape_text(grad[i]->dim, grad[i]->ndim, shape, sizeof shape), largest(grad[i]));
+    }
+    rd_json_end(cli->result);
+    rd_json_end(cli->result);
+    return RD_OK;
+}
+
+const struct rd_command rd_command_model_grad = {
+    .name = "model grad",
+    .summary = "differentiate an ONNX model with respect to its input",
+    .synopsis = "MODEL.onnx --input X.npy (--labels Y.npy | --cotangent C.npy) [--output G.npy]",
+    .examples = "redoubt model grad model.onnx --input x.npy --labels y.npy --output g.npy\n"
+                "redoubt model grad model.onnx --input x.npy --cotangent c.npy --output g.npy\n",
+    .options = options,
+    .options_size = sizeof(struct model_grad),
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};

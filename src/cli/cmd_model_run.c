@@ -1,0 +1,103 @@
+/* cmd_model_run.c - redoubt model run: arrays in, arrays out. */
+#include "cli/model_io.h"
+
+#include "base/text.h"
+#include "tensor/npy.h"
+
+#include <string.h>
+
+struct model_run {
+    struct rd_option_list input, output;
+};
+
+static const struct rd_option options[] = {
+    RD_LIST(struct model_run, input, "input", "[NAME=]FILE.npy",
+        "one array a model input, by name or in order"),
+    RD_LIST(struct model_run, output, "output", "[NAME=]FILE.npy",
+        "where outputs go, by name or in order"),
+    RD_OPTION_END,
+};
+
+/* One float32 input in rows and one output: the fast door. */
+static bool fits_rows(const struct rd_model *m)
+{
+    return rd_net_inputs(m->net) > 0 && m->graph->n_outputs == 1;
+}
+
+static rd_status by_rows(struct rd_cli *cli, const struct rd_model *m, const struct rd_tensor *x,
+    struct rd_tensor **output)
+{
+    const struct rd_graph_value *v = &m->graph->value[m->graph->output[0]];
+    int64_t dim[RD_MAX_DIMS];
+    rd_status st;
+
+    memcpy(dim, v->dim, sizeof dim);
+    dim[0] = x->dim[0];
+    st = rd_tensor_new(cli->run.scratch, RD_F32, dim, v->ndim, NULL, &output[0], cli->run.err);
+    if (st)
+        return st;
+    return rd_net_forward(m->net, x->data, (size_t)x->dim[0], output[0]->data, cli->run.err);
+}
+
+static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
+{
+    const struct model_run *o = opts;
+    struct rd_arena *scratch = cli->run.scratch;
+    struct rd_model m;
+    const struct rd_tensor **input;
+    struct rd_tensor **output;
+    const char **name, *path[RD_OPTION_LIST_MAX];
+    size_t index[RD_OPTION_LIST_MAX];
+    char safe[80], shape[120];
+    rd_status st = rd_model_open(cli, argv[0], &m);
+
+    (void)argc;
+    if (st)
+        return st;
+    input = RD_NEW_ARRAY(scratch, const struct rd_tensor *, m.graph->n_inputs);
+    output = RD_NEW_ARRAY(scratch, struct rd_tensor *, m.graph->n_outputs);
+    name = RD_NEW_ARRAY(scratch, const char *, m.graph->n_outputs);
+    if (!input || !output || !name)
+        return rd_run_no_memory(&cli->run, "the arrays");
+    for (size_t i = 0; i < m.graph->n_outputs; i++)
+        name[i] = m.graph->value[m.graph->output[i]].name;
+    st = rd_model_match(cli, "output", name, m.graph->n_outputs, &o->output, index, path);
+    if (!st)
+        st = rd_model_read_inputs(cli, &m, &o->input, input);
+    if (!st)
+        st = fits_rows(&m)
+                 ? by_rows(cli, &m, input[0], output)
+                 : rd_net_run(m.net, input, m.graph->n_inputs, scratch, output, cli->run.err);
+    if (st)
+        return RD_WRAP(
+            cli->run.err, st, "cannot run '%s'", rd_text_safe_in(safe, sizeof safe, argv[0]));
+    for (size_t i = 0; i < o->output.n && !st; i++)
+        st = rd_npy_write(path[i], output[index[i]], cli->run.err);
+    if (st)
+        return st;
+    rd_json_object(cli->result);
+    rd_json_karray(cli->result, "outputs");
+    for (size_t i = 0; i < m.graph->n_outputs; i++) {
+        rd_model_put_tensor(cli->result, name[i], output[i]);
+        (void)fprintf(cli->out, "%s: %s %s\n", rd_text_safe_in(safe, sizeof safe, name[i]),
+            rd_dtype_name(output[i]->dtype),
+            rd_shape_text(output[i]->dim, output[i]->ndim, shape, sizeof shape));
+    }
+    rd_json_end(cli->result);
+    rd_json_end(cli->result);
+    return RD_OK;
+}
+
+const struct rd_command rd_command_model_run = {
+    .name = "model run",
+    .summary = "run an ONNX model on .npy arrays",
+    .synopsis = "MODEL.onnx --input [NAME=]X.npy ... [--output [NAME=]Y.npy ...]",
+    .examples =
+        "redoubt model run model.onnx --input x.npy --output scores.npy\n"
+        "redoubt model run two.onnx --input left=a.npy --input right=b.npy --output y.npy\n",
+    .options = options,
+    .options_size = sizeof(struct model_run),
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};

@@ -1,0 +1,41 @@
+/* model_io.h - what the model commands share: arrays by name in, arrays by name out, labels. */
+#ifndef RD_CLI_MODEL_IO_H
+#define RD_CLI_MODEL_IO_H
+
+#include "cli/cli.h"
+#include "graph/net.h"
+
+struct rd_model {
+    struct rd_graph *graph;
+    struct rd_net *net; /* freed with cli->run.scratch */
+};
+
+rd_status rd_model_open(struct rd_cli *cli, const char *path, struct rd_model *model_out);
+
+/*
+ * "[NAME=]PATH" for each graph input; without a name they are taken in order. Every input must be
+ * given exactly once. Values must be finite; float64 is rounded to float32 where the model wants
+ * that. input: graph->n_inputs entries.
+ */
+rd_status rd_model_read_inputs(struct rd_cli *cli, const struct rd_model *model,
+    const struct rd_option_list *given, const struct rd_tensor **input);
+
+/*
+ * Where "[NAME=]PATH" of given[i] points among n names: index[i]; twice the same, or more than
+ * there are, is RD_E_USAGE. path[i] is what stands behind "NAME=".
+ */
+rd_status rd_model_match(struct rd_cli *cli, const char *what, const char *const *name, size_t n,
+    const struct rd_option_list *given, size_t *index, const char **path);
+
+/* Integers of any type, shape (n), as int. */
+rd_status rd_model_read_labels(
+    struct rd_cli *cli, const char *path, int **label_out, size_t *n_out);
+
+/* "float32 (batch, 1, 28, 28)" into out; returns out. */
+const char *rd_model_type_text(const struct rd_graph_value *v, char *out, size_t size);
+/* The shape as a JSON array: numbers, names of free dims, null for nameless ones. */
+void rd_model_put_shape(struct rd_json *j, const char *key, const struct rd_graph_value *v);
+/* {dtype, name, shape} of a tensor that was computed. */
+void rd_model_put_tensor(struct rd_json *j, const char *name, const struct rd_tensor *t);
+
+#endif
