@@ -1,40 +1,28 @@
 /* plan_build.c - a graph becomes steps over slots: what is needed, what fuses, which form each
  * value has. */
-#include "graph/plan_impl.h"
+#include "graph/plan_builder.h"
 
 #include <string.h>
 
 /* Beyond this a plan would cost more to make than it saves. */
 enum { NODES_MAX = 4096 };
 
-struct builder {
-    struct plan_code *code;
-    const struct rd_graph *graph;
-    struct rd_arena *arena;
-    bool *needed;  /* per node */
-    bool *taken;   /* per node: fused into an earlier step */
-    int *uses;     /* per value, by needed nodes and the output */
-    int *consumer; /* per value: the last needed node that reads it */
-    int *base;     /* per value: where its bytes come from, through views */
-    bool refused;  /* something a plan cannot do */
-};
-
-static bool is_op(const struct rd_graph_node *node, const char *op)
+bool plan_is_op(const struct rd_graph_node *node, const char *op)
 {
     return !*node->domain && strcmp(node->op, op) == 0;
 }
 
-static const struct rd_graph_value *value_at(const struct builder *b, int v)
+const struct rd_graph_value *plan_value_at(const struct builder *b, int v)
 {
     return &b->graph->value[v];
 }
 
-static bool is_weight(const struct builder *b, int v)
+bool plan_is_weight(const struct builder *b, int v)
 {
-    return v >= 0 && value_at(b, v)->weight && value_at(b, v)->weight->dtype == RD_F32;
+    return v >= 0 && plan_value_at(b, v)->weight && plan_value_at(b, v)->weight->dtype == RD_F32;
 }
 
-static int node_in(const struct rd_graph_node *node, int i)
+int plan_node_in(const struct rd_graph_node *node, int i)
 {
     return i < node->n_inputs ? node->input[i] : -1;
 }
@@ -47,33 +35,33 @@ static bool count_of(const struct rd_graph_value *v, size_t *count)
 
 bool plan_trainable(const struct rd_graph *graph, const struct rd_graph_node *node, int input)
 {
-    const int v = node_in(node, input);
+    const int v = plan_node_in(node, input);
 
     if (v < 0 || !graph->value[v].weight || graph->value[v].weight->dtype != RD_F32 ||
         *node->domain)
         return false;
-    if (is_op(node, "Conv") || is_op(node, "Gemm"))
+    if (plan_is_op(node, "Conv") || plan_is_op(node, "Gemm"))
         return input == 1 || input == 2;
-    if (is_op(node, "BatchNormalization"))
+    if (plan_is_op(node, "BatchNormalization"))
         return input == 1 || input == 2;
-    if (is_op(node, "MatMul"))
+    if (plan_is_op(node, "MatMul"))
         return true;
-    if (is_op(node, "PRelu"))
+    if (plan_is_op(node, "PRelu"))
         return input == 1;
     /* An Add is a bias only right behind a product: constants that normalize inputs must stay. */
-    if (is_op(node, "Add")) {
-        const int other = node_in(node, 1 - input);
+    if (plan_is_op(node, "Add")) {
+        const int other = plan_node_in(node, 1 - input);
         const int producer = other < 0 ? -1 : graph->value[other].producer;
 
-        return producer >= 0 &&
-               (is_op(&graph->node[producer], "MatMul") || is_op(&graph->node[producer], "Conv"));
+        return producer >= 0 && (plan_is_op(&graph->node[producer], "MatMul") ||
+                                    plan_is_op(&graph->node[producer], "Conv"));
     }
     return false;
 }
 
 /* --- slots and steps --- */
 
-static struct plan_step *add_step(struct builder *b, enum plan_kind kind, int node)
+struct plan_step *plan_add_step(struct builder *b, enum plan_kind kind, int node)
 {
     struct plan_step *s;
 
@@ -96,7 +84,7 @@ static int find_slot(const struct builder *b, int value, enum plan_form form)
     return -1;
 }
 
-static int add_slot(struct builder *b, int value, enum plan_form form, size_t count)
+static int plan_add_slot(struct builder *b, int value, enum plan_form form, size_t count)
 {
     struct plan_slot *s;
 
@@ -112,9 +100,9 @@ static int add_slot(struct builder *b, int value, enum plan_form form, size_t co
     return b->code->n_slots++;
 }
 
-static int add_pixels(struct builder *b, int value, size_t c, size_t h, size_t w)
+int plan_add_pixels(struct builder *b, int value, size_t c, size_t h, size_t w)
 {
-    const int s = add_slot(b, value, PLAN_PIXELS, c * h * w);
+    const int s = plan_add_slot(b, value, PLAN_PIXELS, c * h * w);
 
     if (s >= 0) {
         b->code->slot[s].c = c;
@@ -139,8 +127,8 @@ static int plain(struct builder *b, int v)
         b->refused = true;
         return -1;
     }
-    s = add_slot(b, base, PLAN_PLAIN, b->code->slot[from].count);
-    step = s < 0 ? NULL : add_step(b, PLAN_TO_PLAIN, -1);
+    s = plan_add_slot(b, base, PLAN_PLAIN, b->code->slot[from].count);
+    step = s < 0 ? NULL : plan_add_step(b, PLAN_TO_PLAIN, -1);
     if (!step)
         return -1;
     step->in = from;
@@ -148,10 +136,9 @@ static int plain(struct builder *b, int v)
     return s;
 }
 
-/* The PIXELS slot of a 4-D batched value. */
-static int pixels(struct builder *b, int v)
+int plan_pixels(struct builder *b, int v)
 {
-    const struct rd_graph_value *value = value_at(b, v);
+    const struct rd_graph_value *value = plan_value_at(b, v);
     const size_t c = (size_t)value->dim[1], h = (size_t)value->dim[2], w = (size_t)value->dim[3];
     struct plan_step *step;
     int s, from;
@@ -166,8 +153,8 @@ static int pixels(struct builder *b, int v)
     from = plain(b, v);
     if (from < 0)
         return -1;
-    s = add_pixels(b, b->base[v], c, h, w);
-    step = s < 0 ? NULL : add_step(b, PLAN_TO_PIXELS, -1);
+    s = plan_add_pixels(b, b->base[v], c, h, w);
+    step = s < 0 ? NULL : plan_add_step(b, PLAN_TO_PIXELS, -1);
     if (!step)
         return -1;
     step->in = from;
@@ -175,21 +162,14 @@ static int pixels(struct builder *b, int v)
     return s;
 }
 
-static void at_least(size_t *n, size_t want)
-{
-    if (*n < want)
-        *n = want;
-}
-
-/* The one node that reads v, when v is read once and is not the output; else -1. */
-static int only_reader(const struct builder *b, int v)
+int plan_only_reader(const struct builder *b, int v)
 {
     return b->uses[v] == 1 ? b->consumer[v] : -1;
 }
 
 /* --- packed weights --- */
 
-static struct plan_pack *pack(struct builder *b, const struct plan_pack *want)
+struct plan_pack *plan_pack(struct builder *b, const struct plan_pack *want)
 {
     struct plan_pack *p = plan_pack_get(b->code->kernels, want, b->code->packs, b->arena);
 
@@ -198,201 +178,11 @@ static struct plan_pack *pack(struct builder *b, const struct plan_pack *want)
     return p;
 }
 
-static struct plan_pack *bias_pack(struct builder *b, int value, size_t n)
+struct plan_pack *plan_bias_pack(struct builder *b, int value, size_t n)
 {
-    return value < 0
-               ? NULL
-               : pack(b, &(struct plan_pack){ .kind = PACK_BIAS, .value = value, .k = 1, .n = n });
-}
-
-/* --- Conv and MaxPool --- */
-
-static bool window_of(
-    const struct builder *b, const struct rd_graph_node *node, struct rd_window *w)
-{
-    struct rd_tensor shape[2] = { { .dtype = RD_F32 }, { .dtype = RD_F32 } };
-    const struct rd_tensor *in[3] = { NULL };
-    const struct rd_op_call call = { .node = node, .in = in };
-
-    for (int i = 0; i < node->n_inputs && i < 2; i++) {
-        const struct rd_graph_value *v = value_at(b, node->input[i]);
-
-        shape[i].ndim = v->ndim;
-        memcpy(shape[i].dim, v->dim, sizeof v->dim);
-        in[i] = &shape[i];
-    }
-    if (node->n_inputs > 3 || shape[0].ndim != 4 || shape[0].dim[1] < 1 ||
-        !value_at(b, node->input[0])->batched)
-        return false;
-    memset(w, 0, sizeof *w);
-    if (rd_op_window(&call, w) || w->dims != 2)
-        return false;
-    for (int i = 0; i < 2; i++)
-        if (w->in[i] < 1 || w->out[i] < 1 || w->kernel[i] < 1 || w->stride[i] < 1 ||
-            w->dilation[i] < 1 || w->pad[i] < 0 || w->pad_end[i] < 0 || w->pad[i] > 4096 ||
-            w->pad_end[i] > 4096)
-            return false;
-    return true;
-}
-
-/* A max-pool that the kernels do: small windows, each with at least one pixel, winners not asked
- * for. */
-static bool pool_window(
-    const struct builder *b, const struct rd_graph_node *node, struct rd_window *w)
-{
-    if (!is_op(node, "MaxPool") || !window_of(b, node, w))
-        return false;
-    for (int i = 1; i < node->n_outputs; i++)
-        if (node->output[i] >= 0 && b->uses[node->output[i]])
-            return false;
-    if (w->kernel[0] > RD_POOL_WINDOW || w->kernel[1] > RD_POOL_WINDOW ||
-        w->kernel[0] * w->kernel[1] > RD_POOL_WINDOW)
-        return false;
-    for (int i = 0; i < 2; i++)
-        if (w->dilation[i] != 1 || w->pad[i] >= w->kernel[i] ||
-            (w->out[i] - 1) * w->stride[i] - w->pad[i] >= w->in[i])
-            return false;
-    return true;
-}
-
-static void set_pool(struct plan_step *s, const struct rd_window *w)
-{
-    s->pool = true;
-    s->pool_kh = (size_t)w->kernel[0];
-    s->pool_kw = (size_t)w->kernel[1];
-    s->pool_stride_h = (size_t)w->stride[0];
-    s->pool_stride_w = (size_t)w->stride[1];
-    s->pool_top = (size_t)w->pad[0];
-    s->pool_left = (size_t)w->pad[1];
-}
-
-/* Windows side by side that never leave the image. */
-static bool pool_fuses(const struct rd_window *w)
-{
-    for (int i = 0; i < 2; i++)
-        if (w->kernel[i] != w->stride[i] || w->pad[i] || w->out[i] * w->kernel[i] > w->in[i])
-            return false;
-    return true;
-}
-
-static bool build_conv(struct builder *b, int at)
-{
-    const struct rd_graph_node *node = &b->graph->node[at];
-    const int bias = node_in(node, 2);
-    struct rd_window w, pool = { 0 };
-    struct plan_step *s;
-    struct plan_slot *slot;
-    int out = node->output[0], next, in;
-    bool relu = false, pooled = false;
-    size_t c, o;
-
-    if (!is_op(node, "Conv") || !is_weight(b, node->input[1]) ||
-        (bias >= 0 && !is_weight(b, bias)) || value_at(b, node->input[0])->dtype != RD_F32 ||
-        !window_of(b, node, &w) || w.group != 1)
-        return false;
-    c = (size_t)value_at(b, node->input[0])->dim[1];
-    o = (size_t)value_at(b, node->input[1])->dim[0];
-    in = pixels(b, node->input[0]);
-    if (in < 0)
-        return true;
-    /* relu and pool in either order: max(relu) is relu(max) */
-    while ((next = only_reader(b, out)) >= 0) {
-        const struct rd_graph_node *n = &b->graph->node[next];
-        struct rd_window pw;
-
-        if (!relu && is_op(n, "Relu"))
-            relu = true;
-        else if (!pooled && pool_window(b, n, &pw) && pool_fuses(&pw)) {
-            pooled = true;
-            pool = pw;
-        } else
-            break;
-        b->taken[next] = true;
-        out = n->output[0];
-    }
-    s = add_step(b, PLAN_CONV, at);
-    if (!s)
-        return true;
-    s->in = in;
-    s->relu = relu;
-    if (pooled)
-        set_pool(s, &pool);
-    s->weight = node->input[1];
-    s->bias = bias;
-    s->oh = (size_t)w.out[0];
-    s->ow = (size_t)w.out[1];
-    s->kh = (size_t)w.kernel[0];
-    s->kw = (size_t)w.kernel[1];
-    s->stride_h = (size_t)w.stride[0];
-    s->stride_w = (size_t)w.stride[1];
-    s->dilation_h = (size_t)w.dilation[0];
-    s->dilation_w = (size_t)w.dilation[1];
-    s->pad_top = (size_t)w.pad[0];
-    s->pad_left = (size_t)w.pad[1];
-    slot = &b->code->slot[in];
-    at_least(&slot->top, s->pad_top);
-    at_least(&slot->left, s->pad_left);
-    at_least(&slot->bottom, (size_t)w.pad_end[0]);
-    at_least(&slot->right, (size_t)w.pad_end[1]);
-    b->code->n_steps--; /* the slot's producer is this step */
-    s->out = add_pixels(
-        b, out, o, pooled ? (size_t)pool.out[0] : s->oh, pooled ? (size_t)pool.out[1] : s->ow);
-    b->code->n_steps++;
-    s->forward_pack = pack(b, &(struct plan_pack){ .kind = PACK_CONV,
-                                  .value = s->weight,
-                                  .k = s->kh * s->kw * c,
-                                  .n = o,
-                                  .c = c,
-                                  .taps = s->kh * s->kw,
-                                  .o = o });
-    s->bias_pack = bias_pack(b, bias, o);
-    /* The flipped kernel gives pixel after pixel; where few channels would leave the vectors empty,
-     * or strides leave holes, columns are added up instead. */
-    {
-        const size_t reach_h = (s->kh - 1) * s->dilation_h, reach_w = (s->kw - 1) * s->dilation_w;
-
-        s->flipped = s->stride_h == 1 && s->stride_w == 1 && s->pad_top <= reach_h &&
-                     (size_t)w.pad_end[0] <= reach_h && s->pad_left <= reach_w &&
-                     (size_t)w.pad_end[1] <= reach_w && 2 * c > b->code->kernels->lanes;
-        if (s->flipped) {
-            s->dy_top = reach_h - s->pad_top;
-            s->dy_bottom = reach_h - (size_t)w.pad_end[0];
-            s->dy_left = reach_w - s->pad_left;
-            s->dy_right = reach_w - (size_t)w.pad_end[1];
-        }
-    }
-    return true;
-}
-
-static bool build_pool(struct builder *b, int at)
-{
-    const struct rd_graph_node *node = &b->graph->node[at];
-    struct rd_window w;
-    struct plan_step *s;
-    int in, out = node->output[0], next;
-    bool relu = false;
-
-    if (value_at(b, node->input[0])->dtype != RD_F32 || !pool_window(b, node, &w))
-        return false;
-    in = pixels(b, node->input[0]);
-    if (in < 0)
-        return true;
-    next = only_reader(b, out);
-    if (next >= 0 && is_op(&b->graph->node[next], "Relu")) {
-        relu = true;
-        b->taken[next] = true;
-        out = b->graph->node[next].output[0];
-    }
-    s = add_step(b, PLAN_POOL, at);
-    if (!s)
-        return true;
-    s->in = in;
-    s->relu = relu;
-    set_pool(s, &w);
-    b->code->n_steps--;
-    s->out = add_pixels(b, out, b->code->slot[in].c, (size_t)w.out[0], (size_t)w.out[1]);
-    b->code->n_steps++;
-    return true;
+    return value < 0 ? NULL
+                     : plan_pack(b, &(struct plan_pack){
+                                        .kind = PACK_BIAS, .value = value, .k = 1, .n = n });
 }
 
 /* --- Gemm and MatMul --- */
@@ -402,16 +192,16 @@ static bool is_row_bias(const struct builder *b, int v, int64_t n)
 {
     const struct rd_tensor *t;
 
-    if (!is_weight(b, v))
+    if (!plan_is_weight(b, v))
         return false;
-    t = value_at(b, v)->weight;
+    t = plan_value_at(b, v)->weight;
     return (t->ndim == 1 && t->dim[0] == n) || (t->ndim == 2 && t->dim[0] == 1 && t->dim[1] == n);
 }
 
 static bool build_dense(struct builder *b, int at)
 {
     const struct rd_graph_node *node = &b->graph->node[at];
-    const bool gemm = is_op(node, "Gemm");
+    const bool gemm = plan_is_op(node, "Gemm");
     const struct rd_tensor *w;
     bool transposed = false, relu = false;
     int bias = -1, out = node->output[0], next, in;
@@ -419,14 +209,15 @@ static bool build_dense(struct builder *b, int at)
     struct plan_step *s;
     size_t k, n, c = 0, taps = 0;
 
-    if ((!gemm && !is_op(node, "MatMul")) || !is_weight(b, node->input[1]))
+    if ((!gemm && !plan_is_op(node, "MatMul")) || !plan_is_weight(b, node->input[1]))
         return false;
-    w = value_at(b, node->input[1])->weight;
-    if (w->ndim != 2 || !value_at(b, node->input[0])->batched ||
-        value_at(b, node->input[0])->ndim != 2 || value_at(b, node->input[0])->dtype != RD_F32)
+    w = plan_value_at(b, node->input[1])->weight;
+    if (w->ndim != 2 || !plan_value_at(b, node->input[0])->batched ||
+        plan_value_at(b, node->input[0])->ndim != 2 ||
+        plan_value_at(b, node->input[0])->dtype != RD_F32)
         return false;
     if (gemm) {
-        bias = node_in(node, 2);
+        bias = plan_node_in(node, 2);
         transposed = rd_op_int(node, "transB", 0) != 0;
         if (rd_op_int(node, "transA", 0) || rd_op_float(node, "alpha", 1) != 1.0f ||
             (bias >= 0 && rd_op_float(node, "beta", 1) != 1.0f))
@@ -452,8 +243,8 @@ static bool build_dense(struct builder *b, int at)
         c = slot->c;
         taps = slot->h * slot->w;
     }
-    next = only_reader(b, out);
-    if (!gemm && next >= 0 && is_op(&b->graph->node[next], "Add")) {
+    next = plan_only_reader(b, out);
+    if (!gemm && next >= 0 && plan_is_op(&b->graph->node[next], "Add")) {
         const struct rd_graph_node *add = &b->graph->node[next];
         const int other = add->input[add->input[0] == out];
 
@@ -461,15 +252,15 @@ static bool build_dense(struct builder *b, int at)
             bias = other;
             b->taken[next] = true;
             out = add->output[0];
-            next = only_reader(b, out);
+            next = plan_only_reader(b, out);
         }
     }
-    if (next >= 0 && is_op(&b->graph->node[next], "Relu")) {
+    if (next >= 0 && plan_is_op(&b->graph->node[next], "Relu")) {
         relu = true;
         b->taken[next] = true;
         out = b->graph->node[next].output[0];
     }
-    s = add_step(b, PLAN_DENSE, at);
+    s = plan_add_step(b, PLAN_DENSE, at);
     if (!s)
         return true;
     s->in = in;
@@ -477,16 +268,16 @@ static bool build_dense(struct builder *b, int at)
     s->weight = node->input[1];
     s->bias = bias;
     b->code->n_steps--;
-    s->out = add_slot(b, out, PLAN_PLAIN, n);
+    s->out = plan_add_slot(b, out, PLAN_PLAIN, n);
     b->code->n_steps++;
-    s->forward_pack = pack(b, &(struct plan_pack){ .kind = PACK_DENSE,
-                                  .value = s->weight,
-                                  .k = k,
-                                  .n = n,
-                                  .c = c,
-                                  .taps = taps,
-                                  .transposed = transposed });
-    s->bias_pack = bias_pack(b, bias, n);
+    s->forward_pack = plan_pack(b, &(struct plan_pack){ .kind = PACK_DENSE,
+                                       .value = s->weight,
+                                       .k = k,
+                                       .n = n,
+                                       .c = c,
+                                       .taps = taps,
+                                       .transposed = transposed });
+    s->bias_pack = plan_bias_pack(b, bias, n);
     return true;
 }
 
@@ -495,13 +286,13 @@ static bool build_dense(struct builder *b, int at)
 static bool build_training(struct builder *b, int at)
 {
     const struct rd_graph_node *node = &b->graph->node[at];
-    const struct rd_graph_value *x = value_at(b, node->input[0]);
+    const struct rd_graph_value *x = plan_value_at(b, node->input[0]);
     struct plan_step *s;
-    const bool norm = is_op(node, "BatchNormalization");
+    const bool norm = plan_is_op(node, "BatchNormalization");
     size_t count;
     int in;
 
-    if (b->code->mode != PLAN_TRAIN || (!norm && !is_op(node, "Dropout")))
+    if (b->code->mode != PLAN_TRAIN || (!norm && !plan_is_op(node, "Dropout")))
         return false;
     if (x->dtype != RD_F32 || !count_of(x, &count) || (norm && x->ndim < 2))
         return false;
@@ -509,15 +300,15 @@ static bool build_training(struct builder *b, int at)
         if (node->output[i] >= 0 && b->uses[node->output[i]])
             return false;
     for (int i = 1; norm && i < 5; i++)
-        if (!is_weight(b, node_in(node, i)))
+        if (!plan_is_weight(b, plan_node_in(node, i)))
             return false;
     in = plain(b, node->input[0]);
-    s = in < 0 ? NULL : add_step(b, norm ? PLAN_BATCHNORM : PLAN_DROPOUT, at);
+    s = in < 0 ? NULL : plan_add_step(b, norm ? PLAN_BATCHNORM : PLAN_DROPOUT, at);
     if (!s)
         return true;
     s->in = in;
     b->code->n_steps--;
-    s->out = add_slot(b, node->output[0], PLAN_PLAIN, count);
+    s->out = plan_add_slot(b, node->output[0], PLAN_PLAIN, count);
     b->code->n_steps++;
     if (norm) {
         s->scale_value = s->weight = node->input[1];
@@ -530,13 +321,13 @@ static bool build_training(struct builder *b, int at)
         s->inner = count / s->channels;
         s->stat = RD_NEW_ARRAY(b->arena, double, 4 * s->channels);
         for (int i = 1; i < 5; i++)
-            if (rd_tensor_count(value_at(b, node->input[i])->weight) != s->channels)
+            if (rd_tensor_count(plan_value_at(b, node->input[i])->weight) != s->channels)
                 b->refused = true;
         b->starved |= !s->stat;
         b->refused |= !s->stat;
     } else {
-        const int ratio = node_in(node, 1);
-        const struct rd_tensor *t = ratio >= 0 ? value_at(b, ratio)->weight : NULL;
+        const int ratio = plan_node_in(node, 1);
+        const struct rd_tensor *t = ratio >= 0 ? plan_value_at(b, ratio)->weight : NULL;
 
         s->ratio = rd_op_float(node, "ratio", 0.5f);
         if (ratio >= 0 && (!t || t->dtype != RD_F32 || rd_tensor_count(t) != 1))
@@ -566,9 +357,9 @@ static void build_node(struct builder *b, int at)
         const int v = node->input[i];
 
         in[i] = -1;
-        if (v < 0 || value_at(b, v)->weight)
+        if (v < 0 || plan_value_at(b, v)->weight)
             continue;
-        if (!value_at(b, v)->batched || value_at(b, v)->dtype != RD_F32) {
+        if (!plan_value_at(b, v)->batched || plan_value_at(b, v)->dtype != RD_F32) {
             b->refused = true;
             return;
         }
@@ -576,7 +367,7 @@ static void build_node(struct builder *b, int at)
         if (in[i] < 0)
             return;
     }
-    s = add_step(b, PLAN_NODE, at);
+    s = plan_add_step(b, PLAN_NODE, at);
     if (!s)
         return;
     s->n_in = node->n_inputs;
@@ -594,10 +385,10 @@ static void build_node(struct builder *b, int at)
         s->out_slot[i] = -1;
         if (v < 0 || !b->uses[v])
             continue;
-        if (value_at(b, v)->dtype != RD_F32 || !count_of(value_at(b, v), &count))
+        if (plan_value_at(b, v)->dtype != RD_F32 || !count_of(plan_value_at(b, v), &count))
             b->refused = true;
         else
-            s->out_slot[i] = add_slot(b, v, PLAN_PLAIN, count);
+            s->out_slot[i] = plan_add_slot(b, v, PLAN_PLAIN, count);
     }
     b->code->n_steps++;
     s->out = s->out_slot[0];
@@ -690,7 +481,7 @@ static void mark_back(struct builder *b)
             want.kind = s->flipped ? PACK_CONV_FLIPPED : PACK_CONV_COLUMNS;
             want.k = s->flipped ? want.taps * want.o : want.o;
             want.n = s->flipped ? want.c : want.taps * want.c;
-            s->back_pack = pack(b, &want);
+            s->back_pack = plan_pack(b, &want);
         }
         if (s->kind == PLAN_DENSE) {
             struct plan_pack want = *s->forward_pack;
@@ -698,7 +489,7 @@ static void mark_back(struct builder *b)
             want.kind = PACK_DENSE_BACK;
             want.k = s->forward_pack->n;
             want.n = s->forward_pack->k;
-            s->back_pack = pack(b, &want);
+            s->back_pack = plan_pack(b, &want);
         }
     }
 }
@@ -710,7 +501,8 @@ static int logits_value(const struct builder *b)
     const struct rd_graph_node *node = producer >= 0 ? &g->node[producer] : NULL;
     int64_t axis;
 
-    if (b->code->mode != PLAN_TRAIN || !node || !is_op(node, "Softmax") || g->value[out].ndim != 2)
+    if (b->code->mode != PLAN_TRAIN || !node || !plan_is_op(node, "Softmax") ||
+        g->value[out].ndim != 2)
         return out;
     axis = rd_op_int(node, "axis", node->opset < 13 ? 1 : -1);
     return axis == 1 || axis == -1 ? node->input[0] : out;
@@ -754,26 +546,27 @@ rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kern
         return RD_FAIL(err, RD_E_MEMORY, "no memory to plan %zu nodes", graph->n_nodes);
     for (size_t v = 0; v < graph->n_values; v++)
         b.base[v] = (int)v;
-    if (!count_of(value_at(&b, graph->input[0]), &c->inputs) ||
-        !count_of(value_at(&b, output), &c->outputs))
+    if (!count_of(plan_value_at(&b, graph->input[0]), &c->inputs) ||
+        !count_of(plan_value_at(&b, output), &c->outputs))
         return RD_OK;
-    c->input = add_slot(&b, graph->input[0], PLAN_PLAIN, c->inputs);
+    c->input = plan_add_slot(&b, graph->input[0], PLAN_PLAIN, c->inputs);
     if (c->input >= 0)
         c->slot[c->input].producer = -1;
     for (size_t at = 0; at < graph->n_nodes && !b.refused; at++) {
         const struct rd_graph_node *node = &graph->node[at];
-        const bool dropout = mode == PLAN_TRAIN && is_op(node, "Dropout");
+        const bool dropout = mode == PLAN_TRAIN && plan_is_op(node, "Dropout");
         bool view = node->row && node->row->view && !dropout && node->n_inputs > 0;
 
         if (!b.needed[at] || b.taken[at])
             continue;
         for (int i = 1; view && i < node->n_outputs; i++)
             view = node->output[i] < 0 || !b.uses[node->output[i]];
-        if (node->n_inputs < 1 || node->input[0] < 0 || !value_at(&b, node->output[0])->batched)
+        if (node->n_inputs < 1 || node->input[0] < 0 ||
+            !plan_value_at(&b, node->output[0])->batched)
             b.refused = true;
-        else if (view && !value_at(&b, node->input[0])->weight)
+        else if (view && !plan_value_at(&b, node->input[0])->weight)
             b.base[node->output[0]] = b.base[node->input[0]];
-        else if (!build_conv(&b, (int)at) && !build_pool(&b, (int)at) &&
+        else if (!plan_build_conv(&b, (int)at) && !plan_build_pool(&b, (int)at) &&
                  !build_dense(&b, (int)at) && !build_training(&b, (int)at))
             build_node(&b, (int)at);
     }

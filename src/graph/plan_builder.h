@@ -1,0 +1,42 @@
+/* plan_builder.h - shared by the files that make a plan: plan_build.c and, for Conv and MaxPool,
+ * plan_window.c. */
+#ifndef RD_GRAPH_PLAN_BUILDER_H
+#define RD_GRAPH_PLAN_BUILDER_H
+
+#include "graph/plan_impl.h"
+
+struct builder {
+    struct plan_code *code;
+    const struct rd_graph *graph;
+    struct rd_arena *arena;
+    bool *needed;  /* per node */
+    bool *taken;   /* per node: fused into an earlier step */
+    int *uses;     /* per value, by needed nodes and the output */
+    int *consumer; /* per value: the last needed node that reads it */
+    int *base;     /* per value: where its bytes come from, through views */
+    bool refused;  /* something a plan cannot do */
+    bool starved;  /* and that was memory */
+};
+
+bool plan_is_op(const struct rd_graph_node *node, const char *op);
+const struct rd_graph_value *plan_value_at(const struct builder *b, int v);
+/* A float32 constant? */
+bool plan_is_weight(const struct builder *b, int v);
+/* Input i of a node; -1: left out. */
+int plan_node_in(const struct rd_graph_node *node, int i);
+/* The one node that reads v, when v is read once and is not the output; else -1. */
+int plan_only_reader(const struct builder *b, int v);
+
+/* NULL or -1: refused, as b says. */
+struct plan_step *plan_add_step(struct builder *b, enum plan_kind kind, int node);
+int plan_add_pixels(struct builder *b, int value, size_t c, size_t h, size_t w);
+/* The PIXELS slot of a 4-D batched value; a step that makes it when there is none. */
+int plan_pixels(struct builder *b, int v);
+struct plan_pack *plan_pack(struct builder *b, const struct plan_pack *want);
+struct plan_pack *plan_bias_pack(struct builder *b, int value, size_t n);
+
+/* false: not such a node, or not one that the kernels do. */
+bool plan_build_conv(struct builder *b, int at);
+bool plan_build_pool(struct builder *b, int at);
+
+#endif

@@ -1,0 +1,199 @@
+/* plan_window.c - Conv and MaxPool as steps of a plan, with what fuses behind them. */
+#include "graph/plan_builder.h"
+
+#include <string.h>
+
+static void at_least(size_t *n, size_t want)
+{
+    if (*n < want)
+        *n = want;
+}
+
+static bool window_of(
+    const struct builder *b, const struct rd_graph_node *node, struct rd_window *w)
+{
+    struct rd_tensor shape[2] = { { .dtype = RD_F32 }, { .dtype = RD_F32 } };
+    const struct rd_tensor *in[3] = { NULL };
+    const struct rd_op_call call = { .node = node, .in = in };
+
+    for (int i = 0; i < node->n_inputs && i < 2; i++) {
+        const struct rd_graph_value *v = plan_value_at(b, node->input[i]);
+
+        shape[i].ndim = v->ndim;
+        memcpy(shape[i].dim, v->dim, sizeof v->dim);
+        in[i] = &shape[i];
+    }
+    if (node->n_inputs > 3 || shape[0].ndim != 4 || shape[0].dim[1] < 1 ||
+        !plan_value_at(b, node->input[0])->batched)
+        return false;
+    memset(w, 0, sizeof *w);
+    if (rd_op_window(&call, w) || w->dims != 2)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (w->in[i] < 1 || w->out[i] < 1 || w->kernel[i] < 1 || w->stride[i] < 1 ||
+            w->dilation[i] < 1 || w->pad[i] < 0 || w->pad_end[i] < 0 || w->pad[i] > 4096 ||
+            w->pad_end[i] > 4096)
+            return false;
+    return true;
+}
+
+/* A max-pool that the kernels do: small windows, each with at least one pixel, winners not asked
+ * for. */
+static bool pool_window(
+    const struct builder *b, const struct rd_graph_node *node, struct rd_window *w)
+{
+    if (!plan_is_op(node, "MaxPool") || !window_of(b, node, w))
+        return false;
+    for (int i = 1; i < node->n_outputs; i++)
+        if (node->output[i] >= 0 && b->uses[node->output[i]])
+            return false;
+    if (w->kernel[0] > RD_POOL_WINDOW || w->kernel[1] > RD_POOL_WINDOW ||
+        w->kernel[0] * w->kernel[1] > RD_POOL_WINDOW)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (w->dilation[i] != 1 || w->pad[i] >= w->kernel[i] ||
+            (w->out[i] - 1) * w->stride[i] - w->pad[i] >= w->in[i])
+            return false;
+    return true;
+}
+
+static void set_pool(struct plan_step *s, const struct rd_window *w)
+{
+    s->pool = true;
+    s->pool_kh = (size_t)w->kernel[0];
+    s->pool_kw = (size_t)w->kernel[1];
+    s->pool_stride_h = (size_t)w->stride[0];
+    s->pool_stride_w = (size_t)w->stride[1];
+    s->pool_top = (size_t)w->pad[0];
+    s->pool_left = (size_t)w->pad[1];
+}
+
+/* Windows side by side that never leave the image. */
+static bool pool_fuses(const struct rd_window *w)
+{
+    for (int i = 0; i < 2; i++)
+        if (w->kernel[i] != w->stride[i] || w->pad[i] || w->out[i] * w->kernel[i] > w->in[i])
+            return false;
+    return true;
+}
+
+bool plan_build_conv(struct builder *b, int at)
+{
+    const struct rd_graph_node *node = &b->graph->node[at];
+    const int bias = plan_node_in(node, 2);
+    struct rd_window w, pool = { 0 };
+    struct plan_step *s;
+    struct plan_slot *slot;
+    int out = node->output[0], next, in;
+    bool relu = false, pooled = false;
+    size_t c, o;
+
+    if (!plan_is_op(node, "Conv") || !plan_is_weight(b, node->input[1]) ||
+        (bias >= 0 && !plan_is_weight(b, bias)) ||
+        plan_value_at(b, node->input[0])->dtype != RD_F32 || !window_of(b, node, &w) ||
+        w.group != 1)
+        return false;
+    c = (size_t)plan_value_at(b, node->input[0])->dim[1];
+    o = (size_t)plan_value_at(b, node->input[1])->dim[0];
+    in = plan_pixels(b, node->input[0]);
+    if (in < 0)
+        return true;
+    /* relu and pool in either order: max(relu) is relu(max) */
+    while ((next = plan_only_reader(b, out)) >= 0) {
+        const struct rd_graph_node *n = &b->graph->node[next];
+        struct rd_window pw;
+
+        if (!relu && plan_is_op(n, "Relu"))
+            relu = true;
+        else if (!pooled && pool_window(b, n, &pw) && pool_fuses(&pw)) {
+            pooled = true;
+            pool = pw;
+        } else
+            break;
+        b->taken[next] = true;
+        out = n->output[0];
+    }
+    s = plan_add_step(b, PLAN_CONV, at);
+    if (!s)
+        return true;
+    s->in = in;
+    s->relu = relu;
+    if (pooled)
+        set_pool(s, &pool);
+    s->weight = node->input[1];
+    s->bias = bias;
+    s->oh = (size_t)w.out[0];
+    s->ow = (size_t)w.out[1];
+    s->kh = (size_t)w.kernel[0];
+    s->kw = (size_t)w.kernel[1];
+    s->stride_h = (size_t)w.stride[0];
+    s->stride_w = (size_t)w.stride[1];
+    s->dilation_h = (size_t)w.dilation[0];
+    s->dilation_w = (size_t)w.dilation[1];
+    s->pad_top = (size_t)w.pad[0];
+    s->pad_left = (size_t)w.pad[1];
+    slot = &b->code->slot[in];
+    at_least(&slot->top, s->pad_top);
+    at_least(&slot->left, s->pad_left);
+    at_least(&slot->bottom, (size_t)w.pad_end[0]);
+    at_least(&slot->right, (size_t)w.pad_end[1]);
+    b->code->n_steps--; /* the slot's producer is this step */
+    s->out = plan_add_pixels(
+        b, out, o, pooled ? (size_t)pool.out[0] : s->oh, pooled ? (size_t)pool.out[1] : s->ow);
+    b->code->n_steps++;
+    s->forward_pack = plan_pack(b, &(struct plan_pack){ .kind = PACK_CONV,
+                                       .value = s->weight,
+                                       .k = s->kh * s->kw * c,
+                                       .n = o,
+                                       .c = c,
+                                       .taps = s->kh * s->kw,
+                                       .o = o });
+    s->bias_pack = plan_bias_pack(b, bias, o);
+    /* The flipped kernel gives pixel after pixel; where few channels would leave the vectors empty,
+     * or strides leave holes, columns are added up instead. */
+    {
+        const size_t reach_h = (s->kh - 1) * s->dilation_h, reach_w = (s->kw - 1) * s->dilation_w;
+
+        s->flipped = s->stride_h == 1 && s->stride_w == 1 && s->pad_top <= reach_h &&
+                     (size_t)w.pad_end[0] <= reach_h && s->pad_left <= reach_w &&
+                     (size_t)w.pad_end[1] <= reach_w && 2 * c > b->code->kernels->lanes;
+        if (s->flipped) {
+            s->dy_top = reach_h - s->pad_top;
+            s->dy_bottom = reach_h - (size_t)w.pad_end[0];
+            s->dy_left = reach_w - s->pad_left;
+            s->dy_right = reach_w - (size_t)w.pad_end[1];
+        }
+    }
+    return true;
+}
+
+bool plan_build_pool(struct builder *b, int at)
+{
+    const struct rd_graph_node *node = &b->graph->node[at];
+    struct rd_window w;
+    struct plan_step *s;
+    int in, out = node->output[0], next;
+    bool relu = false;
+
+    if (plan_value_at(b, node->input[0])->dtype != RD_F32 || !pool_window(b, node, &w))
+        return false;
+    in = plan_pixels(b, node->input[0]);
+    if (in < 0)
+        return true;
+    next = plan_only_reader(b, out);
+    if (next >= 0 && plan_is_op(&b->graph->node[next], "Relu")) {
+        relu = true;
+        b->taken[next] = true;
+        out = b->graph->node[next].output[0];
+    }
+    s = plan_add_step(b, PLAN_POOL, at);
+    if (!s)
+        return true;
+    s->in = in;
+    s->relu = relu;
+    set_pool(s, &w);
+    b->code->n_steps--;
+    s->out = plan_add_pixels(b, out, b->code->slot[in].c, (size_t)w.out[0], (size_t)w.out[1]);
+    b->code->n_steps++;
+    return true;
+}
