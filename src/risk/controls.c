@@ -6,14 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-static const struct rd_retest *retest_of(const struct rd_tested *t, int control)
-{
-    for (size_t i = 0; i < t->n_retests; i++)
-        if (t->retests[i].control == control)
-            return &t->retests[i];
-    return NULL;
-}
-
 /* Does money rest on this test? */
 static bool has_money(const struct rd_risk_model *m, size_t tested)
 {
@@ -30,7 +22,7 @@ static size_t tests_touched(const struct rd_risk_model *m, int control)
     size_t n = 0;
 
     for (size_t i = 0; i < m->campaign->n_tested; i++)
-        n += retest_of(&m->campaign->tested[i], control) && has_money(m, i);
+        n += rd_risk_retest(&m->campaign->tested[i], control) && has_money(m, i);
     return n;
 }
 
@@ -145,7 +137,7 @@ static size_t describe(const struct rd_risk_model *m, struct rd_risk_control *k)
 
     k->accuracy_lost = (double)NAN;
     for (size_t i = 0; i < m->campaign->n_tested; i++) {
-        const struct rd_retest *r = retest_of(&m->campaign->tested[i], k->control);
+        const struct rd_retest *r = rd_risk_retest(&m->campaign->tested[i], k->control);
         double lost;
 
         if (!r)
@@ -172,8 +164,8 @@ static bool rests_on_assumption(const struct comparison *c, int control)
         for (size_t k = 0; k < m->system->n_controls; k++)
             if ((int)k != control && m->system->controls[k].state == RD_CONTROL_ACTIVE)
                 for (size_t t = 0; t < m->plan[i].n_candidates; t++)
-                    others +=
-                        retest_of(&m->campaign->tested[m->plan[i].candidate[t]], (int)k) != NULL;
+                    others += rd_risk_retest(
+                                  &m->campaign->tested[m->plan[i].candidate[t]], (int)k) != NULL;
         if (others && (m->plan[i].base.p_base < 1 || others > 1))
             return true;
     }
@@ -229,7 +221,7 @@ static rd_status effects(struct comparison *c, int control, const struct compare
         struct compared got = { no_band, no_band, no_band, (double)NAN, false };
         struct rd_risk_effect *e = &list[*n];
 
-        if (!retest_of(t, control))
+        if (!rd_risk_retest(t, control))
             continue;
         (*n)++;
         *e = (struct rd_risk_effect){ .control = control,

@@ -304,3 +304,56 @@ rd_status rd_risk_evidence_build(const struct rd_risk_candidate *candidate, size
         *evidence_out = e;
     return st;
 }
+
+static rd_status better_trace(const struct rd_risk_trace *a, const struct rd_risk_trace *b,
+    struct rd_arena *arena, struct rd_risk_trace *out, struct rd_error *err)
+{
+    double *x = RD_NEW_ARRAY(arena, double, a->n + b->n);
+    double *y = RD_NEW_ARRAY(arena, double, a->n + b->n);
+    size_t i = 0, j = 0, n = 0;
+
+    if (!x || !y)
+        return no_memory(err);
+    while (i < a->n || j < b->n) {
+        const double q = j == b->n || (i < a->n && a->x[i] <= b->x[j]) ? a->x[i] : b->x[j];
+        const double u = rd_risk_trace_at(a, q), v = rd_risk_trace_at(b, q);
+
+        i += i < a->n && a->x[i] == q;
+        j += j < b->n && b->x[j] == q;
+        x[n] = q;
+        y[n++] = u > v ? u : v;
+    }
+    *out = (struct rd_risk_trace){ x, y, n };
+    return RD_OK;
+}
+
+rd_status rd_risk_evidence_better(const struct rd_risk_evidence *a,
+    const struct rd_risk_evidence *b, struct rd_arena *arena, const struct rd_risk_evidence **out,
+    struct rd_error *err)
+{
+    struct rd_risk_evidence *e = RD_NEW(arena, struct rd_risk_evidence);
+
+    if (!e)
+        return no_memory(err);
+    *e = *a; /* names, spread and reach of the first */
+    e->runs = a->runs < b->runs ? a->runs : b->runs;
+    for (int m = 0; m < RD_MEASURES; m++) {
+        struct rd_risk_trace *trace;
+
+        if (!a->trace[m] || !b->trace[m])
+            continue;
+        trace = RD_NEW_ARRAY(arena, struct rd_risk_trace, e->runs);
+        if (!trace)
+            return no_memory(err);
+        for (size_t run = 0; run < e->runs; run++) {
+            const rd_status st =
+                better_trace(&a->trace[m][run], &b->trace[m][run], arena, &trace[run], err);
+
+            if (st)
+                return st;
+        }
+        e->trace[m] = trace;
+    }
+    *out = e;
+    return RD_OK;
+}

@@ -5,6 +5,7 @@
  * inputs.c    uncertain parameters, their draws and where they come from
  * evidence.c  records into something a campaign's outcome can be drawn from
  * plan.c      a scenario, bound to evidence; or the reason why not
+ * views.c     the evidence under one configuration of controls
  * level.c     one scenario at one draw of the parameters: campaigns and years
  * totals.c    all scenarios together under one configuration of controls
  * summary.c   quantiles, curve, bands, errors
@@ -85,6 +86,10 @@ struct rd_risk_candidate {
  */
 rd_status rd_risk_evidence_build(const struct rd_risk_candidate *candidate, size_t n, double limit,
     struct rd_arena *arena, struct rd_risk_evidence **evidence_out, struct rd_error *err);
+/* Theft by whichever of two does better, run by run and query by query. */
+rd_status rd_risk_evidence_better(const struct rd_risk_evidence *a,
+    const struct rd_risk_evidence *b, struct rd_arena *arena, const struct rd_risk_evidence **out,
+    struct rd_error *err);
 /* y at q, linear between points, flat outside. */
 double rd_risk_trace_at(const struct rd_risk_trace *t, double q);
 
@@ -145,12 +150,20 @@ struct rd_risk_model {
     size_t table;   /* most objects of any plan with a table */
     const char **warning;
     size_t n_warnings, cap_warnings;
+    bool no_memory; /* a text could not be kept: asked for at the end */
     size_t done, todo; /* outer draws, of all configurations, for progress */
 };
 
 void rd_risk_warn(struct rd_risk_model *m, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 rd_status rd_risk_plan_all(struct rd_risk_model *m);
+
+/* --- views.c --- */
+
+/* p->base from the plan's candidates: what a campaign meets with the active controls on, and when
+ * it slips past. */
+rd_status rd_risk_view_base(struct rd_risk_model *m, struct rd_risk_plan *p);
+const struct rd_retest *rd_risk_retest(const struct rd_tested *t, int control); /* NULL: none */
 /*
  * The view of this plan with one control changed: a proposed one put on, an active one taken away.
  * test: only the re-tests of this test count; NULL: of all. *touched_out false: nothing changes,

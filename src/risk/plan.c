@@ -34,6 +34,8 @@ void rd_risk_warn(struct rd_risk_model *m, const char *fmt, ...)
         m->warning[m->n_warnings] = rd_arena_strdup(m->arena, text);
         if (m->warning[m->n_warnings])
             m->n_warnings++;
+        else
+            m->no_memory = true;
     }
 }
 
@@ -49,7 +51,8 @@ static const char *say(struct rd_risk_model *m, const char *fmt, ...)
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     copy = rd_arena_strdup(m->arena, text);
-    return copy ? copy : "out of memory";
+    m->no_memory = m->no_memory || !copy;
+    return copy ? copy : "";
 }
 
 /* --- which tests try the threat, as this actor could --- */
@@ -228,6 +231,7 @@ static const char *name_of(struct rd_risk_model *m, const char *id, const char *
 {
     const char *name = rd_arena_printf(m->arena, "%s.%s", id, key);
 
+    m->no_memory = m->no_memory || !name;
     return name ? name : "";
 }
 
@@ -328,156 +332,6 @@ static rd_status add_inputs(struct rd_risk_model *m, struct rd_risk_plan *p)
                 &m->inputs, name, m->system->currency, "magnitude", &s->secondary_magnitude);
     }
     return st;
-}
-
-/* --- controls and views --- */
-
-/*
- * Rows that one key may ask in a day under a control of kind quota. A quota acts by how many rows a
- * campaign gets (CONTRACTS: quota x keys x time), so its re-run, which knows neither keys nor days,
- * is not what is drawn from.
- */
-static double quota_of(const struct rd_control *c)
-{
-    static const char *const names[] = { "rows-per-key-day", "rows-per-day", "rows", "per-day" };
-
-    if (!c || strcmp(c->kind, "quota"))
-        return (double)INFINITY;
-    for (size_t n = 0; n < sizeof names / sizeof *names; n++)
-        for (size_t i = 0; i < c->set.n; i++) {
-            double v;
-
-            if (!strcmp(c->set.item[i].name, names[n]) &&
-                rd_text_to_double(c->set.item[i].value, true, &v) && v >= 0)
-                return v;
-        }
-    return (double)INFINITY;
-}
-
-static double cover_of(const struct rd_control *c)
-{
-    const double cover = c->coverage * c->uptime;
-
-    return cover > 0 ? (cover < 1 ? cover : 1) : 0; /* NaN: 0 */
-}
-
-static const struct rd_retest *retest_of(const struct rd_tested *t, int control)
-{
-    for (size_t i = 0; i < t->n_retests; i++)
-        if (t->retests[i].control == control)
-            return &t->retests[i];
-    return NULL;
-}
-
-/* Build evidence from one record a candidate, as pick() chooses it; shared says that all are the
- * base's own. */
-static rd_status build(struct rd_risk_model *m, const struct rd_risk_plan *p,
-    const struct rd_record *const *record, const struct rd_risk_evidence **out)
-{
-    struct rd_risk_candidate candidate[RD_RISK_CANDIDATES];
-    struct rd_risk_evidence *e = NULL;
-    rd_status st;
-
-    for (size_t i = 0; i < p->n_candidates; i++) {
-        const struct rd_tested *t = &m->campaign->tested[p->candidate[i]];
-
-        candidate[i] = (struct rd_risk_candidate){ record[i], t->test->attack->name, t->test->id };
-    }
-    st = rd_risk_evidence_build(
-        candidate, p->n_candidates, p->per_object, m->arena, &e, m->run->err);
-    if (st)
-        return RD_WRAP(m->run->err, st, "scenario '%s'", p->scenario->id);
-    *out = e;
-    if (e->n > 0)
-        for (size_t i = 0; i < e->n; i++)
-            m->weights = e->unit[i] + 1 > m->weights ? e->unit[i] + 1 : m->weights;
-    return RD_OK;
-}
-
-static bool has_without(const struct rd_retest *r)
-{
-    return r && r->without && r->without->n_trials;
-}
-
-/* The active controls: what a campaign meets when it meets them, and when it slips past. */
-static rd_status base_view(struct rd_risk_model *m, struct rd_risk_plan *p)
-{
-    const struct rd_record *with[RD_RISK_CANDIDATES], *without[RD_RISK_CANDIDATES];
-    struct rd_risk_view *v = &p->base;
-    size_t n_active = 0;
-    rd_status st;
-
-    *v = (struct rd_risk_view){ .p_base = 1,
-        .quota = { (double)INFINITY, (double)INFINITY, (double)INFINITY } };
-    for (size_t i = 0; i < p->n_candidates; i++)
-        with[i] = without[i] = m->campaign->tested[p->candidate[i]].record;
-    for (size_t c = 0; c < m->system->n_controls; c++) {
-        const struct rd_control *control = &m->system->controls[c];
-        bool touches = false;
-
-        for (size_t i = 0; i < p->n_candidates; i++) {
-            const struct rd_retest *r = retest_of(&m->campaign->tested[p->candidate[i]], (int)c);
-
-            if (control->state != RD_CONTROL_ACTIVE || !has_without(r))
-                continue;
-            touches = true;
-            if (quota_of(control) < (double)INFINITY)
-                with[i] = r->without; /* the quota limits the rows instead */
-            if (r->without->interval.value >= without[i]->interval.value)
-                without[i] = r->without;
-        }
-        if (touches) {
-            n_active++;
-            v->p_base *= cover_of(control);
-            if (quota_of(control) < v->quota[LAYER_BASE])
-                v->quota[LAYER_BASE] = quota_of(control);
-        }
-    }
-    if (n_active > 1)
-        rd_risk_warn(m,
-            "scenario '%s': %zu active controls touch it; a campaign that slips past one is taken "
-            "to "
-            "meet the system without the one that matters most",
-            p->scenario->id, n_active);
-    st = build(m, p, with, &v->layer[LAYER_BASE]);
-    if (!st && v->p_base < 1)
-        st = build(m, p, without, &v->layer[LAYER_WITHOUT]);
-    return st;
-}
-
-rd_status rd_risk_view_with(struct rd_risk_model *m, const struct rd_risk_plan *p, int control,
-    const char *test, struct rd_risk_view *view_out, bool *touched_out)
-{
-    const struct rd_control *c = &m->system->controls[control];
-    const bool active = c->state == RD_CONTROL_ACTIVE;
-    const struct rd_record *record[RD_RISK_CANDIDATES];
-    struct rd_risk_view *v = view_out;
-
-    *v = p->base;
-    *touched_out = false;
-    for (size_t i = 0; i < p->n_candidates; i++) {
-        const struct rd_tested *t = &m->campaign->tested[p->candidate[i]];
-        const struct rd_retest *r = retest_of(t, control);
-        const struct rd_record *other = r ? (active ? r->without : r->worse) : NULL;
-
-        record[i] = t->record;
-        if (!other || !other->n_trials || (test && strcmp(test, t->test->id)))
-            continue;
-        *touched_out = true;
-        if (quota_of(c) == (double)INFINITY || active)
-            record[i] = other;
-    }
-    if (!*touched_out)
-        return RD_OK;
-    if (active) {
-        v->p_base = 1;
-        v->layer[LAYER_WITHOUT] = NULL;
-        v->quota[LAYER_BASE] = (double)INFINITY;
-        return build(m, p, record, &v->layer[LAYER_BASE]);
-    }
-    v->p_on = cover_of(c);
-    v->quota[LAYER_ON] = quota_of(c) < v->quota[LAYER_BASE] ? quota_of(c) : v->quota[LAYER_BASE];
-    return build(m, p, record, &v->layer[LAYER_ON]);
 }
 
 /* --- the whole scenario --- */
@@ -587,7 +441,7 @@ static rd_status prepare(struct rd_risk_model *m, struct rd_risk_plan *p)
     if (st || p->unquantified)
         return st;
     prepare_charge(m, p);
-    st = base_view(m, p);
+    st = rd_risk_view_base(m, p);
     if (st)
         return st;
     if (p->kind == RD_EXTRACT && missing_measure(p)) {

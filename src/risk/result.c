@@ -112,6 +112,7 @@ static rd_status one_scenario(struct rd_risk_model *m, const struct rd_risk_tota
     s->s = figure(g, level, S);
     s->losses = figure(g, level, LOSSES);
     s->words = rd_risk_rate_words(s->losses.value, m->arena);
+    m->no_memory = m->no_memory || !s->words;
     s->ale = rd_risk_band(rd_mean(mean, g->outer), mean, g->outer, g->scratch);
     s->share = total > 0 ? s->ale.value / total : (double)NAN;
     s->gain =

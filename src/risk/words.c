@@ -1,4 +1,4 @@
-/* words.c - rates as people say them. */
+/* words.c - rates as people say them. NULL when memory runs out. */
 #include "risk/risk.h"
 
 #include <math.h>
@@ -23,5 +23,5 @@ const char *rd_risk_rate_words(double per_year, struct rd_arena *arena)
         text = rd_arena_printf(arena, "about %.0f successes a year", per_year);
     else
         text = rd_arena_printf(arena, "about %.1e successes a year", per_year);
-    return text ? text : "";
+    return text;
 }
