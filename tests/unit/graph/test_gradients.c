@@ -1,0 +1,487 @@
+/*
+ * Every differentiable operator against central differences in float64, its corner options
+ * included; and float32, by the reference loops and by each kernel table, against float64.
+ *
+ * Tolerance: with step h = 1e-5 the truncation is h^2 f'''/6 (about 1e-10 here) and the rounding
+ * 1e-16 / h = 1e-11, both times the number of terms (at most a few hundred) of size about 1: 1e-6
+ * is far above, and far below any slip.
+ */
+#include "support.h"
+
+#include "base/rng.h"
+#include "graph/op.h"
+#include "tensor/kernel.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { INPUTS = 6, OUTPUTS = 3, ATTRS = 8, VALUES = 4096, SCRATCH = 1 << 20 };
+
+struct example {
+    const char *op;
+    int opset;
+    const char *shapes; /* "2,3 3 -" : one an input, "-" left out, "()" a scalar */
+    const char *attrs;  /* "axis=1 pads=0,1" */
+    int outputs;
+    double low, high;   /* range of the values; both 0: -1..1 */
+    const char *values; /* "1:0,-1": input 1 is int64 and holds these */
+};
+
+/* clang-format off */
+#define EX(o, v, s, a, n, ...) { .op = o, .opset = v, .shapes = s, .attrs = a, .outputs = n, ##__VA_ARGS__ }
+static const struct example examples[] = {
+    EX("Add", 13, "2,3,4 2,3,4", "", 1),
+    EX("Add", 13, "2,3,4 4", "", 1),
+    EX("Add", 13, "4 2,3,4", "", 1),
+    EX("Add", 13, "2,1,4 3,1", "", 1),
+    EX("Add", 13, "() 3,2", "", 1),
+    EX("Add", 6, "2,3,4 3", "broadcast=1 axis=1", 1),
+    EX("Sub", 13, "2,3 1,3", "", 1),
+    EX("Sub", 13, "3 2,3", "", 1),
+    EX("Mul", 13, "2,3,4 1,3,1", "", 1),
+    EX("Mul", 13, "1,4 3,1", "", 1),
+    EX("Div", 13, "2,3,4 3,4", "", 1, .low = 0.5, .high = 2),
+    EX("Div", 13, "4 2,1", "", 1, .low = 0.5, .high = 2),
+    EX("Relu", 13, "3,5", "", 1),
+    EX("Sigmoid", 13, "3,5", "", 1, .low = -6, .high = 6),
+    EX("Tanh", 13, "3,5", "", 1, .low = -3, .high = 3),
+    EX("Clip", 13, "3,5 () ()", "", 1),
+    EX("Clip", 13, "3,5 ()", "", 1),
+    EX("Clip", 13, "3,5 - ()", "", 1),
+    EX("Clip", 6, "3,5", "min=-0.3 max=0.4", 1),
+    EX("Softmax", 13, "3,5", "", 1, .low = -3, .high = 3),
+    EX("Softmax", 13, "2,3,4", "axis=1", 1, .low = -3, .high = 3),
+    EX("Softmax", 13, "2,3,4", "axis=-3", 1, .low = -3, .high = 3),
+    EX("Softmax", 11, "2,3,4", "axis=1", 1, .low = -3, .high = 3),
+    EX("Softmax", 11, "2,3,4", "axis=2", 1, .low = -3, .high = 3),
+    EX("MatMul", 13, "3,4 4,2", "", 1),
+    EX("MatMul", 13, "4 4", "", 1),
+    EX("MatMul", 13, "4 4,3", "", 1),
+    EX("MatMul", 13, "2,3,4 4", "", 1),
+    EX("MatMul", 13, "2,3,4 4,5", "", 1),
+    EX("MatMul", 13, "2,1,3,4 3,4,2", "", 1),
+    EX("MatMul", 13, "3,4 2,4,2", "", 1),
+    EX("Gemm", 13, "3,4 4,2", "", 1),
+    EX("Gemm", 13, "3,4 4,2 2", "", 1),
+    EX("Gemm", 13, "3,4 2,4 2", "transB=1", 1),
+    EX("Gemm", 13, "4,3 4,2 3,1", "transA=1 alpha=0.5 beta=2", 1),
+    EX("Gemm", 13, "4,3 2,4 ()", "transA=1 transB=1", 1),
+    EX("Gemm", 13, "3,4 4,2 1,2", "alpha=-1.5", 1),
+    EX("Conv", 13, "2,3,7 4,3,3 4", "strides=2", 1),
+    EX("Conv", 13, "2,3,6,5 4,3,3,3 4", "pads=1,1,1,1", 1),
+    EX("Conv", 13, "2,3,6,5 4,3,3,2", "pads=1,0,2,1 strides=2,1", 1),
+    EX("Conv", 13, "1,4,7,7 6,2,3,3 6", "group=2 dilations=2,1", 1),
+    EX("Conv", 13, "2,3,6,6 3,1,3,3 3", "group=3 auto_pad=SAME_UPPER strides=2,2", 1),
+    EX("Conv", 13, "1,2,5,5 3,2,2,2", "auto_pad=SAME_LOWER", 1),
+    EX("Conv", 13, "1,2,5,5 3,2,4,2", "auto_pad=VALID", 1),
+    EX("Conv", 13, "1,2,5,5 3,2,1,1 3", "strides=3,2", 1),
+    EX("Conv", 13, "1,2,4,5,3 2,2,2,3,2 2", "pads=1,1,0,0,1,1 strides=1,2,1", 1),
+    EX("MaxPool", 13, "2,3,9", "kernel_shape=3 strides=2", 1),
+    EX("MaxPool", 13, "2,2,6,6", "kernel_shape=2,2 strides=2,2", 2),
+    EX("MaxPool", 13, "1,2,7,6", "kernel_shape=3,3 strides=2,2 pads=1,1,1,1 ceil_mode=1", 1),
+    EX("MaxPool", 13, "1,2,7,7", "kernel_shape=3,2 dilations=2,3", 1),
+    EX("MaxPool", 13, "1,2,7,6", "kernel_shape=3,3 strides=2,2 auto_pad=SAME_LOWER", 1),
+    EX("MaxPool", 13, "1,2,4,4,4", "kernel_shape=2,2,2 strides=2,1,2", 1),
+    EX("AveragePool", 13, "2,3,9", "kernel_shape=3 strides=2", 1),
+    EX("AveragePool", 13, "1,2,7,6", "kernel_shape=3,3 strides=2,2 pads=1,1,1,1", 1),
+    EX("AveragePool", 13, "1,2,7,6", "kernel_shape=3,3 strides=2,2 pads=1,1,1,1 count_include_pad=1", 1),
+    EX("AveragePool", 13, "1,2,7,6", "kernel_shape=3,3 strides=2,2 ceil_mode=1 count_include_pad=1", 1),
+    EX("AveragePool", 19, "1,2,8,7", "kernel_shape=3,2 dilations=2,2", 1),
+    EX("AveragePool", 13, "1,1,4,4,4", "kernel_shape=2,2,2", 1),
+    EX("GlobalAveragePool", 13, "2,3,4,5", "", 1),
+    EX("BatchNormalization", 13, "3,4,5 4 4 4 4", "", 1, .low = 0.5, .high = 2),
+    EX("BatchNormalization", 13, "3,4 4 4 4 4", "epsilon=0.01", 1, .low = 0.5, .high = 2),
+    EX("BatchNormalization", 15, "3,2,3,2 2 2 2 2", "training_mode=1", 3, .low = 0.5, .high = 2),
+    EX("Flatten", 13, "2,3,4", "axis=2", 1),
+    EX("Reshape", 13, "2,3,4 2", "", 1, .values = "1:6,-1"),
+    EX("Identity", 13, "2,3", "", 1),
+    EX("Dropout", 13, "2,3", "", 2),
+    EX("Transpose", 13, "2,3,4", "", 1),
+    EX("Transpose", 13, "2,3,4,2", "perm=2,0,3,1", 1),
+};
+/* clang-format on */
+enum { EXAMPLES = sizeof examples / sizeof *examples };
+
+/* One node and its tensors, in one element type. */
+struct rig {
+    struct rd_graph_node node;
+    struct rd_attr attr[ATTRS];
+    int64_t ints[ATTRS][16];
+    char text[ATTRS][32];
+    int index[INPUTS];
+    struct rd_tensor in[INPUTS], out[OUTPUTS], dout[OUTPUTS], din[INPUTS];
+    const struct rd_tensor *pin[INPUTS], *pdout[OUTPUTS];
+    struct rd_tensor *pout[OUTPUTS], *pdin[INPUTS];
+    bool fixed[INPUTS];
+    char *scratch, *saved;
+    const struct rd_kernels *kernels;
+};
+
+static void *aligned(size_t bytes)
+{
+    void *p = aligned_alloc(64, (bytes + 64 + 63) / 64 * 64);
+
+    assert_non_null(p);
+    memset(p, 0xa5, (bytes + 64 + 63) / 64 * 64); /* whoever relies on zeros is seen */
+    return p;
+}
+
+static void parse_attrs(struct rig *r, const char *text)
+{
+    while (*text) {
+        struct rd_attr *a = &r->attr[r->node.n_attrs];
+        const int k = (int)r->node.n_attrs++;
+        const size_t name = strcspn(text, "="), value = strcspn(text + name + 1, " ");
+        const struct rd_op_attr *known = r->node.row->attrs;
+        char number[64], *at;
+
+        (void)snprintf(r->text[k], sizeof r->text[k], "%.*s", (int)name, text);
+        (void)snprintf(number, sizeof number, "%.*s", (int)value, text + name + 1);
+        a->name = r->text[k];
+        while (strcmp(known->name, a->name) || r->node.opset < known->since ||
+               (known->until && r->node.opset > known->until))
+            known++;
+        a->type = known->type;
+        switch (a->type) {
+        case RD_ATTR_FLOAT:
+            a->f = strtof(number, NULL);
+            break;
+        case RD_ATTR_INT:
+            a->i = strtol(number, NULL, 10);
+            break;
+        case RD_ATTR_STRING:
+            a->s = strdup(number);
+            a->s_len = strlen(number);
+            break;
+        default:
+            a->ints = r->ints[k];
+            for (at = number; *at; at += *at == ',')
+                r->ints[k][a->n++] = strtol(at, &at, 10);
+        }
+        text += name + 1 + value;
+        text += strspn(text, " ");
+    }
+    r->node.attr = r->attr;
+}
+
+static void make_values(struct rig *r, const struct example *e, int i, enum rd_dtype type)
+{
+    struct rd_rng rng = rd_rng_stream(5, e->op, (uint64_t)i);
+    const double low = e->low == e->high ? -1 : e->low, high = e->low == e->high ? 1 : e->high;
+    struct rd_tensor *t = &r->in[i];
+    const size_t n = rd_tensor_count(t);
+
+    t->dtype = type;
+    if (e->values && e->values[0] - '0' == i) {
+        char *at = strchr(e->values, ':');
+        int64_t *v = aligned(n * sizeof *v);
+
+        for (size_t k = 0; k < n; k++)
+            v[k] = strtol(at + 1, &at, 10);
+        t->dtype = RD_I64;
+        t->data = v;
+        r->fixed[i] = true;
+        return;
+    }
+    t->data = aligned(n * 8);
+    for (size_t k = 0; k < n; k++) {
+        double v = (double)(float)(low + (high - low) * rd_rng_unit(&rng));
+
+        if (!strcmp(e->op, "Clip") && i > 0) /* bounds that hold something on both sides */
+            v = i == 1 ? -0.25 : 0.375;
+        if (type == RD_F64)
+            ((double *)t->data)[k] = v;
+        else
+            ((float *)t->data)[k] = (float)v;
+    }
+}
+
+static struct rig *rig_new(
+    const struct example *e, enum rd_dtype type, const struct rd_kernels *kernels)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    const char *s = e->shapes;
+    struct rd_op_call c;
+    struct rd_error err = { .status = RD_OK };
+
+    assert_non_null(r);
+    r->node = (struct rd_graph_node){ .name = "",
+        .op = e->op,
+        .domain = "",
+        .opset = e->opset,
+        .row = rd_op_find("", e->op, e->opset, NULL),
+        .input = r->index,
+        .n_outputs = e->outputs };
+    assert_non_null(r->node.row);
+    parse_attrs(r, e->attrs);
+    while (*s) {
+        const int i = r->node.n_inputs++;
+
+        if (*s == '-') {
+            s++;
+        } else if (*s == '(') {
+            s += 2;
+            r->pin[i] = &r->in[i];
+        } else {
+            char *end;
+
+            do
+                r->in[i].dim[r->in[i].ndim++] = strtol(s, &end, 10);
+            while (*(s = end) == ',' && s++);
+            r->pin[i] = &r->in[i];
+        }
+        s += strspn(s, " ");
+        if (r->pin[i])
+            make_values(r, e, i, type);
+    }
+    for (int i = 0; i < e->outputs; i++)
+        r->pout[i] = &r->out[i];
+    c = (struct rd_op_call){
+        .node = &r->node, .in = r->pin, .out = r->pout, .kernels = kernels, .err = &err
+    };
+    if (rd_op_infer(&c)) {
+        print_error("%s %s: %s\n", e->op, e->attrs, err.frame[0].text);
+        fail();
+    }
+    for (int i = 0; i < e->outputs; i++)
+        r->out[i].data = aligned(rd_tensor_count(&r->out[i]) * 8);
+    r->saved = aligned(r->node.row->saved ? r->node.row->saved(&c) : 0);
+    r->scratch = aligned(SCRATCH);
+    r->kernels = kernels;
+    return r;
+}
+
+static void rig_free(struct rig *r)
+{
+    for (int i = 0; i < INPUTS; i++) {
+        free(r->in[i].data);
+        free(r->din[i].data);
+    }
+    for (int i = 0; i < OUTPUTS; i++) {
+        free(r->out[i].data);
+        free(r->dout[i].data);
+    }
+    for (size_t i = 0; i < r->node.n_attrs; i++)
+        if (r->attr[i].type == RD_ATTR_STRING)
+            free((void *)(uintptr_t)r->attr[i].s);
+    free(r->saved);
+    free(r->scratch);
+    free(r);
+}
+
+static struct rd_op_call call_of(struct rig *r, bool back)
+{
+    struct rd_op_call c = {
+        .node = &r->node, .in = r->pin, .out = r->pout, .kernels = r->kernels, .saved = r->saved
+    };
+
+    if (back) {
+        c.din = r->pdin;
+        c.dout = r->pdout;
+    }
+    c.scratch = r->scratch;
+    c.scratch_size = r->node.row->scratch ? r->node.row->scratch(&c) : 0;
+    assert_true(c.scratch_size <= SCRATCH);
+    memset(r->scratch, 0x5a, SCRATCH);
+    return c;
+}
+
+static void run_forward(struct rig *r)
+{
+    struct rd_op_call c = call_of(r, false);
+
+    assert_int_equal(r->node.row->forward(&c), RD_OK);
+    assert_true(c.scratch_used <= c.scratch_size);
+}
+
+static double get(const struct rd_tensor *t, size_t i)
+{
+    return t->dtype == RD_F64 ? ((const double *)t->data)[i] : (double)((const float *)t->data)[i];
+}
+
+static void put(struct rd_tensor *t, size_t i, double v)
+{
+    if (t->dtype == RD_F64)
+        ((double *)t->data)[i] = v;
+    else
+        ((float *)t->data)[i] = (float)v;
+}
+
+static bool is_real(const struct rd_tensor *t)
+{
+    return t->dtype == RD_F64 || t->dtype == RD_F32;
+}
+
+/* The cotangent of output 0; the other outputs have none. */
+static void set_cotangent(struct rig *r, enum rd_dtype type)
+{
+    struct rd_rng rng = rd_rng_stream(6, "cotangent", 0);
+
+    r->dout[0] = r->out[0];
+    r->dout[0].data = aligned(rd_tensor_count(&r->out[0]) * 8);
+    r->dout[0].dtype = type;
+    r->pdout[0] = &r->dout[0];
+    for (size_t k = 0; k < rd_tensor_count(&r->dout[0]); k++)
+        put(&r->dout[0], k, (double)(float)(2 * rd_rng_unit(&rng) - 1));
+}
+
+static bool wants(const struct rig *r, int i)
+{
+    return i < r->node.n_inputs && r->pin[i] && !r->fixed[i] && is_real(r->pin[i]) &&
+           (r->node.row->grad_in >> i & 1);
+}
+
+/* Where gradients are added: onto ones, to see that they are added. */
+enum { ONTO = 1 };
+
+static void run_backward(struct rig *r, unsigned mask)
+{
+    struct rd_op_call c;
+
+    for (int i = 0; i < INPUTS; i++) {
+        free(r->din[i].data);
+        r->din[i].data = NULL;
+        r->pdin[i] = NULL;
+        if (!wants(r, i) || !(mask >> i & 1))
+            continue;
+        r->din[i] = r->in[i];
+        r->din[i].data = aligned(rd_tensor_count(&r->in[i]) * 8);
+        for (size_t k = 0; k < rd_tensor_count(&r->in[i]); k++)
+            put(&r->din[i], k, ONTO);
+        r->pdin[i] = &r->din[i];
+    }
+    c = call_of(r, true);
+    assert_int_equal(r->node.row->backward(&c), RD_OK);
+    assert_true(c.scratch_used <= c.scratch_size);
+}
+
+static double loss(struct rig *r)
+{
+    double sum = 0;
+
+    run_forward(r);
+    for (size_t k = 0; k < rd_tensor_count(&r->out[0]); k++)
+        sum += get(&r->out[0], k) * get(&r->dout[0], k);
+    return sum;
+}
+
+static void gradients_match_central_differences(void **state)
+{
+    (void)state;
+    for (size_t x = 0; x < EXAMPLES; x++) {
+        const struct example *e = &examples[x];
+        struct rig *r = rig_new(e, RD_F64, NULL);
+        const double h = 1e-5;
+
+        set_cotangent(r, RD_F64);
+        run_forward(r);
+        run_backward(r, ~0u);
+        for (int i = 0; i < INPUTS; i++)
+            for (size_t k = 0; r->pdin[i] && k < rd_tensor_count(&r->in[i]); k++) {
+                const double was = get(&r->in[i], k);
+                double up, down, slope;
+
+                put(&r->in[i], k, was + h);
+                up = loss(r);
+                put(&r->in[i], k, was - h);
+                down = loss(r);
+                put(&r->in[i], k, was);
+                slope = (up - down) / (2 * h);
+                if (fabs(get(&r->din[i], k) - ONTO - slope) > 1e-6 * (1 + fabs(slope))) {
+                    print_error("%s (%s) %s: input %d element %zu: %.12g, by differences %.12g\n",
+                        e->op, e->shapes, e->attrs, i, k, get(&r->din[i], k) - ONTO, slope);
+                    fail();
+                }
+            }
+        rig_free(r);
+    }
+}
+
+static void a_gradient_does_not_depend_on_which_others_are_wanted(void **state)
+{
+    (void)state;
+    for (size_t x = 0; x < EXAMPLES; x++) {
+        struct rig *all = rig_new(&examples[x], RD_F64, NULL),
+                   *one = rig_new(&examples[x], RD_F64, NULL);
+
+        set_cotangent(all, RD_F64);
+        set_cotangent(one, RD_F64);
+        run_forward(all);
+        run_forward(one);
+        run_backward(all, ~0u);
+        for (int i = 0; i < INPUTS; i++) {
+            if (!wants(one, i))
+                continue;
+            run_backward(one, 1u << i);
+            assert_memory_equal(one->din[i].data, all->din[i].data, rd_tensor_bytes(&one->in[i]));
+        }
+        rig_free(all);
+        rig_free(one);
+    }
+}
+
+/* Values and gradients of float32 within a few roundings of float64: sums here have at most a few
+ * hundred terms. */
+static void float32_agrees_with_float64_by_every_kernel_table(void **state)
+{
+    const struct rd_kernels *const *tables = rd_kernels_all();
+
+    (void)state;
+    for (size_t x = 0; x < EXAMPLES; x++) {
+        struct rig *wide = rig_new(&examples[x], RD_F64, NULL);
+
+        set_cotangent(wide, RD_F64);
+        run_forward(wide);
+        run_backward(wide, ~0u);
+        for (int t = -1; t < 0 || tables[t]; t++) {
+            struct rig *r = rig_new(&examples[x], RD_F32, t < 0 ? NULL : tables[t]);
+
+            set_cotangent(r, RD_F32);
+            run_forward(r);
+            for (size_t k = 0; k < rd_tensor_count(&r->out[0]); k++)
+                assert_true(fabs(get(&r->out[0], k) - get(&wide->out[0], k)) <= 1e-5);
+            run_backward(r, ~0u);
+            for (int i = 0; i < INPUTS; i++)
+                for (size_t k = 0; r->pdin[i] && k < rd_tensor_count(&r->in[i]); k++)
+                    if (fabs(get(&r->din[i], k) - get(&wide->din[i], k)) >
+                        1e-5 * (1 + fabs(get(&wide->din[i], k)))) {
+                        print_error(
+                            "%s %s, table %d: input %d element %zu: %.9g, in float64 %.9g\n",
+                            examples[x].op, examples[x].attrs, t, i, k, get(&r->din[i], k),
+                            get(&wide->din[i], k));
+                        fail();
+                    }
+            rig_free(r);
+        }
+        rig_free(wide);
+    }
+}
+
+static void every_differentiable_operator_is_tried(void **state)
+{
+    (void)state;
+    for (const struct rd_op *const *row = rd_ops; *row; row++) {
+        bool found = !(*row)->backward;
+
+        for (size_t x = 0; x < EXAMPLES && !found; x++)
+            found = !strcmp(examples[x].op, (*row)->op);
+        if (!found)
+            print_error("no example of %s\n", (*row)->op);
+        assert_true(found);
+        assert_true(!(*row)->backward || (*row)->grad_in);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_match_central_differences),
+        cmocka_unit_test(a_gradient_does_not_depend_on_which_others_are_wanted),
+        cmocka_unit_test(float32_agrees_with_float64_by_every_kernel_table),
+        cmocka_unit_test(every_differentiable_operator_is_tried),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
