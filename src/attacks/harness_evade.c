@@ -3,7 +3,7 @@
  *
  * Only examples that the target answers rightly are attacked; the others count as misclassified at
  * no cost. The security curve goes from the largest radius down, attacking at each only what fell
- * at the one above: so it never falls with the radius.
+ * at the one above and not already within it: so it never falls with the radius, and costs little.
  */
 #include "attacks/harness_parts.h"
 
@@ -207,42 +207,56 @@ static size_t count(const bool *v, size_t n)
 
 /* --- what is made of it --- */
 
+/*
+ * The next smaller radius. What fell above within it has fallen here too and what stood above
+ * stands: only the rest is attacked again.
+ */
+static rd_status next_radius(
+    struct rd_harness *h, const struct pass *above, double eps, double share, struct pass *p)
+{
+    const struct rd_dataset *d = h->request->eval;
+    size_t *who = RD_NEW_ARRAY(h->run->scratch, size_t, d->n), n_who = 0;
+    rd_status st = who ? pass_new(h, eps, share, above->cap, false, p)
+                       : rd_run_no_memory(h->run, "the security curve");
+
+    for (size_t i = 0; !st && i < d->n; i++) {
+        if (!above->success[i])
+            continue;
+        if (above->distance[i] <= eps) {
+            p->success[i] = true;
+            p->distance[i] = above->distance[i];
+        } else {
+            who[n_who++] = i;
+        }
+    }
+    if (!st)
+        st = attack_all(h, who, n_who, p);
+    return st ? RD_WRAP(h->run->err, st, "security curve at eps %g", eps) : RD_OK;
+}
+
 /* Success against radius, from 0 (the target's own errors) to eps. */
 static rd_status security_curve(struct rd_harness *h, const struct pass *full, struct rd_curve *c)
 {
-    const struct rd_dataset *d = h->request->eval;
+    const size_t n = h->request->eval->n;
     const size_t asked = h->request->curve_points < 1 ? 1 : h->request->curve_points;
     const size_t points = full->eps > 0 ? (asked > CURVE_MAX ? CURVE_MAX : asked) : 0;
     double *x = RD_NEW_ARRAY(h->arena, double, points + 1);
     struct rd_interval *y = RD_NEW_ARRAY(h->arena, struct rd_interval, points + 1);
-    size_t *who = RD_NEW_ARRAY(h->run->scratch, size_t, d->n), n_who = 0;
-    const struct pass *above = full;
+    struct pass *pass = RD_NEW_ARRAY(h->run->scratch, struct pass, points + 1);
     rd_status st = RD_OK;
 
-    if (!x || !y || !who)
+    if (!x || !y || !pass)
         return rd_run_no_memory(h->run, "the security curve");
-    y[0] = rd_interval_of(rd_ci_proportion(d->n - h->n_right, d->n, RD_LEVEL));
-    for (size_t k = points; k > 0; k--) {
-        struct pass *p = RD_NEW(h->run->scratch, struct pass);
-
-        if (k < points) {
-            n_who = 0;
-            for (size_t i = 0; i < d->n; i++)
-                if (above->success[i] && h->clean[i] == d->label[i])
-                    who[n_who++] = i;
-            if (!p)
-                return rd_run_no_memory(h->run, "the security curve");
-            st = pass_new(h, full->eps * (double)k / (double)points,
-                full->share * (double)k / (double)points, full->cap, false, p);
-            if (!st)
-                st = attack_all(h, who, n_who, p);
-            if (st)
-                return RD_WRAP(h->run->err, st, "security curve at eps %g",
-                    full->eps * (double)k / (double)points);
-            above = p;
-        }
-        x[k] = above->eps;
-        y[k] = rd_interval_of(rd_ci_proportion(count(above->success, d->n), d->n, RD_LEVEL));
+    pass[points] = *full;
+    for (size_t k = points; !st && k-- > 1;)
+        st = next_radius(h, &pass[k + 1], full->eps * (double)k / (double)points,
+            full->share * (double)k / (double)points, &pass[k]);
+    if (st)
+        return st;
+    y[0] = rd_interval_of(rd_ci_proportion(n - h->n_right, n, RD_LEVEL));
+    for (size_t k = 1; k <= points; k++) {
+        x[k] = pass[k].eps;
+        y[k] = rd_interval_of(rd_ci_proportion(count(pass[k].success, n), n, RD_LEVEL));
     }
     *c = (struct rd_curve){ "success", "eps", points + 1, x, y };
     return RD_OK;

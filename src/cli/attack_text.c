@@ -171,6 +171,10 @@ void rd_attack_print_record(FILE *out, const struct rd_record *r)
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
         const struct rd_metric *m = rd_record_metric(r, shown[i].metric);
 
+        /* Without labels there is no baseline at all: say so once. */
+        if (m && isnan(m->v.value) && strstr(m->name, "baseline_") &&
+            strcmp(m->name, "baseline_fidelity"))
+            continue;
         if (m)
             print_metric(out, &shown[i], m);
     }

@@ -186,7 +186,7 @@ rd_status rd_target_open_onnx(const char *path, struct rd_pool *pool, struct rd_
     struct rd_target **target_out, struct rd_error *err)
 {
     struct onnx_file *f = RD_NEW(arena, struct onnx_file);
-    struct rd_graph *graph, *cut;
+    struct rd_graph *graph, *cut = NULL;
     char safe[160];
     rd_status st;
 
