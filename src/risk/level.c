@@ -259,11 +259,12 @@ static double layer_share(const struct rd_risk_view *v, int layer)
                                      : 0;
 }
 
-/* S as a sum over the outcomes, where they depend on successes alone. */
+/* S as a sum over the outcomes, where they depend on successes alone; and the distribution to draw
+ * them from. */
 static void sum_exactly(struct level *l)
 {
     const double n = l->p->objects;
-    double mean = 0;
+    double mean = 0, cdf;
 
     l->exact = true;
     l->s_tried = 0;
@@ -272,13 +273,17 @@ static void sum_exactly(struct level *l)
 
         if (share <= 0)
             continue;
-        for (size_t j = 0; j <= (size_t)n; j++)
-            if (l->scratch->table[j] >= 0) {
-                const double p = share * rd_binomial_pmf((double)j, n, l->chance[k]);
+        cdf = 0;
+        for (size_t j = 0; j <= (size_t)n; j++) {
+            const double p = rd_binomial_pmf((double)j, n, l->chance[k]);
 
-                l->s_tried += p;
-                mean += p * l->scratch->table[j];
+            cdf += p;
+            l->scratch->cdf[k][j] = cdf;
+            if (l->scratch->table[j] >= 0) {
+                l->s_tried += share * p;
+                mean += share * p * l->scratch->table[j];
             }
+        }
     }
     l->s_tried = l->s_tried < 1 ? l->s_tried : 1;
     l->s = l->s_tried;
@@ -310,11 +315,31 @@ static double rows_allowed(const struct level *l, int layer, double u_budget, do
     return rows;
 }
 
+/* Smallest number of successes whose cumulative probability is above u. */
+static size_t successes_of(const double *cdf, size_t objects, double u)
+{
+    size_t low = 0, high = objects;
+
+    while (low < high) {
+        const size_t mid = low + (high - low) / 2;
+
+        if (cdf[mid] > u)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return low;
+}
+
 static rd_status evade_outcome(struct level *l, int layer, double rows, double u, double *loss_out)
 {
     const struct rd_risk_plan *p = l->p;
     double measure[RD_MEASURES] = { 0 }, limit = p->per_object, successes;
 
+    if (l->exact) {
+        *loss_out = l->scratch->table[successes_of(l->scratch->cdf[layer], (size_t)p->objects, u)];
+        return RD_OK;
+    }
     if (rows < (double)INFINITY && floor(rows / p->objects) < limit)
         limit = floor(rows / p->objects);
     successes = rd_binomial_quantile(
@@ -591,7 +616,8 @@ rd_status rd_risk_scratch_new(
     ok = out->weight && out->table && out->primary && out->secondary;
     for (int k = 0; k < LAYERS; k++) {
         out->sum[k] = RD_NEW_ARRAY(arena, double, m->weights + 1);
-        ok = ok && out->sum[k];
+        out->cdf[k] = RD_NEW_ARRAY(arena, double, m->table + 1);
+        ok = ok && out->sum[k] && out->cdf[k];
     }
     return ok ? RD_OK : RD_FAIL(m->run->err, RD_E_MEMORY, "out of memory for the simulation");
 }

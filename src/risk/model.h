@@ -150,7 +150,7 @@ struct rd_risk_model {
     size_t table;   /* most objects of any plan with a table */
     const char **warning;
     size_t n_warnings, cap_warnings;
-    bool no_memory; /* a text could not be kept: asked for at the end */
+    bool no_memory;    /* a text could not be kept: asked for at the end */
     size_t done, todo; /* outer draws, of all configurations, for progress */
 };
 
@@ -178,6 +178,7 @@ struct rd_risk_scratch {         /* one for each worker */
     double *weight;              /* (weights) */
     double *sum[LAYERS];         /* (weights + 1) running sums by rising need */
     double *table;               /* (table + 1) loss by successes; negative: none */
+    double *cdf[LAYERS];         /* (table + 1) of successes */
     double *primary, *secondary; /* (PILOT_BIG) losses of simulated campaigns */
 };
 struct rd_risk_level_out {
