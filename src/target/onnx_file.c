@@ -4,7 +4,8 @@
  * A network that ends in Softmax answers probabilities; its gradients are those of the logits in
  * front of that Softmax. Through the Softmax they would be right on paper only: where the
  * network is sure, the probabilities round to 0 and 1 and the gradient vanishes, so that an attack
- * fails for no reason but rounding.
+ * fails for no reason but rounding. For the same reason the gradient of the cross-entropy keeps its
+ * direction where its length would be lost: see loss_gradient.
  */
 #include "target/target.h"
 
@@ -123,6 +124,76 @@ static rd_status vjp(
     return st ? RD_WRAP(err, st, "gradient of %zu rows", n) : RD_OK;
 }
 
+/* Natural logarithm of the odds for class y, from its logits. */
+static double log_odds(const float *logit, size_t classes, size_t y)
+{
+    double top = -INFINITY, sum = 0;
+
+    for (size_t k = 0; k < classes; k++)
+        top = k != y && logit[k] > top ? logit[k] : top;
+    for (size_t k = 0; k < classes; k++)
+        sum += k == y ? 0 : exp(logit[k] - top);
+    return logit[y] - top - log(sum);
+}
+
+/*
+ * The gradient's cotangent is (1 - p_y) (q - e_y): p_y the probability of the label, q the
+ * distribution among the other classes. p_y - 1 in double keeps 5 digits up to log odds of 25 and
+ * none beyond 36; then the factor and its products underflow in float32, and a network that is
+ * merely sure would seem to have no gradient. Beyond LOG_ODDS_MOST the factor is held at
+ * e^-LOG_ODDS_MOST: no attack looks at more than the direction.
+ */
+#define LOG_ODDS_MOST 25
+
+static void sure_cotangent(const float *logit, size_t classes, size_t y, float *cotangent)
+{
+    const double scale = exp(-LOG_ODDS_MOST);
+    double top = -INFINITY, sum = 0;
+
+    for (size_t k = 0; k < classes; k++)
+        top = k != y && logit[k] > top ? logit[k] : top;
+    for (size_t k = 0; k < classes; k++)
+        sum += k == y ? 0 : exp(logit[k] - top);
+    for (size_t k = 0; k < classes; k++)
+        cotangent[k] = (float)(k == y ? -scale : scale * exp(logit[k] - top) / sum);
+}
+
+/* Put right the gradients of rows whose log odds pass the bound; f->score holds the logits. */
+static rd_status keep_direction(struct onnx_file *f, const float *x, const int *label, size_t n,
+    float *grad, struct rd_error *err)
+{
+    const size_t classes = f->target.classes, inputs = f->target.inputs;
+    struct rd_arena scratch = RD_ARENA_INIT;
+    size_t *sure = RD_NEW_ARRAY(&scratch, size_t, n), n_sure = 0;
+    float *packed, *cotangent, *g;
+    rd_status st;
+
+    for (size_t r = 0; sure && r < n; r++)
+        if (log_odds(f->score + r * classes, classes, (size_t)label[r]) > LOG_ODDS_MOST)
+            sure[n_sure++] = r;
+    if (sure && !n_sure) {
+        rd_arena_release(&scratch);
+        return RD_OK;
+    }
+    packed = RD_NEW_ARRAY(&scratch, float, n_sure *inputs);
+    cotangent = RD_NEW_ARRAY(&scratch, float, n_sure *classes);
+    g = RD_NEW_ARRAY(&scratch, float, n_sure *inputs);
+    st = sure && packed && cotangent && g ? RD_OK
+                                          : RD_FAIL(err, RD_E_MEMORY, "no memory for gradients");
+    for (size_t i = 0; !st && i < n_sure; i++) {
+        const size_t r = sure[i];
+
+        memcpy(packed + i * inputs, x + r * inputs, inputs * sizeof *x);
+        sure_cotangent(f->score + r * classes, classes, (size_t)label[r], cotangent + i * classes);
+    }
+    if (!st)
+        st = rd_net_vjp(f->logits, packed, cotangent, n_sure, g, err);
+    for (size_t i = 0; !st && i < n_sure; i++)
+        memcpy(grad + sure[i] * inputs, g + i * inputs, inputs * sizeof *g);
+    rd_arena_release(&scratch);
+    return st;
+}
+
 static rd_status loss_gradient(void *self, const float *x, const int *label, size_t n, float *grad,
     float *loss, int *answer, struct rd_error *err)
 {
@@ -136,6 +207,8 @@ static rd_status loss_gradient(void *self, const float *x, const int *label, siz
 
         if (!st)
             st = check_finite(f, f->score, m, r, err);
+        if (!st)
+            st = keep_direction(f, x + r * inputs, label + r, m, grad + r * inputs, err);
         if (st)
             return RD_WRAP(err, st, "loss gradient of rows %zu to %zu", r, r + m - 1);
         for (size_t i = 0; answer && i < m; i++)

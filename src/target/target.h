@@ -28,8 +28,11 @@ struct rd_target {
     rd_status (*labels)(void *self, const float *x, size_t n, int *label, struct rd_error *err);
     rd_status (*vjp)(void *self, const float *x, const float *cotangent, size_t n, float *grad,
         struct rd_error *err); /* NULL when it has none */
-    /* Of the cross-entropy of the logits; loss (n), answer (n: the label of each row, which the same
-     * forward pass gives for nothing): may be NULL. The pointer is NULL when it has no gradients. */
+    /*
+     * Of the cross-entropy of the logits; where that underflows, of the right direction still. loss (n),
+     * answer (n: the label of each row, which the same forward pass gives for nothing): may be NULL. The
+     * pointer is NULL when it has no gradients.
+     */
     rd_status (*loss_gradient)(void *self, const float *x, const int *label, size_t n, float *grad,
         float *loss, int *answer, struct rd_error *err);
     const char *no_gradients; /* why vjp and loss_gradient are NULL, or NULL */
