@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { SENTENCES_MAX = 64, NAMES_MAX = 4 };
@@ -44,6 +45,21 @@ static void say(struct verdict *v, const char *fmt, ...)
         v->sentence[v->n++] = text;
 }
 
+/* "model extraction"; with " at inference-api" where the same rule stands twice. */
+static void put_name(struct rd_buf *b, const struct rd_campaign *c, size_t which)
+{
+    const struct rd_threat *t = &c->threats->item[which];
+    const char *at = strchr(t->id, '@');
+    size_t same = 0;
+
+    for (size_t i = 0; i < c->threats->n; i++)
+        same += c->threats->item[i].rule == t->rule;
+    for (const char *p = t->rule->id; *p; p++)
+        rd_buf_putc(b, *p == '-' ? ' ' : *p);
+    if (same > 1 && at)
+        rd_buf_printf(b, " at %s", at + 1);
+}
+
 /* "a", "a and b", "a, b and c", "a, b, c and 4 more": threats of that status. */
 static void put_names(
     struct rd_buf *b, const struct rd_campaign *c, enum rd_status_of_threat status, size_t count)
@@ -55,7 +71,7 @@ static void put_names(
         if (c->states[i].status != status)
             continue;
         rd_buf_puts(b, k == 0 ? "" : k + 1 == count ? " and " : ", ");
-        rd_buf_puts(b, c->threats->item[i].id);
+        put_name(b, c, i);
         k++;
     }
     if (count > shown)
@@ -103,11 +119,15 @@ static void first_sentence(struct verdict *v)
         all == 1 ? "threat" : "threats", all == 1 ? "applies" : "apply", tried, were(tried));
     if (!tried) {
         rd_buf_puts(&b, ": nothing is demonstrated and nothing is refuted");
-    } else if (shown) {
+    } else if (shown && shown == tried) {
         rd_buf_printf(&b, " and %s demonstrated (",
-            shown == tried && tried == 2 ? "both"
-            : shown == tried             ? "all"
-                                         : rd_words_number((double)shown, v->arena));
+            tried == 1   ? "it was"
+            : tried == 2 ? "both were"
+                         : "all were");
+        put_names(&b, c, RD_THREAT_DEMONSTRATED, shown);
+        rd_buf_puts(&b, ")");
+    } else if (shown) {
+        rd_buf_printf(&b, " and %zu of them %s demonstrated (", shown, were(shown));
         put_names(&b, c, RD_THREAT_DEMONSTRATED, shown);
         rd_buf_puts(&b, ")");
     } else {
@@ -138,14 +158,19 @@ static void untried_sentence(struct verdict *v)
         if (c->states[i].status == RD_THREAT_UNTRIED &&
             c->threats->item[i].applicability != RD_APPLIES_MITIGATED)
             worst[c->threats->item[i].severity]++;
-    if (n && worst[RD_SEVERITY_CRITICAL] + worst[RD_SEVERITY_HIGH])
-        say(v,
-            "Not tried %s %zu, among them %zu of critical and %zu of high severity: no figure here "
-            "covers them.",
-            n == 1 ? "is" : "are", n, worst[RD_SEVERITY_CRITICAL], worst[RD_SEVERITY_HIGH]);
-    else if (n)
-        say(v, "Not tried %s %zu: no figure here covers %s.", n == 1 ? "is" : "are", n,
-            n == 1 ? "it" : "them");
+    if (!n)
+        return;
+    const size_t critical = worst[RD_SEVERITY_CRITICAL], high = worst[RD_SEVERITY_HIGH];
+    char which[96] = "";
+
+    if (critical && high)
+        (void)snprintf(which, sizeof(which), ", %zu of them of critical and %zu of high severity",
+            critical, high);
+    else if (critical || high)
+        (void)snprintf(which, sizeof(which), ", %zu of them of %s severity", critical + high,
+            critical ? "critical" : "high");
+    say(v, "%zu %s not tried%s: no figure here covers %s.", n, were(n), which,
+        n == 1 ? "it" : "them");
 }
 
 static void money_sentences(struct verdict *v)
@@ -194,37 +219,45 @@ static void money_sentences(struct verdict *v)
             breached, breached == 1 ? "is" : "are", undecided);
 }
 
+/* An effect that was measured and is none: within half a point of zero, and not clear of it. */
+static bool is_nothing(const struct rd_retest *r)
+{
+    return r->worse && r->effect.low <= 0 && r->effect.high >= 0 && fabs(r->effect.value) < 0.005;
+}
+
+/* Each control that changed something by itself; those that did nothing together, by name. */
 static void control_sentences(struct verdict *v)
 {
     const struct rd_campaign *c = v->report->campaign;
+    struct rd_buf none = { 0 };
+    size_t n = 0;
 
     for (size_t i = 0; i < c->n_tested; i++)
         for (size_t k = 0; k < c->tested[i].n_retests; k++) {
-            const char *s = rd_report_control_sentence(
-                v->report, &c->tested[i], &c->tested[i].retests[k], v->arena);
+            const struct rd_retest *r = &c->tested[i].retests[k];
+            const struct rd_control *control = &c->system->controls[r->control];
+            const char *s = rd_report_control_sentence(v->report, &c->tested[i], r, v->arena);
 
-            if (s)
+            v->failed = v->failed || !s;
+            if (is_nothing(r))
+                rd_buf_printf(&none, "%s%s (%s against %s)", n++ ? ", " : "", control->id,
+                    control->kind, r->worse->attack);
+            else if (s)
                 say(v, "%s", s);
-            else
-                v->failed = true;
         }
+    if (n)
+        say(v, "Did nothing here: %s.", rd_buf_text(&none));
+    v->failed = v->failed || none.failed;
+    rd_buf_release(&none);
 }
 
 static void illustrative_sentence(struct verdict *v)
 {
     const struct rd_risk_result *r = v->report->risk;
-    struct rd_buf b = { 0 };
 
-    if (!r || !r->illustrative)
-        return;
-    for (size_t i = 0; i < r->n_illustrative_why && i < NAMES_MAX; i++)
-        rd_buf_printf(&b, "%s%s", i ? ", " : ": ", r->illustrative_why[i]);
-    if (r->n_illustrative_why > NAMES_MAX)
-        rd_buf_printf(&b, " and %zu more", r->n_illustrative_why - NAMES_MAX);
-    say(v,
-        "Illustrative: money here rests on defaults that nobody has confirmed for this system%s.",
-        rd_buf_text(&b));
-    rd_buf_release(&b);
+    if (r && r->illustrative)
+        say(v, "Illustrative: %s behind the money that nobody has confirmed for this system.",
+            rd_words_count(r->n_illustrative_why, "default stands", "defaults stand", v->arena));
 }
 
 rd_status rd_report_verdict(struct rd_run *run, const struct rd_report *report,
@@ -301,7 +334,7 @@ const char *rd_report_control_sentence(const struct rd_report *report, const str
     if (e->high < 0)
         return rd_arena_printf(arena, "'%s' (%s) makes it worse: the %s of %s goes from %s to %s.",
             id, kind, what, attack, from, to);
-    if (fabs(e->value) < 0.005)
+    if (is_nothing(r))
         return rd_arena_printf(arena,
             "'%s' (%s) did nothing here: the %s of %s is %s without it and %s with it (difference "
             "%s to %s).",

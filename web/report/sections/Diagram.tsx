@@ -33,7 +33,7 @@ export function Diagram({ diagram: d, threats }: { diagram: Drawing; threats: Th
   };
   const element = d.elements.find((e) => e.id === shown);
   const flow = d.flows.find((f) => f.id === shown);
-  const tall = d.width < 700;
+  const tall = d.width < 820;
   const drawn = d.engine !== "none" && d.elements.length > 0;
   const hold = (id: string) => ({
     onPointerEnter: () => setShown(id),

@@ -92,14 +92,58 @@ function Strip({ set }: { set: Pictures }) {
   );
 }
 
-function Metric({ name, v }: { name: string; v: { value: Num; low: Num; high: Num; reason?: string | null } }) {
-  const show = plain.has(name) || (v.value !== null && v.value > 1) ? (x: Num) => number(x) : percent;
+type Value = { value: Num; low: Num; high: Num; reason?: string | null };
+
+function Metric({ name, v }: { name: string; v: Value }) {
+  const count = plain.has(name) || (v.value !== null && v.value > 1);
+  const show = count ? (x: Num) => number(x) : percent;
+  // A t interval knows nothing of 0 and 1; a share does.
+  const clip = (x: Num) => (x === null || count ? x : Math.min(1, Math.max(0, x)));
   return (
     <div>
       <dt>{label(name)}</dt>
-      <dd>{v.value === null ? (v.reason ?? "not measured") : show(v.value)}{v.low !== null && v.high !== null && <small> {range(v, show)}</small>}</dd>
+      <dd>{show(v.value)}{v.low !== null && v.high !== null && <small> {range({ value: v.value, low: clip(v.low), high: clip(v.high) }, show)}</small>}</dd>
     </div>
   );
+}
+
+/** What was measured first, recalls of single classes folded away, what was not measured with its reason. */
+function Metrics({ test }: { test: Run }) {
+  const all = Object.entries(test.metrics);
+  const known = all.filter(([, v]) => v.value !== null);
+  const single = /^(baseline_)?recall_\d+$/;
+  const reasons = new Map<string, string[]>();
+  all.filter(([name, v]) => v.value === null && !single.test(name)).forEach(([name, v]) => {
+    const reason = v.reason ?? "not measured";
+    reasons.set(reason, [...(reasons.get(reason) ?? []), label(name)]);
+  });
+  const recalls = known.filter(([name]) => single.test(name));
+  return (
+    <>
+      <dl className="facts">
+        {known.filter(([name]) => !single.test(name)).map(([name, v]) => <Metric key={name} name={name} v={v} />)}
+        <div><dt>Rows the attack spent</dt><dd>{whole(test.queries)}</dd></div>
+        <div><dt>Rows answered in all</dt><dd>{whole(test.rows_total)}</dd></div>
+        <div><dt>Gradient rows</dt><dd>{whole(test.gradients)}</dd></div>
+      </dl>
+      {recalls.length > 0 && (
+        <details className="data">
+          <summary>Recall of each class</summary>
+          <dl className="facts">{recalls.map(([name, v]) => <Metric key={name} name={name} v={v} />)}</dl>
+        </details>
+      )}
+      {[...reasons].map(([reason, names]) => (
+        <p key={reason} className="note">Not measured, since <bdi>{reason}</bdi>: {names.join(", ")}.</p>
+      ))}
+    </>
+  );
+}
+
+/** Digests are long and settings are many: enough to recognize them, the whole stands in report.json. */
+function setting(v: string | number | null): string {
+  if (v === "" || v === null) return "\u2013";
+  if (typeof v === "number") return number(v, 4);
+  return /^[0-9a-f]{64}$/.test(v) ? v.slice(0, 12) + "\u2026" : v;
 }
 
 function One({ test, result, names, pictures }: { test: Test; result: Report["result"]; names: Names; pictures: Pictures[] }) {
@@ -125,7 +169,7 @@ function One({ test, result, names, pictures }: { test: Test; result: Report["re
         <StatusMark status={test.outcome} />
       </header>
       <p>
-        <b>{test.attack}</b>{test.actor && <>, by <bdi>{names.actors[test.actor] ?? test.actor}</bdi></>}{test.access_words.length > 0 && <> with access to {test.access_words.join(", ")}</>},{" "}
+        <b>{test.attack}</b>{test.actor && <>, by {"\u201c"}<bdi>{names.actors[test.actor] ?? test.actor}</bdi>{"\u201d"}</>}{test.access_words.length > 0 && <> with access to {test.access_words.join(", ")}</>},{" "}
         {share ? <>succeeded on {whole(test.successes)} of {plural(test.n, "example")}</> : <>reached the criterion in {whole(test.successes)} of {plural(test.n, "independent run")}</>}
         {" "}({label(test.judged ?? "value").toLowerCase()}: 95&nbsp;% interval {value(test.interval[0])} to {value(test.interval[1])}; demonstrated from {value(test.criterion)} up).
         {test.outcome_reason && <> <bdi>{test.outcome_reason}</bdi>.</>}
@@ -133,14 +177,9 @@ function One({ test, result, names, pictures }: { test: Test; result: Report["re
       <div className="split">
         <Curves test={test} controls={result.controls.filter((c) => c.test === test.id)} />
         <div>
-          <dl className="facts">
-            {Object.entries(test.metrics).map(([name, v]) => <Metric key={name} name={name} v={v} />)}
-            <div><dt>Rows the attack spent</dt><dd>{whole(test.queries)}</dd></div>
-            <div><dt>Rows answered in all</dt><dd>{whole(test.rows_total)}</dd></div>
-            <div><dt>Gradient rows</dt><dd>{whole(test.gradients)}</dd></div>
-          </dl>
+          <Metrics test={test} />
           <p className="settings">
-            {Object.entries(test.settings).map(([k, v]) => <span key={k}><bdi>{k}</bdi> <b><bdi>{v === "" || v === null ? "\u2013" : String(v)}</bdi></b></span>)}
+            {Object.entries(test.settings).map(([k, v]) => <span key={k}><bdi>{k}</bdi> <b><bdi>{setting(v)}</bdi></b></span>)}
             {test.controls.length > 0 && <span>controls on <b><bdi>{test.controls.join(", ")}</bdi></b></span>}
           </p>
         </div>

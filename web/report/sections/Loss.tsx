@@ -1,7 +1,7 @@
 /* Money: the chance to lose more than x in a year, the scenarios behind it, each control before and after. */
 
 import { Chart, type Mark } from "../../shared/Chart";
-import { label, money, number, percent, range } from "../../shared/format";
+import { label, money, number, percent, plural, range } from "../../shared/format";
 import { Table } from "../../shared/Table";
 import type { Control, Interval, Names, Num, Quantified, Report, Risk } from "../../shared/types";
 
@@ -227,7 +227,7 @@ export function Loss({ result, names }: { result: Report["result"]; names: Names
       <p className="lead">
         {cash(risk.ale.value)} a year on average; the 90&nbsp;% interval of what is not known goes from {range(risk.ale, cash)}. Years differ more than that: half of
         them stay below {cash(quantile(0.5))}, one in twenty passes {cash(quantile(0.95))}.
-        {risk.illustrative && risk.illustrative_because.length > 0 && <> Illustrative, because of defaults: <bdi>{risk.illustrative_because.join(", ")}</bdi>.</>}
+        {risk.illustrative && risk.illustrative_because.length > 0 && <> Illustrative, because {plural(risk.illustrative_because.length, "number")} behind it {risk.illustrative_because.length === 1 ? "is a default" : "are defaults"} (<a href="#assumptions">Assumptions</a> names them).</>}
       </p>
       <div className="split wide">
         <Chart
