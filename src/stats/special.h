@@ -29,7 +29,10 @@ double rd_stirling_error(double x);
 /* x log(x / m) + m - x without cancellation, x >= 0, m > 0. Source: Loader 2000, section 4. */
 double rd_deviance(double x, double m);
 
-/* Regularized incomplete beta I_x(a, b), a, b > 0, x in [0, 1]. a, b to 1e8 keep 10 digits. */
+/*
+ * Regularized incomplete beta I_x(a, b), a, b > 0, x in [0, 1]. Error below 1e-13 for a + b to
+ * 2,000 (50-digit reference); to 1e6 it agrees with scipy to the 8 digits that scipy keeps there.
+ */
 double rd_beta_cdf(double x, double a, double b);
 double rd_beta_quantile(double p, double a, double b);
 /* Regularized incomplete gamma, lower and upper, shape a > 0, x >= 0. */
