@@ -29,6 +29,7 @@ static const char text[] =
     "  - {id: api, type: inference-api, boundary: cloud, properties: {score_digits: 4}}\n"
     "  - {id: watch, type: monitoring, boundary: cloud, properties: {drift: \"yes\", alerts: "
     "\"no\"}}\n"
+    "  - {id: prices, type: data-store, boundary: cloud, properties: {data_class: public}}\n"
     "  - {id: loop-a, type: llm}\n"
     "  - {id: loop-b, type: llm}\n"
     "flows:\n"
@@ -42,6 +43,7 @@ static const char text[] =
     "  - {id: pass, from: front, to: api, carries: [images]}\n"
     "  - {id: trade, from: shop, to: api}\n"
     "  - {id: report, from: api, to: watch}\n"
+    "  - {id: join, from: prices, to: fit}\n"
     "  - {id: there, from: loop-a, to: loop-b}\n"
     "  - {id: back, from: loop-b, to: loop-a}\n"
     "artifacts:\n"
@@ -178,6 +180,15 @@ static void paths_are_followed_in_the_direction_of_flows(void **state)
     ask("send", "reached_from(\"annotator\")", "yes", "crowd");
 }
 
+/* The same word asked in both directions by one rule is two questions. */
+static void directions_are_told_apart(void **state)
+{
+    (void)state;
+    ask("api", "reached_from(\"annotator\") and not reaches(\"annotator\")", "yes", NULL);
+    ask("samples", "reaches(\"model-registry\") and not reached_from(\"model-registry\")", "yes",
+        NULL);
+}
+
 static void a_path_to_oneself_needs_a_cycle(void **state)
 {
     (void)state;
@@ -229,6 +240,9 @@ static void data_class_is_the_strictest_upstream(void **state)
     ask("api", "data_class() == \"personal\"", "yes",
         "personal (samples -> fit -> registry -> api)");
     ask("samples", "data_class() == \"personal\"", "yes", "personal (samples)");
+    ask("fit", "data_class() == \"personal\"", "yes",
+        "personal (samples -> fit)"); /* not the public prices */
+    ask("prices", "data_class() == \"public\"", "yes", "public (prices)");
     ask("upload", "data_class() == \"personal\"", "unknown", "unknown"); /* upstream of samples */
 }
 
@@ -250,6 +264,7 @@ int main(void)
         cmocka_unit_test(neighbors_may_need_a_property),
         cmocka_unit_test(what_is_carried_is_found),
         cmocka_unit_test(paths_are_followed_in_the_direction_of_flows),
+        cmocka_unit_test(directions_are_told_apart),
         cmocka_unit_test(a_path_to_oneself_needs_a_cycle),
         cmocka_unit_test(guards_hold_paths_back),
         cmocka_unit_test(parts_are_found_anywhere),
