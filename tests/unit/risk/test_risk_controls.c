@@ -25,7 +25,7 @@ static void run_pair(struct fixture *f, const char *yaml, size_t before, size_t 
     t = add_test(f, "evasion@api", &pgd_like,
         (struct rd_record *)(f->system->controls[0].state == RD_CONTROL_ACTIVE ? a : b));
     add_retest(f, t, 0, b, a);
-    simulate(f, 400, 1000);
+    simulate(f, 200, 1000);
 }
 
 /* Common random numbers: in every draw the control helps, though losses vary tenfold between draws.
@@ -65,7 +65,7 @@ static void saving_is_the_expected_loss_it_removes(void **state)
         SYSTEM("", INSIDER, HARDEN("proposed", ""),
             EVASION("2", "40", "successes >= 10", "successes * 100") "}\n"),
         1000, 0);
-    close_to(control_row(&f)->difference.value, 2 * 40 * 100, 40);
+    close_to(control_row(&f)->difference.value, 2 * 40 * 100, 4.5 * 4000 * sqrt(2 / 2e5) + 20);
     close_to(control_row(&f)->after.value, 0, 1e-9);
     stop(&f);
 }
@@ -95,7 +95,7 @@ static void coverage_and_uptime_thin_the_effect(void **state)
             EVASION("2", "40", "successes >= 10", "successes * 100") "}\n"),
         1000, 0);
     close_to(control_row(&f)->difference.value, 0.4 * 2 * 40 * 100,
-        4.5 * 4000 * sqrt(2 * 0.4 / 4e5) + 0.005 * 8000);
+        4.5 * 4000 * sqrt(2 * 0.4 / 2e5) + 0.005 * 8000);
     stop(&f);
 }
 
@@ -118,7 +118,7 @@ static void an_active_control_is_compared_with_its_absence(void **state)
         SYSTEM("", INSIDER, HARDEN("active", ", coverage: 0.5"),
             EVASION("2", "40", "successes >= 10", "successes * 100") "}\n"),
         1000, 0);
-    close_to(f.result.total.ale.value, 4000, 4.5 * 4000 * sqrt(1 / 4e5) + 20);
+    close_to(f.result.total.ale.value, 4000, 4.5 * 4000 * sqrt(1 / 2e5) + 20);
     stop(&f);
 }
 
