@@ -65,6 +65,9 @@ rd_status rd_options_reset(const struct rd_option *table, void *values, struct r
  * and for an unknown name the nearest known one. */
 rd_status rd_options_set(const struct rd_option *table, void *values, const char *name,
     const char *text, struct rd_error *err);
+/* Does the field called name hold what text would set it to? Lists never do. */
+bool rd_option_holds(
+    const struct rd_option *table, const void *values, const char *name, const char *text);
 /* The row called name, or NULL. */
 const struct rd_option *rd_option_find(const struct rd_option *table, const char *name);
 

@@ -140,3 +140,37 @@ rd_status rd_options_reset(const struct rd_option *t, void *values, struct rd_er
             st = set_one(t, values, t->preset, err);
     return st;
 }
+
+bool rd_option_holds(
+    const struct rd_option *table, const void *values, const char *name, const char *text)
+{
+    const struct rd_option *o = rd_option_find(table, name);
+    const void *field;
+    union {
+        bool yes;
+        int64_t i;
+        double v;
+        const char *text;
+    } want;
+    struct rd_option here;
+
+    if (!o || o->type == RD_OPT_LIST)
+        return false;
+    here = *o;
+    here.offset = 0;
+    if (set_one(&here, &want, text, NULL))
+        return false;
+    field = (const char *)values + o->offset;
+    switch (o->type) {
+    case RD_OPT_BOOL:
+        return *(const bool *)field == want.yes;
+    case RD_OPT_INT:
+        return *(const int64_t *)field == want.i;
+    case RD_OPT_REAL:
+        return *(const double *)field == want.v;
+    default:
+        break;
+    }
+    field = *(const char *const *)field;
+    return field && want.text ? !strcmp(field, want.text) : field == want.text;
+}

@@ -208,6 +208,17 @@ static rd_status aware_options(struct runner *r, const struct rd_bound_test *t,
     return st;
 }
 
+/* Does the aware attacker do just what the test does already? Then one run is both. */
+static bool is_same_attack(const struct rd_bound_test *t, const struct rd_aware *aware)
+{
+    if (strcmp(aware->attack, t->attack->name) != 0)
+        return false;
+    for (const struct rd_aware_set *s = aware->set; s->name; s++)
+        if (!rd_option_holds(t->attack->options, t->options, s->name, s->value))
+            return false;
+    return true;
+}
+
 static bool more_harmful(const struct rd_record *a, const struct rd_record *b)
 {
     return a->interval.value > b->interval.value;
@@ -250,7 +261,7 @@ static rd_status retest(struct runner *r, const struct rd_bound_test *t, int con
     if (st)
         return st;
     out->adaptive = "not adaptively tested";
-    if (aware && !aware->set[0].name && !strcmp(aware->attack, t->attack->name)) {
+    if (aware && is_same_attack(t, aware)) {
         out->aware = out->plain;
         out->adaptive = aware->attack;
     } else if (aware) {

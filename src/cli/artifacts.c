@@ -16,7 +16,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TRAIN = 5000, EVAL = 1000, EPOCHS = 12, WARM_EPOCHS = 5, HARD_EPOCHS = 12, HARD_STEPS = 4 };
+enum { TRAIN = 5000, EVAL = 1000, EPOCHS = 12, WARM_EPOCHS = 5, HARD_EPOCHS = 8, HARD_STEPS = 3 };
 
 /* Room for the attacker while hardening: a little more than the test's 8/255. */
 static const float hard_eps = 0.04f;

@@ -80,6 +80,22 @@ static void a_list_collects_and_has_an_end(void **state)
     assert_int_equal(k.set.n, RD_OPTION_LIST_MAX);
 }
 
+static void a_field_is_compared_with_what_one_would_type(void **state)
+{
+    struct knobs k;
+
+    (void)state;
+    assert_int_equal(rd_options_reset(table, &k, NULL), RD_OK);
+    assert_true(rd_option_holds(table, &k, "eps", "16/510"));
+    assert_false(rd_option_holds(table, &k, "eps", "0.03"));
+    assert_true(rd_option_holds(table, &k, "norm", "linf"));
+    assert_false(rd_option_holds(table, &k, "norm", "l2"));
+    assert_true(rd_option_holds(table, &k, "warm-start", "no"));
+    assert_true(rd_option_holds(table, &k, "save", ""));
+    assert_false(rd_option_holds(table, &k, "save", "x"));
+    assert_false(rd_option_holds(table, &k, "unknown", "1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +103,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_said_with_range_and_unit),
         cmocka_unit_test(a_near_name_is_hinted),
         cmocka_unit_test(a_list_collects_and_has_an_end),
+        cmocka_unit_test(a_field_is_compared_with_what_one_would_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
