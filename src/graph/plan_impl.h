@@ -102,6 +102,7 @@ struct plan_step {
     struct plan_buf index; /* bytes, counted in floats */
     struct plan_buf dy;    /* gradient before relu and pool, haloed; DENSE: before relu */
     struct plan_buf scratch, back_scratch;
+    bool dy_in_rows; /* dy holds the convolution rows of one pool row only, made and used at once */
     bool dy_is_grad; /* nothing to undo: dy is the gradient of out itself */
 
     /* NODE */

@@ -115,11 +115,15 @@ static void size_conv(struct plan_code *c, struct plan_step *s)
     if (s->back && !s->back_data) /* weights only: no halo is read */
         s->dy_top = s->dy_left = s->dy_bottom = s->dy_right = 0;
     s->dy_is_grad = !s->relu && !s->pool && dy_h == s->oh && dy_w == s->ow;
-    if (s->back && !s->dy_is_grad)
+    s->dy_in_rows = c->mode != PLAN_TRAIN && s->save_index && !s->flipped;
+    s->dy.fixed = s->dy_in_rows;
+    if (s->dy_in_rows)
+        s->dy.each = (s->pool ? s->pool_kh : 1) * s->ow * out->c;
+    else if (s->back && !s->dy_is_grad)
         s->dy.each =
             up16((s->oh + s->dy_top + s->dy_bottom) * (s->ow + s->dy_left + s->dy_right) * out->c);
     if (s->back_data && !s->flipped)
-        s->back_scratch.each = s->ow * s->kh * s->kw * in->c;
+        s->back_scratch.each = s->ow * rd_packed_width(c->kernels, s->kh * s->kw * in->c);
 }
 
 static rd_status size_steps(struct plan_code *c, size_t rows, struct rd_arena *arena)

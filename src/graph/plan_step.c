@@ -140,7 +140,30 @@ static void conv_forward(const struct plan_code *code, const struct plan_context
     }
 }
 
-/* The gradient of the bare convolution's output, with its halo: undoes pool and relu. */
+/* Rows of the convolution under row y of the output: undoes pool and relu. dx: their first pixel.
+ */
+static void undo_row(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i, size_t y, float *dx, size_t row)
+{
+    const struct plan_slot *to = &code->slot[s->out];
+
+    code->kernels->unpool_row(&(struct rd_unpool_row){
+        .dx = dx,
+        .dy = plan_grad(code, ctx, s->out, i) + y * to->w * to->c,
+        .index = (const uint8_t *)plan_buf_at(ctx, &s->index, i) + y * to->w * to->c,
+        .channels = to->c,
+        .out_width = to->w,
+        .in_width = s->ow,
+        .row_step = (ptrdiff_t)row,
+        .pixel_step = (ptrdiff_t)to->c,
+        .dy_step = (ptrdiff_t)to->c,
+        .ky1 = s->pool ? (int)s->pool_kh : 1,
+        .kw = s->pool ? (int)s->pool_kw : 1,
+        .stride = s->pool ? (int)s->pool_kw : 1,
+    });
+}
+
+/* The gradient of the bare convolution's output, with its halo. */
 static float *conv_dy(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i)
 {
@@ -157,36 +180,22 @@ static float *conv_dy(const struct plan_code *code, const struct plan_context *c
             (s->dy_top + s->oh + s->dy_bottom) * row * sizeof *base); /* uncovered pixels */
     else
         zero_halo(base, s->dy_top, s->dy_left, s->dy_bottom, s->dy_right, s->oh, s->ow, to->c);
-    if (!s->save_index) {
+    if (!s->save_index)
         for (size_t y = 0; y < s->oh; y++)
             memcpy(dy + y * row, grad + y * s->ow * to->c, s->ow * to->c * sizeof *dy);
-        return base;
-    }
-    for (size_t y = 0; y < to->h; y++)
-        code->kernels->unpool_row(&(struct rd_unpool_row){
-            .dx = dy + y * (s->pool ? s->pool_kh : 1) * row,
-            .dy = grad + y * to->w * to->c,
-            .index = (const uint8_t *)plan_buf_at(ctx, &s->index, i) + y * to->w * to->c,
-            .channels = to->c,
-            .out_width = to->w,
-            .in_width = s->ow,
-            .row_step = (ptrdiff_t)row,
-            .pixel_step = (ptrdiff_t)to->c,
-            .dy_step = (ptrdiff_t)to->c,
-            .ky1 = s->pool ? (int)s->pool_kh : 1,
-            .kw = s->pool ? (int)s->pool_kw : 1,
-            .stride = s->pool ? (int)s->pool_kw : 1,
-        });
+    else
+        for (size_t y = 0; y < to->h; y++)
+            undo_row(code, ctx, s, i, y, dy + y * (s->pool ? s->pool_kh : 1) * row, row);
     return base;
 }
 
-/* Columns (ow, kh, kw, c) of output row oy, added to the pixels they came from; padding is dropped.
- */
+/* Columns (ow, step) of output row oy, kh * kw * c of them real, added to the pixels they came
+ * from. Padding is dropped. */
 static void add_columns(const struct plan_code *code, const struct plan_step *s,
-    const float *columns, float *dx, size_t oy)
+    const float *columns, size_t step, float *dx, size_t oy)
 {
     const struct plan_slot *from = &code->slot[s->in];
-    const size_t c = from->c, width = s->kh * s->kw * c;
+    const size_t c = from->c;
 
     for (size_t ky = 0; ky < s->kh; ky++) {
         const ptrdiff_t y =
@@ -196,18 +205,60 @@ static void add_columns(const struct plan_code *code, const struct plan_step *s,
             continue;
         for (size_t kx = 0; kx < s->kw; kx++) {
             const ptrdiff_t shift = (ptrdiff_t)(kx * s->dilation_w) - (ptrdiff_t)s->pad_left;
-            const float *col = columns + (ky * s->kw + kx) * c;
-            float *to = dx + (size_t)y * from->w * c;
+            const ptrdiff_t stride = (ptrdiff_t)s->stride_w;
+            const ptrdiff_t last = (ptrdiff_t)from->w - 1 - shift;
+            /* 0 <= ox * stride + shift < w */
+            const size_t begin = shift < 0 ? (size_t)((-shift + stride - 1) / stride) : 0;
+            const size_t stop = last < 0 ? 0 : (size_t)(last / stride) + 1;
+            const size_t end = stop < s->ow ? stop : s->ow;
+            const float *restrict col = columns + begin * step + (ky * s->kw + kx) * c;
+            float *restrict to =
+                dx + ((size_t)y * from->w + (size_t)((ptrdiff_t)begin * stride + shift)) * c;
 
-            for (size_t ox = 0; ox < s->ow; ox++, col += width) {
-                const ptrdiff_t x = (ptrdiff_t)(ox * s->stride_w) + shift;
-
-                if (x < 0 || (size_t)x >= from->w)
-                    continue;
-                for (size_t k = 0; k < c; k++)
-                    to[(size_t)x * c + k] += col[k];
-            }
+            if (c == 1)
+                for (size_t ox = begin; ox < end; ox++, col += step, to += stride)
+                    *to += *col;
+            else
+                for (size_t ox = begin; ox < end; ox++, col += step, to += (size_t)stride * c)
+                    for (size_t k = 0; k < c; k++)
+                        to[k] += col[k];
         }
+    }
+}
+
+/* Where few channels would leave vectors empty, or strides leave holes. */
+static void backward_by_columns(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i, const float *dy)
+{
+    const struct plan_slot *from = &code->slot[s->in], *to = &code->slot[s->out];
+    const size_t o = to->c, line = s->ow * o;
+    const size_t step = rd_packed_width(code->kernels, s->kh * s->kw * from->c);
+    const size_t height = s->pool ? s->pool_kh : 1;
+    float *dx = plan_grad(code, ctx, s->in, i), *columns = plan_buf_at(ctx, &s->back_scratch, i);
+    float *lines = s->dy_in_rows ? plan_buf_at(ctx, &s->dy, i) : NULL;
+    /* what no pool window covers has no gradient */
+    const size_t rows = lines ? to->h * height : s->oh;
+
+    if (!s->add)
+        memset(dx, 0, from->count * sizeof *dx);
+    if (lines && s->pool && s->ow != to->w * s->pool_kw)
+        memset(lines, 0, height * line * sizeof *lines);
+    for (size_t y = 0; y < rows; y++) {
+        if (lines && y % height == 0)
+            undo_row(code, ctx, s, i, y / height, lines, line);
+        code->kernels->rows(&(struct rd_rows){
+            .in = lines ? lines + y % height * line : dy + y * line,
+            .packed = s->back_pack->packed,
+            .out = columns,
+            .rows = s->ow,
+            .n = step, /* the padding too: whole vectors */
+            .ny = 1,
+            .nx = 1,
+            .len = o,
+            .in_step = (ptrdiff_t)o,
+            .out_step = (ptrdiff_t)step,
+        });
+        add_columns(code, s, columns, step, dx, y);
     }
 }
 
@@ -215,58 +266,39 @@ static void conv_backward(const struct plan_code *code, const struct plan_contex
     const struct plan_step *s, size_t i)
 {
     const struct plan_slot *from = &code->slot[s->in], *to = &code->slot[s->out];
-    const float *dy = conv_dy(code, ctx, s, i);
+    const float *dy = s->dy_in_rows ? NULL : conv_dy(code, ctx, s, i);
     const size_t o = to->c, row = (s->dy_left + s->ow + s->dy_right) * o;
-    float *dx, *columns;
+    const bool run = s->dilation_w == 1;
+    size_t n = from->h;
+    struct rd_rows q;
 
     if (!s->back_data)
         return;
-    dx = plan_grad(code, ctx, s->in, i);
-    if (s->flipped) {
-        const bool run = s->dilation_w == 1;
-        struct rd_rows q = {
-            .packed = s->back_pack->packed,
-            .rows = from->w,
-            .n = from->c,
-            .ny = s->kh,
-            .nx = run ? 1 : s->kw,
-            .len = run ? s->kw * o : o,
-            .in_step = (ptrdiff_t)o,
-            .y_step = (ptrdiff_t)(s->dilation_h * row),
-            .x_step = (ptrdiff_t)(s->dilation_w * o),
-            .out_step = (ptrdiff_t)from->c,
-            .accumulate = s->add,
-        };
-        size_t n = from->h;
-
-        if (s->kh == 1 && s->kw == 1 && row == from->w * o) {
-            q.rows *= n;
-            n = 1;
-        }
-        for (size_t y = 0; y < n; y++) {
-            q.in = dy + y * row;
-            q.out = dx + y * from->w * from->c;
-            code->kernels->rows(&q);
-        }
+    if (!s->flipped) {
+        backward_by_columns(code, ctx, s, i, dy);
         return;
     }
-    if (!s->add)
-        memset(dx, 0, from->count * sizeof *dx);
-    columns = plan_buf_at(ctx, &s->back_scratch, i);
-    for (size_t y = 0; y < s->oh; y++) {
-        code->kernels->rows(&(struct rd_rows){
-            .in = dy + (y + s->dy_top) * row + s->dy_left * o,
-            .packed = s->back_pack->packed,
-            .out = columns,
-            .rows = s->ow,
-            .n = s->kh * s->kw * from->c,
-            .ny = 1,
-            .nx = 1,
-            .len = o,
-            .in_step = (ptrdiff_t)o,
-            .out_step = (ptrdiff_t)(s->kh * s->kw * from->c),
-        });
-        add_columns(code, s, columns, dx, y);
+    q = (struct rd_rows){
+        .packed = s->back_pack->packed,
+        .rows = from->w,
+        .n = from->c,
+        .ny = s->kh,
+        .nx = run ? 1 : s->kw,
+        .len = run ? s->kw * o : o,
+        .in_step = (ptrdiff_t)o,
+        .y_step = (ptrdiff_t)(s->dilation_h * row),
+        .x_step = (ptrdiff_t)(s->dilation_w * o),
+        .out_step = (ptrdiff_t)from->c,
+        .accumulate = s->add,
+    };
+    if (s->kh == 1 && s->kw == 1 && row == from->w * o) {
+        q.rows *= n;
+        n = 1;
+    }
+    for (size_t y = 0; y < n; y++) {
+        q.in = dy + y * row;
+        q.out = plan_grad(code, ctx, s->in, i) + y * from->w * from->c;
+        code->kernels->rows(&q);
     }
 }
 

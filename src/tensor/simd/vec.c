@@ -271,45 +271,53 @@ static void vec_outer(const struct rd_outer *q)
 
 /* --- pools --- */
 
-/* Channels c .. c + n of the pixel o; n = LANES but at the end of the channels. */
-INLINE void pool_lanes(const struct rd_pool_row *q, size_t o, size_t c, size_t n)
+struct window {
+    int ky0, ky1, kx0, kx1;
+};
+
+static struct window window_at(ptrdiff_t left, size_t in_width, int kw, int ky0, int ky1)
 {
-    const vec zero = { 0 };
-    const ptrdiff_t left = (ptrdiff_t)o * q->stride - q->pad_left;
-    const int kx0 = left < 0 ? (int)-left : 0;
-    const ptrdiff_t room = (ptrdiff_t)q->in_width - left;
-    const int kx1 = room < q->kw ? (int)room : q->kw;
-    const float *at = q->in + left * q->pixel_step + (ptrdiff_t)c;
-    float *out = q->out + (ptrdiff_t)o * q->out_step + (ptrdiff_t)c;
+    const ptrdiff_t room = (ptrdiff_t)in_width - left;
+
+    return (struct window){ ky0, ky1, left < 0 ? (int)-left : 0, room < kw ? (int)room : kw };
+}
+
+/* n channels (LANES but at their end) of one window; at: its pixel (0, 0). */
+INLINE void pool_lanes(const struct rd_pool_row *q, const struct window w, const float *at,
+    float *out, uint8_t *index, size_t n, const int kw)
+{
     vec best = { 0 };
     vec_mask winner = { 0 };
     bool first = true;
 
-    for (int ky = q->ky0; ky < q->ky1; ky++)
-        for (int kx = kx0; kx < kx1; kx++) {
-            const float *p = at + ky * q->row_step + kx * q->pixel_step;
-            const vec v = n == LANES ? load(p) : load_some(p, n);
-            const int32_t k = ky * q->kw + kx;
+    UNROLL
+    for (int ky = w.ky0; ky < w.ky1; ky++)
+        UNROLL
+    for (int kx = w.kx0; kx < w.kx1; kx++) {
+        const float *p = at + ky * q->row_step + kx * q->pixel_step;
+        const vec v = n == LANES ? load(p) : load_some(p, n);
+        const vec_mask k = (vec_mask){ 0 } + (ky * kw + kx);
 
-            if (first) {
-                best = v;
-                winner = (vec_mask){ 0 } + k;
-                first = false;
-            } else {
-                const vec_mask take =
-                    (vec_mask)(v > best) | ((vec_mask)(v != v) & (vec_mask)(best == best));
+        if (first) {
+            best = v;
+            winner = k;
+            first = false;
+        } else {
+            /* larger, or the first NaN */
+            const vec_mask take = ~(vec_mask)(v <= best) & (vec_mask)(best == best);
 
-                best = choose(take, v, best);
-                winner = (((vec_mask){ 0 } + k) & take) | (winner & ~take);
-            }
+            best = choose(take, v, best);
+            if (index)
+                winner = (vec_mask)choose(take, (vec)k, (vec)winner);
         }
-    if (q->index) {
+    }
+    if (index) {
         vec_index narrow;
 
         if (q->relu)
-            winner |= ~(vec_mask)(best > zero) & RD_POOL_OFF;
+            winner |= ~(vec_mask)(best > (vec){ 0 }) & RD_POOL_OFF;
         narrow = __builtin_convertvector(winner, vec_index);
-        memcpy(q->index + o * q->channels + c, &narrow, n);
+        memcpy(index, &narrow, n);
     }
     if (q->relu)
         best = relu_of(best);
@@ -319,56 +327,95 @@ INLINE void pool_lanes(const struct rd_pool_row *q, size_t o, size_t c, size_t n
         store_some(out, best, n);
 }
 
-static void vec_pool_row(const struct rd_pool_row *q)
+/* All channels of all windows of one shape; `fixed` tells the compiler a window of 2 x 2. */
+INLINE void pool_all(const struct rd_pool_row *q, const bool fixed, const bool indexed)
 {
     const size_t whole = q->channels / LANES * LANES;
 
     for (size_t o = 0; o < q->out_width; o++) {
+        const ptrdiff_t left = (ptrdiff_t)o * q->stride - q->pad_left;
+        const struct window w = fixed ? (struct window){ 0, 2, 0, 2 }
+                                      : window_at(left, q->in_width, q->kw, q->ky0, q->ky1);
+        const int kw = fixed ? 2 : q->kw;
+        const float *at = q->in + left * q->pixel_step;
+        float *out = q->out + (ptrdiff_t)o * q->out_step;
+        uint8_t *index = indexed ? q->index + o * q->channels : NULL;
+
         for (size_t c = 0; c < whole; c += LANES)
-            pool_lanes(q, o, c, LANES);
+            pool_lanes(q, w, at + c, out + c, indexed ? index + c : NULL, LANES, kw);
         if (whole < q->channels)
-            pool_lanes(q, o, whole, q->channels - whole);
+            pool_lanes(q, w, at + whole, out + whole, indexed ? index + whole : NULL,
+                q->channels - whole, kw);
     }
 }
 
-INLINE void unpool_lanes(const struct rd_unpool_row *q, size_t o, size_t c, size_t n)
+/* Whole windows of 2 x 2 side by side: what most nets have. */
+#define IS_TWO_BY_TWO(q)                                                                           \
+    ((q)->ky0 == 0 && (q)->ky1 == 2 && (q)->kw == 2 && (q)->stride == 2 && (q)->pad_left == 0 &&   \
+        (q)->out_width * 2 <= (q)->in_width)
+
+static void vec_pool_row(const struct rd_pool_row *q)
 {
-    const ptrdiff_t left = (ptrdiff_t)o * q->stride - q->pad_left;
-    const int kx0 = left < 0 ? (int)-left : 0;
-    const ptrdiff_t room = (ptrdiff_t)q->in_width - left;
-    const int kx1 = room < q->kw ? (int)room : q->kw;
-    float *at = q->dx + left * q->pixel_step + (ptrdiff_t)c;
-    const float *from = q->dy + (ptrdiff_t)o * q->dy_step + (ptrdiff_t)c;
+    if (IS_TWO_BY_TWO(q) && q->index)
+        pool_all(q, true, true);
+    else if (IS_TWO_BY_TWO(q))
+        pool_all(q, true, false);
+    else
+        pool_all(q, false, q->index != NULL);
+}
+
+INLINE void unpool_lanes(const struct rd_unpool_row *q, const struct window w, float *at,
+    const float *from, const uint8_t *index, size_t n, const int kw, const bool add)
+{
     const vec dy = n == LANES ? load(from) : load_some(from, n);
     vec_index narrow = { 0 };
     vec_mask winner;
 
-    memcpy(&narrow, q->index + o * q->channels + c, n);
+    memcpy(&narrow, index, n);
     winner = __builtin_convertvector(narrow, vec_mask);
-    for (int ky = q->ky0; ky < q->ky1; ky++)
-        for (int kx = kx0; kx < kx1; kx++) {
-            float *p = at + ky * q->row_step + kx * q->pixel_step;
-            vec g = (vec)((vec_mask)dy & (vec_mask)(winner == ky * q->kw + kx));
+    UNROLL
+    for (int ky = w.ky0; ky < w.ky1; ky++)
+        UNROLL
+    for (int kx = w.kx0; kx < w.kx1; kx++) {
+        float *p = at + ky * q->row_step + kx * q->pixel_step;
+        vec g = (vec)((vec_mask)dy & (vec_mask)(winner == ky * kw + kx));
 
-            if (q->accumulate)
-                g += n == LANES ? load(p) : load_some(p, n);
-            if (n == LANES)
-                store(p, g);
-            else
-                store_some(p, g, n);
-        }
+        if (add)
+            g += n == LANES ? load(p) : load_some(p, n);
+        if (n == LANES)
+            store(p, g);
+        else
+            store_some(p, g, n);
+    }
 }
 
-static void vec_unpool_row(const struct rd_unpool_row *q)
+INLINE void unpool_all(const struct rd_unpool_row *q, const bool fixed, const bool add)
 {
     const size_t whole = q->channels / LANES * LANES;
 
     for (size_t o = 0; o < q->out_width; o++) {
+        const ptrdiff_t left = (ptrdiff_t)o * q->stride - q->pad_left;
+        const struct window w = fixed ? (struct window){ 0, 2, 0, 2 }
+                                      : window_at(left, q->in_width, q->kw, q->ky0, q->ky1);
+        const int kw = fixed ? 2 : q->kw;
+        float *at = q->dx + left * q->pixel_step;
+        const float *from = q->dy + (ptrdiff_t)o * q->dy_step;
+        const uint8_t *index = q->index + o * q->channels;
+
         for (size_t c = 0; c < whole; c += LANES)
-            unpool_lanes(q, o, c, LANES);
+            unpool_lanes(q, w, at + c, from + c, index + c, LANES, kw, add);
         if (whole < q->channels)
-            unpool_lanes(q, o, whole, q->channels - whole);
+            unpool_lanes(
+                q, w, at + whole, from + whole, index + whole, q->channels - whole, kw, add);
     }
+}
+
+static void vec_unpool_row(const struct rd_unpool_row *q)
+{
+    if (IS_TWO_BY_TWO(q) && !q->accumulate)
+        unpool_all(q, true, false);
+    else
+        unpool_all(q, false, q->accumulate);
 }
 
 /* --- element by element --- */

@@ -116,7 +116,8 @@ static inline int hand_node(struct hand *h, const char *op, const int *in, int n
     assert_true(h->g->n_nodes < HAND_MAX);
     memcpy(io, in, (size_t)n_in * sizeof *in);
     io[n_in] = out;
-    memcpy(attrs, attr, n_attrs * sizeof *attr);
+    if (n_attrs)
+        memcpy(attrs, attr, n_attrs * sizeof *attr);
     *node = (struct rd_graph_node){ .name = "",
         .op = op,
         .domain = "",

@@ -77,7 +77,8 @@ static void gradients_of_weights_match_finite_differences(void **state)
     };
 
     (void)state;
-    for (int z = 0; z < ZOO; z++) {
+    for (int z = 0; z < ZOO;
+         z += z == 7 ? 2 : 1) { /* not 8: batch statistics: tests/golden/train_torch.py */
         struct rd_arena arena = RD_ARENA_INIT, scratch = RD_ARENA_INIT;
         const struct rd_graph *g = hand_zoo(z, &arena, RD_F32);
         struct rd_graph *wide = hand_zoo(z, &arena, RD_F64), *after;
@@ -89,8 +90,6 @@ static void gradients_of_weights_match_finite_differences(void **state)
         int label[N];
         float *x;
 
-        if (z == 8) /* batch statistics and dropout: tests/golden/train_torch.py */
-            continue;
         sizes(g, &inputs, &classes);
         x = random_rows(&arena, N * inputs);
         for (int r = 0; r < N; r++)
