@@ -13,6 +13,13 @@
 #include <libfyaml.h>
 #include <string.h>
 
+struct reader {
+    struct rd_doc_tree tree;
+    const char *text; /* the source */
+    size_t size;
+    struct rd_buf quoted; /* the last single-quoted text */
+};
+
 /* libfyaml writes to stderr unless it is given somewhere else to write. */
 static void drop(struct fy_diag *diag, void *user, const char *text, size_t len)
 {
@@ -20,6 +27,11 @@ static void drop(struct fy_diag *diag, void *user, const char *text, size_t len)
     (void)user;
     (void)text;
     (void)len;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
 }
 
 static bool is_one_of(const char *text, size_t len, const char *const *words)
@@ -31,13 +43,26 @@ static bool is_one_of(const char *text, size_t len, const char *const *words)
     return false;
 }
 
+/* Characters that some YAML readers take for line breaks or nothing, and others for text. */
+static bool is_odd(const char *s, size_t left)
+{
+    const unsigned char c = (unsigned char)s[0];
+
+    if (c < 0x7F)
+        return false;
+    if (c == 0x7F || (c == 0xC2 && left > 1 && (unsigned char)s[1] < 0xA0))
+        return true;
+    return left > 2 && (memcmp(s, "\xE2\x80\xA8", 3) == 0 || memcmp(s, "\xE2\x80\xA9", 3) == 0 ||
+                           memcmp(s, "\xEF\xBB\xBF", 3) == 0);
+}
+
 /*
  * What libfyaml takes quadratic time for is refused before it sees it: lines that begin with '%'
  * (directives, which we do not accept anyway, and what only looks like one) and endless blank space
  * between tokens (measured: about 1 ns times the square of each run, so that BLANK_COST stands for
  * some seconds).
  */
-static rd_status refuse_slow(const char *name, const char *text, size_t size, struct rd_error *err)
+static rd_status refuse_early(const char *name, const char *text, size_t size, struct rd_error *err)
 {
     enum { BLANK_FREE = 64 };
     const uint64_t BLANK_COST = 4000000000;
@@ -46,6 +71,10 @@ static rd_status refuse_slow(const char *name, const char *text, size_t size, st
 
     for (size_t i = 0; i < size; i++) {
         const char c = text[i];
+        if (is_odd(text + i, size - i))
+            return rd_doc_fail(name, at, err,
+                "DEL, C1 controls, U+2028, U+2029 and U+FEFF are not accepted as they stand; "
+                "write them as \\u.... in double quotes");
         if (c == '%' && (i == 0 || text[i - 1] == '\n'))
             return rd_doc_fail(
                 name, at, err, "a line that begins with '%%'; directives are not accepted");
@@ -88,20 +117,77 @@ static rd_status refuse_decoration(struct rd_doc_tree *t, const struct fy_token 
     return RD_OK;
 }
 
-static rd_status take_scalar(struct rd_doc_tree *t, struct fy_event *event, struct rd_doc_mark at)
+/*
+ * What stands between single quotes, from the source: libfyaml 0.7.12 reads 'x''''y' as x''' and
+ * leaks memory for it. Two quotes are one; a line break is a space, n of them are n - 1 breaks,
+ * blanks around go. Source: YAML 1.2.2, sections 6.5 and 7.3.2.
+ */
+static rd_status read_single_quoted(struct reader *r, struct fy_token *token, struct rd_doc_mark at)
+{
+    const struct fy_mark *m = fy_token_start_mark(token);
+    const char *s, *const end = r->text + r->size;
+    size_t written; /* up to the last character that is no blank, or is not at the end of a line */
+
+    if (!m || !m->input_pos || m->input_pos > r->size || r->text[m->input_pos - 1] != '\'')
+        return RD_FAIL(
+            r->tree.err, RD_E_BUG, "line %d: a quoted text is not where it was", at.line);
+    r->quoted.len = 0;
+    for (s = r->text + m->input_pos; s < end;) {
+        size_t breaks = 0;
+        const char *stop = s;
+
+        while (stop < end && *stop != '\'' && *stop != '\n')
+            stop++;
+        rd_buf_put(&r->quoted, s, (size_t)(stop - s));
+        s = stop;
+        if (s == end || (*s == '\'' && (s + 1 == end || s[1] != '\'')))
+            break;
+        if (*s == '\'') {
+            rd_buf_putc(&r->quoted, '\'');
+            s += 2;
+            continue;
+        }
+        written = r->quoted.len;
+        while (written && is_blank(r->quoted.text[written - 1]))
+            written--;
+        r->quoted.len = written;
+        for (; s < end && (is_blank(*s) || *s == '\n'); s++)
+            breaks += *s == '\n';
+        if (breaks == 1)
+            rd_buf_putc(&r->quoted, ' ');
+        for (; breaks > 1; breaks--)
+            rd_buf_putc(&r->quoted, '\n');
+    }
+    if (r->quoted.failed)
+        return RD_FAIL(r->tree.err, RD_E_MEMORY, "out of memory reading line %d", at.line);
+    return RD_OK;
+}
+
+static rd_status take_scalar(struct reader *r, struct fy_event *event, struct rd_doc_mark at)
 {
     static const char *const null_words[] = { "", "~", "null", "Null", "NULL", NULL };
     static const char *const old_bools[] = { "on", "On", "ON", "off", "Off", "OFF", NULL };
+    struct rd_doc_tree *const t = &r->tree;
     struct fy_token *token = event->scalar.value;
-    const bool plain = fy_token_scalar_style(token) == FYSS_PLAIN;
+    const enum fy_scalar_style style = fy_token_scalar_style(token);
+    const bool plain = style == FYSS_PLAIN;
+    const char *text;
     size_t len = 0;
-    const char *text = fy_token_get_text(token, &len);
     rd_status st = refuse_decoration(t, event->scalar.anchor, event->scalar.tag, at);
 
     if (st)
         return st;
-    if (!text)
-        return RD_FAIL(t->err, RD_E_MEMORY, "out of memory reading line %d", at.line);
+    if (style == FYSS_SINGLE_QUOTED) {
+        st = read_single_quoted(r, token, at);
+        if (st)
+            return st;
+        text = rd_buf_text(&r->quoted);
+        len = r->quoted.len;
+    } else {
+        text = fy_token_get_text(token, &len);
+        if (!text)
+            return RD_FAIL(t->err, RD_E_MEMORY, "out of memory reading line %d", at.line);
+    }
     if (rd_doc_tree_wants_key(t)) {
         if (plain && len == 0)
             return rd_doc_fail(t->name, at, t->err, "a key is missing before ':'");
@@ -132,8 +218,10 @@ static rd_status take_collection(struct rd_doc_tree *t, enum rd_doc_kind kind,
 }
 
 static rd_status take(
-    struct rd_doc_tree *t, struct fy_event *event, struct rd_doc_mark at, size_t *documents)
+    struct reader *r, struct fy_event *event, struct rd_doc_mark at, size_t *documents)
 {
+    struct rd_doc_tree *const t = &r->tree;
+
     switch (event->type) {
     case FYET_DOCUMENT_START:
         if ((*documents)++)
@@ -141,7 +229,7 @@ static rd_status take(
                 t->name, at, t->err, "a second document begins here; one is accepted");
         return RD_OK;
     case FYET_SCALAR:
-        return take_scalar(t, event, at);
+        return take_scalar(r, event, at);
     case FYET_MAPPING_START:
         return take_collection(
             t, RD_DOC_MAP, event->mapping_start.anchor, event->mapping_start.tag, at);
@@ -172,8 +260,9 @@ static rd_status syntax_error(
         rd_text_safe_in(text, sizeof(text), e->msg));
 }
 
-static rd_status read_events(struct rd_doc_tree *t, struct fy_parser *parser, struct fy_diag *diag)
+static rd_status read_events(struct reader *r, struct fy_parser *parser, struct fy_diag *diag)
 {
+    struct rd_doc_tree *const t = &r->tree;
     struct rd_doc_mark last = { 1, 1 };
     size_t documents = 0;
     struct fy_event *event;
@@ -183,7 +272,7 @@ static rd_status read_events(struct rd_doc_tree *t, struct fy_parser *parser, st
         rd_status st;
 
         last = mark_of(event, last);
-        st = take(t, event, last, &documents);
+        st = take(r, event, last, &documents);
         fy_parser_event_free(parser, event);
         if (st)
             return st;
@@ -201,11 +290,13 @@ rd_status rd_doc_read_yaml(const char *name, const void *bytes, size_t size,
     const struct rd_limits *limits, struct rd_arena *arena, struct rd_doc **doc_out,
     struct rd_error *err)
 {
-    struct rd_doc_tree tree = {
-        .name = name,
-        .limits = limits ? limits : &rd_limits_default,
-        .arena = arena,
-        .err = err,
+    struct reader r = {
+        .tree = { .name = name,
+            .limits = limits ? limits : &rd_limits_default,
+            .arena = arena,
+            .err = err },
+        .text = size ? bytes : "",
+        .size = size,
     };
     struct fy_diag_cfg diag_cfg;
     struct fy_parse_cfg cfg = {
@@ -213,12 +304,11 @@ rd_status rd_doc_read_yaml(const char *name, const void *bytes, size_t size,
         .flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE |
                  FYPCF_DISABLE_DEPTH_LIMIT, /* ours is checked at each opening */
     };
-    const char *text = size ? bytes : "";
     struct fy_parser *parser = NULL;
-    rd_status st = rd_doc_check_text(name, &text, &size, tree.limits, err);
+    rd_status st = rd_doc_check_text(name, &r.text, &r.size, r.tree.limits, err);
 
     if (!st)
-        st = refuse_slow(name, text, size, err);
+        st = refuse_early(name, r.text, r.size, err);
     if (st)
         return st;
     fy_diag_cfg_default(&diag_cfg);
@@ -230,15 +320,16 @@ rd_status rd_doc_read_yaml(const char *name, const void *bytes, size_t size,
         return RD_FAIL(err, RD_E_MEMORY, "out of memory for the YAML reader");
     fy_diag_set_collect_errors(cfg.diag, true);
     parser = fy_parser_create(&cfg);
-    if (!parser || fy_parser_set_string(parser, text, size))
+    if (!parser || fy_parser_set_string(parser, r.text, r.size))
         st = RD_FAIL(err, RD_E_MEMORY, "out of memory for the YAML reader");
     else
-        st = read_events(&tree, parser, cfg.diag);
+        st = read_events(&r, parser, cfg.diag);
     if (!st)
-        st = rd_doc_tree_finish(&tree, doc_out);
+        st = rd_doc_tree_finish(&r.tree, doc_out);
     if (parser)
         fy_parser_destroy(parser);
     fy_diag_destroy(cfg.diag);
-    rd_doc_tree_release(&tree);
+    rd_doc_tree_release(&r.tree);
+    rd_buf_release(&r.quoted);
     return st;
 }
