@@ -4,6 +4,7 @@
 #include "attacks/harness_parts.h"
 
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -147,6 +148,23 @@ static rd_status check_pool(struct rd_harness *h)
     return RD_OK;
 }
 
+/* A result that cannot be saved should be known before hours of work, not behind them. */
+static rd_status check_save(struct rd_harness *h)
+{
+    const char *path = h->request->save, *folder;
+    char safe[160];
+
+    if (!path)
+        return RD_OK;
+    folder = rd_path_dir(h->run->scratch, path);
+    if (!folder)
+        return rd_run_no_memory(h->run, "a path");
+    if (!rd_file_is_dir(folder))
+        return RD_FAIL(h->run->err, RD_E_NOTFOUND, "there is no folder '%s' to save into",
+            rd_text_safe_in(safe, sizeof safe, folder));
+    return RD_OK;
+}
+
 static rd_status check(struct rd_harness *h, struct rd_trial_request *r)
 {
     const struct rd_attack *a = r->attack;
@@ -161,6 +179,8 @@ static rd_status check(struct rd_harness *h, struct rd_trial_request *r)
         return RD_FAIL(h->run->err, RD_E_USAGE, "%s attacks (%s) cannot be run here",
             rd_attack_kind_name(a->kind), a->name);
     st = check_access(h);
+    if (!st)
+        st = check_save(h);
     if (!st)
         st = check_norm(h, r);
     if (!st && !isnan(r->criterion) && !(r->criterion >= 0 && r->criterion <= 1))
