@@ -177,6 +177,33 @@ static void what_readers_disagree_about_is_refused(void **state)
     assert_string_equal(rd_doc_text(rd_doc_get(yaml("a: 5%\n"), "a")), "5%");
 }
 
+/* libfyaml 0.7.12 reads the first as x and three quotes; expected by YAML 1.2.2, and PyYAML agrees.
+ */
+static void single_quoted_text_is_read_by_the_book(void **state)
+{
+    static const char *const row[][2] = {
+        { "'x''''y'", "x''y" },
+        { "'''''''ab  '", "'''ab  " },
+        { "''''''''''''''''''''''''''''''''''", "''''''''''''''''" },
+        { "''", "" },
+        { "' a '", " a " },
+        { "'a  \n  b'", "a b" },
+        { "'a\n\n\n  b '", "a\n\nb " },
+        { "'  \n  b'", " b" },
+        { "'a\r\n  b'", "a b" },
+        { "'a \n  '", "a " },
+        { "'it''s \n  ''b'''", "it's 'b'" },
+    };
+    char text[100];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        (void)snprintf(text, sizeof(text), "\xEF\xBB\xBFk: %s\n", row[i][0]);
+        assert_string_equal(rd_doc_text(rd_doc_get(yaml(text), "k")), row[i][1]);
+    }
+    assert_string_equal(yaml("{'a''''b': 1}")->item[0].key, "a''b");
+}
+
 static void syntax_errors_name_line_and_column(void **state)
 {
     (void)state;
@@ -218,6 +245,11 @@ static void bytes_that_are_no_text_are_refused_with_their_place(void **state)
     refuse_yaml("a: \"x\\0y\"\n", "NUL");
     refuse_yaml("a: \"\\x1b\"\nb: \"\\0\": 1\n", "f:2:");
     refuse_yaml("a: 1\rb: 2\n", "carriage return");
+    refuse_yaml("a: x\xC2\x85y\n", "C1 controls");
+    refuse_yaml("a: x\xE2\x80\xA8y\n", "U+2028");
+    refuse_yaml("a: x\x7Fy\n", "DEL");
+    refuse_yaml("a: x\xEF\xBB\xBFy\n", "U+FEFF");
+    assert_string_equal(rd_doc_text(rd_doc_get(yaml("a: \"\\u2028é\"\n"), "a")), "\u2028é");
     refuse_json("\"\\u0000\"", "NUL");
 }
 
@@ -363,6 +395,7 @@ int main(void)
         cmocka_unit_test_teardown(a_byte_order_mark_and_crlf_are_fine, release),
         cmocka_unit_test_teardown(scalars_become_types_only_when_asked, release),
         cmocka_unit_test_teardown(what_readers_disagree_about_is_refused, release),
+        cmocka_unit_test_teardown(single_quoted_text_is_read_by_the_book, release),
         cmocka_unit_test_teardown(syntax_errors_name_line_and_column, release),
         cmocka_unit_test_teardown(duplicate_keys_are_found_in_small_and_large_maps, release),
         cmocka_unit_test_teardown(bytes_that_are_no_text_are_refused_with_their_place, release),
