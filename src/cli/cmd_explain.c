@@ -49,8 +49,11 @@ static rd_status unknown_id(struct rd_cli *cli, const struct rd_loaded *l, const
         if (!strncmp(id, l->threats.item[i].rule->id, len) && (id[len] == '\0' || id[len] == '@'))
             near = l->threats.item[i].id;
     }
-    return near ? rd_error_hint(cli->run.err, "did you mean '%s'?", near)
-                : rd_error_hint(cli->run.err, "redoubt threats FILE lists them");
+    if (near)
+        (void)rd_error_hint(cli->run.err, "did you mean '%s'?", near);
+    else
+        (void)rd_error_hint(cli->run.err, "redoubt threats FILE lists them");
+    return RD_E_NOTFOUND;
 }
 
 /* The threat of that id, also where its rule does not apply. */
@@ -196,13 +199,15 @@ static void print(FILE *out, const struct rd_rules *rules, const struct rd_threa
 static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
 {
     const struct explain *o = opts;
-    struct rd_threat threat;
+    struct rd_threat threat = { 0 };
     struct rd_loaded l;
     rd_status st = rd_cli_load(cli, argv[0], &o->system, &l);
 
     (void)argc;
     if (!st)
         st = find(cli, &l, argv[1], &threat);
+    if (!st && !threat.rule)
+        st = RD_FAIL(cli->run.err, RD_E_BUG, "a threat without a rule");
     if (st)
         return st;
     rd_json_ktext(cli->info, "file", argv[0]);

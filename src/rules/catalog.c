@@ -53,7 +53,7 @@ rd_status rd_rules_load_from(const struct rd_embedded *catalog, struct rd_arena 
             return st;
         item[n++] = &code->rule;
     }
-    qsort(item, n, sizeof *item, by_id);
+    qsort(item, n, sizeof(void *), by_id);
     for (size_t i = 1; i < n; i++)
         if (!strcmp(item[i - 1]->id, item[i]->id))
             return RD_FAIL(err, RD_E_INPUT, "two rules are called '%s'", item[i]->id);

@@ -54,7 +54,8 @@ struct draft {
 
 static rd_status no_memory(const struct derivation *d)
 {
-    return RD_FAIL(d->err, RD_E_MEMORY, "no memory for the threats of '%s'", d->system->name);
+    return RD_FAIL(
+        d->err, RD_E_MEMORY, "no memory for the threats of %zu elements", d->system->n_elements);
 }
 
 static bool names_control(const struct rd_rule_code *code, const char *kind)
@@ -368,11 +369,11 @@ static rd_status link_decisions(const struct derivation *d, struct rd_threat *th
         return no_memory(d);
     for (size_t i = 0; i < n; i++)
         sorted[i] = &threat[i];
-    qsort(sorted, n, sizeof *sorted, by_threat_id);
+    qsort(sorted, n, sizeof(void *), by_threat_id);
     for (size_t i = 0; i < d->system->n_decisions; i++) {
         const struct rd_decision *decision = &d->system->decisions[i];
         struct rd_threat **hit =
-            bsearch(decision->threat, sorted, n, sizeof *sorted, find_threat_id);
+            bsearch(decision->threat, sorted, n, sizeof(void *), find_threat_id);
 
         if (hit)
             (*hit)->decision = decision;

@@ -46,9 +46,9 @@ static struct rd_value element_value(const struct rd_element *el, const char *na
     if (!rd_rule_name_type(el->type, name, &v.type))
         v.unknown = true;
     if (v.type == RD_EXPR_BOOL) {
-        v.truth = v.unknown ? RD_UNKNOWN : !strcmp(text, "yes") ? RD_YES : RD_NO;
+        v.truth = v.unknown || !text ? RD_UNKNOWN : !strcmp(text, "yes") ? RD_YES : RD_NO;
     } else if (v.type == RD_EXPR_NUMBER) {
-        if (!v.unknown && !rd_text_to_double(text, false, &v.number))
+        if (!v.unknown && text && !rd_text_to_double(text, false, &v.number))
             v.unknown = true;
     } else if (!v.unknown) {
         v.text = text;

@@ -195,7 +195,7 @@ static rd_status read_reference(
 {
     static const char *const known[] = { "list", "edition", "id", NULL };
     const struct rd_taxonomy_row *row, *parent;
-    const char *text[3];
+    const char *text[3] = { NULL };
     char where[WHERE];
     rd_status st;
 

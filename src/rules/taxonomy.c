@@ -80,7 +80,7 @@ static rd_status read_file(const struct rd_embedded *file, struct rd_arena *aren
     const size_t head = sizeof header - 1;
     size_t at = head + 1, line = 1;
 
-    if (file->size <= head || memcmp(text, header, head) || text[head] != '\n')
+    if (file->size <= head || memcmp(text, header, head) != 0 || text[head] != '\n')
         return RD_FAIL(
             err, RD_E_INPUT, "catalog/%s:1: the first line must be '%s'", file->name, header);
     while (at < file->size) {

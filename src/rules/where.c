@@ -276,7 +276,7 @@ void rd_where_path(
     const struct rd_element *e = w->system->elements;
     const int length = r->via[element] == RD_NONE ? 0 : r->length[element];
     const int near = length < NEAR_SHOWN ? length : NEAR_SHOWN; /* beside the start */
-    int shown[NEAR_SHOWN];
+    int shown[NEAR_SHOWN] = { 0 };
 
     for (int i = 0, at = element; i < near; i++, at = step(w, r, at))
         shown[i] = at;
