@@ -177,6 +177,7 @@ struct search {
     struct rd_evaluation *e;
     struct rd_strings *out;
     size_t n, tries, found;
+    bool alone[RD_RULE_LOOKS_MAX]; /* a change of this item alone is enough */
     struct rd_error *err;
 };
 
@@ -205,6 +206,7 @@ static rd_status singles(struct search *s)
         }
         if (!n_good)
             continue;
+        s->alone[i] = true;
         say(s->e, &s->e->item[i], good, n_good, &text);
         rd_strings_add(s->out, rd_buf_text(&text));
         s->found++;
@@ -215,8 +217,10 @@ static rd_status singles(struct search *s)
     return RD_OK;
 }
 
-/* Changes of exactly `size` items at once: depth-first, the first good value of the last item is
- * enough. */
+/*
+ * Changes of exactly `size` items at once, none of which is enough alone: depth-first, and the first
+ * good value of the last item will do.
+ */
 static rd_status together(
     struct search *s, size_t size, size_t depth, size_t from, size_t *item, struct rd_value *chosen)
 {
@@ -224,6 +228,8 @@ static rd_status together(
         struct rd_value value[VALUES_MAX];
         const size_t n = alternatives(s->e, &s->e->item[i], value);
 
+        if (s->alone[i])
+            continue;
         item[depth] = i;
         for (size_t k = 0; k < n; k++) {
             enum rd_tri truth = RD_YES;
@@ -267,7 +273,7 @@ rd_status rd_remedy_changes(
     struct search s = { .e = e, .out = changes, .n = e->n, .err = err };
     rd_status st = singles(&s);
 
-    for (size_t size = 2; !st && !s.found && size <= RD_SUPPOSE_MAX; size++) {
+    for (size_t size = 2; !st && size <= RD_SUPPOSE_MAX && (size == 2 || !s.found); size++) {
         size_t item[RD_SUPPOSE_MAX];
         struct rd_value chosen[RD_SUPPOSE_MAX];
 

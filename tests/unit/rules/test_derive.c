@@ -87,6 +87,17 @@ static void changes_are_combined_where_one_is_not_enough(void **state)
     assert_string_equal(t.goes_away[0], "api.exposure is partner, and api.request_log is yes");
 }
 
+static void pairs_are_named_beside_what_is_enough_alone(void **state)
+{
+    const struct rd_threat t =
+        one("exposure == \"internet\" and (not rate_limit or not cost_limit)", "removed_by: []\n",
+            API("exposure: internet, rate_limit: \"no\", cost_limit: \"no\""));
+
+    (void)state;
+    assert_string_equal(all_of(&arena, t.goes_away, t.n_goes_away),
+        "api.exposure is partner or internal | api.rate_limit is yes, and api.cost_limit is yes");
+}
+
 static void an_active_control_mitigates(void **state)
 {
     static const char when[] = "exposure == \"internet\"";
@@ -374,6 +385,7 @@ int main(void)
         cmocka_unit_test_teardown(unknown_numbers_are_asked_for, clear),
         cmocka_unit_test_teardown(single_changes_that_help_are_found, clear),
         cmocka_unit_test_teardown(changes_are_combined_where_one_is_not_enough, clear),
+        cmocka_unit_test_teardown(pairs_are_named_beside_what_is_enough_alone, clear),
         cmocka_unit_test_teardown(an_active_control_mitigates, clear),
         cmocka_unit_test_teardown(a_control_proves_nothing_where_an_attack_decides, clear),
         cmocka_unit_test_teardown(controls_in_the_expression_mitigate_too, clear),
