@@ -1,0 +1,115 @@
+/* Read a model, infer its shapes, write it, read that, and run it once within a small budget. */
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "graph/exec.h"
+#include "graph/net.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { LARGEST = 4096, ROWS = 2, ELEMENTS = 1 << 14 };
+
+/* A tensor for graph input i with free dims as ROWS; NULL when it would be large. */
+static struct rd_tensor *input_for(const struct rd_graph_value *v, struct rd_arena *arena)
+{
+    const struct rd_limits small = { .tensor_bytes = ELEMENTS * sizeof(double) };
+    struct rd_tensor *t;
+    int64_t dim[RD_MAX_DIMS];
+
+    if (v->ndim < 0 || v->dtype == RD_STRING)
+        return NULL;
+    for (int i = 0; i < v->ndim; i++)
+        dim[i] = v->dim[i] < 0 ? ROWS : v->dim[i];
+    if (rd_tensor_new(arena, v->dtype, dim, v->ndim, &small, &t, NULL))
+        return NULL;
+    for (size_t i = 0, n = rd_tensor_count(t); i < n && (t->dtype == RD_F32 || t->dtype == RD_F64);
+         i++) {
+        if (t->dtype == RD_F32)
+            ((float *)t->data)[i] = (float)(i % 7) / 3 - 1;
+        else
+            ((double *)t->data)[i] = (double)(i % 5) / 2 - 1;
+    }
+    return t;
+}
+
+static void run(const struct rd_graph *g, struct rd_arena *arena)
+{
+    const struct rd_exec_limits limits = { .memory = 16 << 20, .work = 1e7 };
+    const struct rd_tensor **in = RD_NEW_ARRAY(arena, const struct rd_tensor *, g->n_inputs);
+    struct rd_tensor **out = RD_NEW_ARRAY(arena, struct rd_tensor *, g->n_outputs);
+    struct rd_tensor **grad = RD_NEW_ARRAY(arena, struct rd_tensor *, g->n_values);
+    const struct rd_tensor **cot = RD_NEW_ARRAY(arena, const struct rd_tensor *, g->n_outputs);
+    struct rd_exec_pass *pass;
+    struct rd_exec *exec;
+
+    for (size_t i = 0; i < g->n_inputs; i++) {
+        in[i] = input_for(&g->value[g->input[i]], arena);
+        if (!in[i])
+            return;
+    }
+    if (rd_exec_open(g, NULL, &limits, &exec, NULL))
+        return;
+    if (!rd_exec_keep(exec, in, g->n_inputs, arena, &pass, out, NULL) &&
+        (out[0]->dtype == RD_F32 || out[0]->dtype == RD_F64)) {
+        cot[0] = out[0]; /* any values will do */
+        (void)rd_exec_back(exec, pass, cot, NULL, arena, grad, NULL);
+    }
+    rd_exec_free(exec);
+}
+
+/* The fast way, where it is cheap. */
+static void run_net(const struct rd_graph *g, struct rd_arena *arena)
+{
+    struct rd_net *net;
+    double flops;
+
+    if (rd_net_open(g, NULL, &net, NULL))
+        return;
+    if (rd_net_inputs(net) && rd_net_inputs(net) < ELEMENTS && rd_net_outputs(net) < ELEMENTS &&
+        !rd_graph_flops(g, ROWS, &flops, NULL) && flops < 1e7) {
+        float *x = RD_NEW_ARRAY(arena, float, ROWS *rd_net_inputs(net));
+        float *y = RD_NEW_ARRAY(arena, float, ROWS *rd_net_outputs(net));
+        float *d = RD_NEW_ARRAY(arena, float, ROWS *rd_net_inputs(net));
+
+        for (size_t i = 0; i < ROWS * rd_net_inputs(net); i++)
+            x[i] = (float)(i % 7) / 3 - 1;
+        if (!rd_net_forward(net, x, ROWS, y, NULL) && !rd_net_not_differentiable(net))
+            (void)rd_net_vjp(net, x, y, ROWS, d, NULL);
+    }
+    rd_net_free(net);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct rd_limits limits = rd_limits_default;
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct rd_buf bytes = { 0 }, again = { 0 };
+    struct rd_graph *g, *copy;
+    struct rd_error err = { .status = RD_OK };
+
+    if (size > LARGEST)
+        return 0;
+    limits.memory_bytes = 64 << 20;
+    limits.tensor_bytes = 16 << 20;
+    if (rd_graph_parse("fuzz", NULL, data, size, &limits, &arena, &g, &err)) {
+        if (!err.frames || err.status == RD_E_BUG)
+            abort(); /* every refusal says why */
+        goto out;
+    }
+    if (rd_graph_bytes(g, &bytes, NULL))
+        abort();
+    if (rd_graph_parse("again", NULL, bytes.text, bytes.len, &limits, &arena, &copy, NULL) ||
+        rd_graph_bytes(copy, &again, NULL) || again.len != bytes.len ||
+        memcmp(again.text, bytes.text, bytes.len))
+        abort(); /* what we write we read, and it is canonical */
+    run(g, &arena);
+    run_net(g, &arena);
+out:
+    rd_buf_release(&bytes);
+    rd_buf_release(&again);
+    rd_arena_release(&arena);
+    return 0;
+}
