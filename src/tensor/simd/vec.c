@@ -18,8 +18,10 @@
 
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_SHORT /* clang unrolls constant bounds unasked, and warns of others when asked */
 #else
 #define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_SHORT _Pragma("GCC unroll 4")
 #endif
 
 typedef float vec __attribute__((vector_size(LANES * 4)));
@@ -290,9 +292,9 @@ INLINE void pool_lanes(const struct rd_pool_row *q, const struct window w, const
     vec_mask winner = { 0 };
     bool first = true;
 
-    UNROLL
+    UNROLL_SHORT
     for (int ky = w.ky0; ky < w.ky1; ky++)
-        UNROLL
+        UNROLL_SHORT
     for (int kx = w.kx0; kx < w.kx1; kx++) {
         const float *p = at + ky * q->row_step + kx * q->pixel_step;
         const vec v = n == LANES ? load(p) : load_some(p, n);
@@ -373,9 +375,9 @@ INLINE void unpool_lanes(const struct rd_unpool_row *q, const struct window w, f
 
     memcpy(&narrow, index, n);
     winner = __builtin_convertvector(narrow, vec_mask);
-    UNROLL
+    UNROLL_SHORT
     for (int ky = w.ky0; ky < w.ky1; ky++)
-        UNROLL
+        UNROLL_SHORT
     for (int kx = w.kx0; kx < w.kx1; kx++) {
         float *p = at + ky * q->row_step + kx * q->pixel_step;
         vec g = (vec)((vec_mask)dy & (vec_mask)(winner == ky * kw + kx));
