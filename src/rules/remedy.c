@@ -218,8 +218,8 @@ static rd_status singles(struct search *s)
 }
 
 /*
- * Changes of exactly `size` items at once, none of which is enough alone: depth-first, and the first
- * good value of the last item will do.
+ * Changes of exactly `size` items at once, none of which is enough alone: depth-first, and the
+ * first good value of the last item will do.
  */
 static rd_status together(
     struct search *s, size_t size, size_t depth, size_t from, size_t *item, struct rd_value *chosen)
