@@ -98,6 +98,10 @@ static const struct example examples[] = {
     EX("Reshape", 13, "2,3,4 2", "", 1, .values = "1:6,-1"),
     EX("Identity", 13, "2,3", "", 1),
     EX("Dropout", 13, "2,3", "", 2),
+    EX("Pad", 13, "2,3,4 6", "", 1, .values = "1:0,1,2,0,0,3"),
+    EX("Pad", 13, "3,4 4", "mode=reflect", 1, .values = "1:2,3,1,2"),
+    EX("Pad", 13, "3,4 4", "mode=edge", 1, .values = "1:0,2,3,-1"),
+    EX("Pad", 10, "2,3", "pads=1,0,-1,2 value=0.5", 1),
     EX("Transpose", 13, "2,3,4", "", 1),
     EX("Transpose", 13, "2,3,4,2", "perm=2,0,3,1", 1),
 };
