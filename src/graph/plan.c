@@ -58,31 +58,64 @@ rd_status plan_context_init(const struct plan_code *code, struct rd_arena *arena
     return st;
 }
 
-static rd_status prepare(
-    struct rd_plan *p, enum plan_mode mode, bool *possible, struct rd_error *err)
+/* A model file must not name its own price: what all contexts may take, and what an example may
+ * cost (as exec.h). */
+static const size_t CONTEXTS_BYTES = (size_t)256 << 20, BYTES_PER_FILE_BYTE = 64;
+static const double WORK = 1e12, WORK_PER_FILE_BYTE = 1e6;
+
+/* The plan of a mode. *possible false: the graph is not for plans, or too large for one. */
+static rd_status make(struct rd_plan *p, enum plan_mode mode, bool *possible, struct rd_error *err)
 {
-    const size_t workers = rd_pool_threads(p->pool);
-    struct plan_code *code;
-    struct plan_pack *const before = p->packs;
+    struct plan_limits limits = {
+        .work = WORK + WORK_PER_FILE_BYTE * (double)p->graph->file_bytes,
+    };
+    struct rd_error why = { 0 };
+    size_t bytes = CONTEXTS_BYTES;
     rd_status st;
 
     *possible = true;
+    if (p->mode[mode].code)
+        return RD_OK;
+    if (p->graph->file_bytes < ((size_t)1 << 40) / BYTES_PER_FILE_BYTE)
+        bytes += BYTES_PER_FILE_BYTE * p->graph->file_bytes;
+    limits.floats = bytes / sizeof(float) / rd_pool_threads(p->pool);
+    st = plan_build(p->graph, p->kernels, mode, &limits, p->aligned, &p->packs, &p->arena,
+        &p->mode[mode].code, &why);
+    *possible = !st && p->mode[mode].code;
+    if (st == RD_E_LIMIT)
+        return RD_OK;
+    if (st && err)
+        *err = why;
+    return st;
+}
+
+/* Packed weights and contexts, when a mode runs for the first time. */
+static rd_status prepare(struct rd_plan *p, enum plan_mode mode, struct rd_error *err)
+{
+    const size_t workers = rd_pool_threads(p->pool);
+    struct plan_context *context;
+    bool possible;
+    rd_status st;
+
     if (p->mode[mode].context)
         return RD_OK;
-    st = plan_build(p->graph, p->kernels, mode, 0, p->aligned, &p->packs, &p->arena, &code, err);
-    if (st || !code) {
-        *possible = false;
+    st = make(p, mode, &possible, err);
+    if (!st && !possible)
+        return RD_FAIL(err, RD_E_LIMIT,
+            "gradients of '%s' take more memory than a model of its size may", p->graph->path);
+    if (st)
         return st;
-    }
-    for (struct plan_pack *k = p->packs; k != before; k = k->next)
-        plan_pack_fill(p->kernels, k, plan_weight(code, k->value));
-    p->mode[mode].code = code;
+    for (struct plan_pack *k = p->packs; k; k = k->next)
+        if (!k->filled) {
+            plan_pack_fill(p->kernels, k, plan_weight(p->mode[mode].code, k->value));
+            k->filled = true;
+        }
+    context = RD_NEW_ARRAY(&p->arena, struct plan_context, workers);
     p->mode[mode].error = RD_NEW_ARRAY(&p->arena, struct rd_error, workers);
-    struct plan_context *context = RD_NEW_ARRAY(&p->arena, struct plan_context, workers);
     if (!context || !p->mode[mode].error)
         return RD_FAIL(err, RD_E_MEMORY, "no memory for %zu workers", workers);
     for (size_t i = 0; i < workers; i++) {
-        st = plan_context_init(code, &p->arena, &context[i], err);
+        st = plan_context_init(p->mode[mode].code, &p->arena, &context[i], err);
         if (st)
             return st;
         context[i].err = &p->mode[mode].error[i];
@@ -106,7 +139,7 @@ rd_status rd_plan_open(const struct rd_graph *graph, struct rd_pool *pool,
     if (!st)
         st = align_weights(p, err);
     if (!st)
-        st = prepare(p, PLAN_INFER, &possible, err);
+        st = make(p, PLAN_INFER, &possible, err);
     if (st || !possible) {
         rd_plan_free(p);
         return st;
@@ -218,18 +251,14 @@ static rd_status chunk(void *user, size_t at, size_t worker)
 static rd_status run(struct job *j, struct rd_error *err)
 {
     const size_t workers = rd_pool_threads(j->plan->pool);
-    bool possible;
     size_t turns;
     rd_status st;
 
     if (!j->n)
         return RD_OK;
-    st = prepare(j->plan, j->mode, &possible, err);
+    st = prepare(j->plan, j->mode, err);
     if (st)
         return st;
-    if (!possible)
-        return RD_FAIL(err, RD_E_BUG, "'%s' has a plan for answers but none for gradients",
-            j->plan->graph->path);
     /* As many chunks as workers can share evenly: the split does not change a bit of the result. */
     j->rows = j->plan->mode[j->mode].code->rows;
     turns = (j->n + j->rows * workers - 1) / (j->rows * workers);

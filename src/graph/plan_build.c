@@ -509,7 +509,7 @@ static int logits_value(const struct builder *b)
 }
 
 rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kernels,
-    enum plan_mode mode, size_t fixed_rows, const struct rd_tensor **aligned,
+    enum plan_mode mode, const struct plan_limits *limits, const struct rd_tensor **aligned,
     struct plan_pack **packs, struct rd_arena *arena, struct plan_code **code_out,
     struct rd_error *err)
 {
@@ -580,10 +580,13 @@ rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kern
         return RD_FAIL(err, RD_E_MEMORY, "no memory to plan %zu nodes", graph->n_nodes);
     if (b.refused || c->output == c->input)
         return RD_OK;
-    st = plan_layout(c, fixed_rows, arena);
+    st = plan_layout(c, limits, arena);
     if (st == RD_E_MEMORY)
         return RD_FAIL(err, st, "no memory to plan %zu nodes", graph->n_nodes);
-    if (!st)
-        *code_out = c;
+    if (st)
+        return RD_FAIL(err, st,
+            "a plan of %zu examples would take %zu bytes and %.3g operations an example", c->rows,
+            c->floats * sizeof(float), c->work);
+    *code_out = c;
     return RD_OK;
 }

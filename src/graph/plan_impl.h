@@ -77,6 +77,7 @@ struct plan_pack {
     size_t c, taps, o; /* of the convolution; DENSE: c channels of taps pixels, 0: plain */
     bool transposed;   /* DENSE: the weight is stored (unit, input) */
     float *packed;
+    bool filled;
     struct plan_pack *next;
 };
 
@@ -139,6 +140,7 @@ struct plan_code {
     size_t inputs, outputs;
     size_t rows;                      /* examples a context holds */
     size_t floats;                    /* of a context */
+    double work;                      /* multiplications and additions of one example, forward */
     struct plan_pack **packs;         /* head of the net's list of packed weights */
     const struct rd_tensor **aligned; /* per value: a weight that can be computed with, or NULL */
     uint64_t seed;                    /* of dropout */
@@ -163,15 +165,20 @@ struct plan_context {
     struct plan_call *call; /* one a step: tensors handed to operator rows */
 };
 
-/* RD_OK with *code_out NULL: the graph holds something a plan cannot do. fixed_rows 0: chosen by
- * cache size. */
+/* What a plan may cost; beyond that RD_E_LIMIT. A model file must not name its own price. */
+struct plan_limits {
+    size_t rows;   /* examples of a context; 0: chosen by cache size */
+    size_t floats; /* of a context */
+    double work;   /* of one example */
+};
+/* RD_OK with *code_out NULL: the graph holds something a plan cannot do. */
 rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kernels,
-    enum plan_mode mode, size_t fixed_rows, const struct rd_tensor **aligned,
+    enum plan_mode mode, const struct plan_limits *limits, const struct rd_tensor **aligned,
     struct plan_pack **packs, struct rd_arena *arena, struct plan_code **code_out,
     struct rd_error *err);
-/* plan_layout.c: segments, times, offsets. RD_E_LIMIT: does not fit; RD_E_MEMORY. Says nothing yet.
- */
-rd_status plan_layout(struct plan_code *code, size_t fixed_rows, struct rd_arena *arena);
+/* plan_layout.c: segments, times, offsets. RD_E_LIMIT, RD_E_MEMORY: nothing said yet. */
+rd_status plan_layout(
+    struct plan_code *code, const struct plan_limits *limits, struct rd_arena *arena);
 /* What training may change at this input of a node (its graph value must be a weight). */
 bool plan_trainable(const struct rd_graph *graph, const struct rd_graph_node *node, int input);
 

@@ -8,9 +8,6 @@ enum {
     CACHE_FLOATS =
         1024 * 256, /* 1 MiB: what the buffers of a context may take of a second-level cache */
 };
-/* 4 GiB of floats: more than that and the plan is refused. */
-static const size_t CONTEXT_FLOATS = (size_t)1 << 30;
-
 static size_t up16(size_t n)
 {
     return (n + 15) & ~(size_t)15;
@@ -135,12 +132,15 @@ static rd_status size_steps(struct plan_code *c, size_t rows, struct rd_arena *a
         switch (s->kind) {
         case PLAN_CONV:
             size_conv(c, s);
+            c->work += 2.0 * (double)(s->oh * s->ow) * (double)s->forward_pack->k *
+                       (double)s->forward_pack->n;
             break;
         case PLAN_POOL:
             if (s->save_index)
                 s->index.each = floats_of_bytes(c->slot[s->out].count);
             break;
         case PLAN_DENSE:
+            c->work += 2.0 * (double)s->forward_pack->k * (double)s->forward_pack->n;
             s->dy_is_grad = !s->relu;
             if (s->back && s->relu)
                 s->dy.each = c->slot[s->out].count;
@@ -333,15 +333,15 @@ static size_t assign(struct list *l, size_t rows, struct plan_buf **placed)
 }
 
 /* Nothing of this overflows before it is refused: counts come from shapes that fit a tensor. */
-static bool sane(const struct list *l)
+static bool sane(const struct list *l, size_t floats)
 {
     for (size_t i = 0; i < l->n; i++)
-        if (l->item[i]->each > CONTEXT_FLOATS)
+        if (l->item[i]->each > floats)
             return false;
     return true;
 }
 
-rd_status plan_layout(struct plan_code *c, size_t fixed_rows, struct rd_arena *arena)
+rd_status plan_layout(struct plan_code *c, const struct plan_limits *limits, struct rd_arena *arena)
 {
     struct list l = { 0 };
     struct plan_buf **placed;
@@ -352,7 +352,7 @@ rd_status plan_layout(struct plan_code *c, size_t fixed_rows, struct rd_arena *a
         return RD_E_MEMORY;
     for (int i = 0; i < c->n_slots; i++)
         size_slot(&c->slot[i]);
-    st = size_steps(c, fixed_rows ? fixed_rows : ROWS_MAX, arena);
+    st = size_steps(c, limits->rows ? limits->rows : ROWS_MAX, arena);
     if (st)
         return st;
     use_all(c);
@@ -362,7 +362,7 @@ rd_status plan_layout(struct plan_code *c, size_t fixed_rows, struct rd_arena *a
     if (!l.item || !placed)
         return RD_E_MEMORY;
     collect(c, &l);
-    if (!sane(&l))
+    if (!sane(&l, limits->floats))
         return RD_E_LIMIT;
     for (size_t i = 0; i < l.n; i++) {
         struct plan_buf *b = l.item[i];
@@ -375,11 +375,15 @@ rd_status plan_layout(struct plan_code *c, size_t fixed_rows, struct rd_arena *a
         if (!b->local && !b->fixed)
             spread += b->each;
     }
-    c->rows = fixed_rows;
+    c->rows = limits->rows;
     if (!c->rows) {
         c->rows = spread ? CACHE_FLOATS / spread : ROWS_MAX;
         c->rows = c->rows < 1 ? 1 : c->rows > ROWS_MAX ? ROWS_MAX : c->rows;
     }
     c->floats = assign(&l, c->rows, placed);
-    return c->floats <= CONTEXT_FLOATS ? RD_OK : RD_E_LIMIT;
+    while (c->floats > limits->floats && !limits->rows && c->rows > 1) {
+        c->rows /= 2;
+        c->floats = assign(&l, c->rows, placed);
+    }
+    return c->floats <= limits->floats && c->work <= limits->work ? RD_OK : RD_E_LIMIT;
 }

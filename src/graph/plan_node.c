@@ -121,6 +121,8 @@ rd_status plan_node_measure(struct plan_code *code, int step, size_t rows, struc
     /* What a row takes depends on which gradients it is asked for: once without, once with them. */
     set(code, s, NULL, rows, false, &c);
     call = call_of(code, s, &c);
+    if (row->flops)
+        code->work += row->flops(&call) / (double)rows;
     if (row->scratch)
         fits = floats_of(row->scratch(&call), &s->node_scratch.each);
     if (fits && s->back && row->saved)

@@ -22,6 +22,7 @@ struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct p
     if (!p)
         return NULL;
     *p = *want;
+    p->filled = false; /* want may be a copy of a filled one */
     p->packed = rd_arena_alloc(arena, floats ? floats : 1, sizeof(float));
     if (!p->packed)
         return NULL;

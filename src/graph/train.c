@@ -15,6 +15,9 @@
 
 enum { CHUNKS = 4, CHUNK_MAX = 28, UPDATE_SLICE = 1 << 14 };
 
+/* What a batch may take in all. */
+static const size_t BATCH_BYTES = (size_t)4 << 30;
+
 const struct rd_train rd_train_default = {
     .optimizer = "adam",
     .lr = 0.001,
@@ -52,9 +55,8 @@ struct loop {
     size_t n_slices;
 };
 
-static rd_status check(const struct rd_graph *graph, const struct rd_train *how, const float *x,
-    const int *label, const float *soft, size_t n, size_t inputs, size_t classes,
-    struct rd_error *err)
+static rd_status check_settings(const struct rd_graph *graph, const struct rd_train *how,
+    bool labeled, size_t n, struct rd_error *err)
 {
     if (strcmp(how->optimizer, "adam") != 0 && strcmp(how->optimizer, "sgd") != 0)
         return RD_FAIL(
@@ -70,9 +72,15 @@ static rd_status check(const struct rd_graph *graph, const struct rd_train *how,
             "range");
     if (!how->epochs || !how->batch)
         return RD_FAIL(err, RD_E_USAGE, "epochs and batch must be at least 1");
-    if (!n || (!label && !soft))
+    if (!n || !labeled)
         return RD_FAIL(
             err, RD_E_USAGE, "training '%s' needs examples and their labels", graph->path);
+    return RD_OK;
+}
+
+static rd_status check_data(const float *x, const int *label, const float *soft, size_t n,
+    size_t inputs, size_t classes, struct rd_error *err)
+{
     for (size_t r = 0; r < n; r++) {
         double sum = 0;
 
@@ -396,12 +404,15 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
 {
     struct loop l = { .how = how, .x = x, .label = label, .soft = label ? NULL : soft, .n = n };
     struct rd_train_report report = { 0 };
+    struct plan_limits limits = { .work = 1e12 + 1e6 * (double)graph->file_bytes };
     const struct rd_kernels *kernels;
     const struct rd_tensor **aligned;
     const char *obstacle = NULL;
     rd_status st;
 
-    st = rd_kernels_choose(&kernels, run->err);
+    st = check_settings(graph, how, label || soft, n, run->err);
+    if (!st)
+        st = rd_kernels_choose(&kernels, run->err);
     if (st)
         return st;
     st = rd_graph_not_differentiable(graph, run->scratch, &obstacle, run->err);
@@ -423,10 +434,12 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
     aligned = RD_NEW_ARRAY(run->scratch, const struct rd_tensor *, graph->n_values + 1);
     if (!aligned)
         return rd_run_no_memory(run, "training");
-    st = plan_build(l.t.graph, kernels, PLAN_TRAIN, l.rows, aligned, &l.t.packs, run->scratch,
+    limits.rows = l.rows;
+    limits.floats = BATCH_BYTES / sizeof(float) / ((l.batch + l.rows - 1) / l.rows);
+    st = plan_build(l.t.graph, kernels, PLAN_TRAIN, &limits, aligned, &l.t.packs, run->scratch,
         &l.t.code, run->err);
     if (st)
-        return st;
+        return RD_WRAP(run->err, st, "training '%s' in batches of %zu", graph->path, l.batch);
     if (!l.t.code)
         return RD_FAIL(run->err, RD_E_USAGE,
             "'%s' cannot be trained: it wants one float32 input with a free first axis, logits "
@@ -434,7 +447,7 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
             "and every step between them row by row in float32",
             graph->path);
     l.t.code->seed = how->seed;
-    st = check(graph, how, x, label, l.soft, n, l.t.code->inputs, l.t.code->outputs, run->err);
+    st = check_data(x, label, l.soft, n, l.t.code->inputs, l.t.code->outputs, run->err);
     if (!st)
         st = prepare(&l, run);
     if (!st)

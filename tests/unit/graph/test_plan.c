@@ -296,6 +296,38 @@ static void an_unknown_instruction_set_is_refused_when_a_net_is_opened(void **st
     rd_arena_release(&arena);
 }
 
+/* Input and pads claim 400 MB and more for a graph of a few bytes: no plan is made, and opening
+ * costs little. */
+static void a_graph_that_asks_for_too_much_gets_no_plan(void **state)
+{
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct rd_plan *plan = NULL;
+    struct hand h;
+    int x, w;
+
+    (void)state;
+    hand_begin(&h, &arena, RD_F32);
+    x = hand_input(&h, 4, (int64_t[]){ -1, 1, 10000, 10000 });
+    x = hand_unary(&h, "Relu", hand_conv(&h, x, 1, 4, 3, 1, 1, 1, 1, true));
+    x = hand_unary(&h, "GlobalAveragePool", x);
+    hand_end(&h, hand_unary(&h, "Flatten", x));
+    h.g->file_bytes = 1000;
+    assert_int_equal(rd_plan_open(h.g, NULL, &plan, NULL), RD_OK);
+    assert_null(plan);
+    rd_arena_release(&arena);
+    /* little memory, endless work: a 1 x 1 kernel of 16 MB over 128 x 128 pixels, twelve times */
+    hand_begin(&h, &arena, RD_F32);
+    x = hand_input(&h, 4, (int64_t[]){ -1, 2048, 128, 128 });
+    w = hand_weight(&h, 4, (int64_t[]){ 2048, 2048, 1, 1 }, 0, 0.01f);
+    for (int i = 0; i < 12; i++)
+        x = hand_binary(&h, "Conv", x, w);
+    hand_end(&h, x);
+    h.g->file_bytes = 1000;
+    assert_int_equal(rd_plan_open(h.g, NULL, &plan, NULL), RD_OK);
+    assert_null(plan);
+    rd_arena_release(&arena);
+}
+
 static void every_failed_allocation_is_reported_and_nothing_leaks(void **state)
 {
     struct rd_arena arena = RD_ARENA_INIT;
@@ -336,6 +368,7 @@ int main(void)
         cmocka_unit_test(gradients_match_finite_differences),
         cmocka_unit_test(mnist_cnn_gives_the_logits_of_the_reference_file),
         cmocka_unit_test(an_unknown_instruction_set_is_refused_when_a_net_is_opened),
+        cmocka_unit_test(a_graph_that_asks_for_too_much_gets_no_plan),
         cmocka_unit_test(every_failed_allocation_is_reported_and_nothing_leaks),
     };
 
