@@ -103,7 +103,8 @@ int main(int argc, char **argv)
     double seconds[REPEATS], rate;
 
     for (int i = 0; i < TRIALS; i++)
-        trial[i] = (struct rd_trial){ i % 2, i % 2 ? 1 + i % 60 : NAN, NAN, NAN };
+        trial[i] = (struct rd_trial){ i % 2, i % 2 ? (double)(1 + i % 60) : (double)NAN,
+            (double)NAN, (double)NAN };
     for (size_t i = 0; i < RUNS; i++) {
         for (int k = 0; k < POINTS; k++)
             y[i][k] = 1 - 0.6 / (1 + x[k] / 400) - 0.01 * (double)i;

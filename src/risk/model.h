@@ -224,7 +224,7 @@ rd_status rd_risk_totals_new(
 
 /* --- summary.c --- */
 
-/* 5 % and 95 % quantiles of x (n), and value given; scratch (n). */
+/* 5 % and 95 % quantiles of x (n), widened to hold the value given; scratch (n). */
 struct rd_band rd_risk_band(double value, const double *x, size_t n, double *scratch);
 /* Sorts t->loss row by row, then reads everything off. */
 rd_status rd_risk_summarize(struct rd_risk_model *m, struct rd_risk_totals *t,

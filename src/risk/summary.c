@@ -28,6 +28,10 @@ struct rd_band rd_risk_band(double value, const double *x, size_t n, double *scr
     rd_sort(scratch, n);
     b.low = rd_quantile(scratch, n, LEVEL_LOW);
     b.high = rd_quantile(scratch, n, LEVEL_HIGH);
+    /* A mean may lie outside when one draw in a hundred carries most of it: a band that leaves it
+     * out misleads. */
+    b.low = b.low < value ? b.low : value;
+    b.high = b.high > value ? b.high : value;
     return b;
 }
 

@@ -13,7 +13,7 @@ const char *rd_risk_rate_words(double per_year, struct rd_arena *arena)
     years = 1 / per_year;
     if (years > 10000)
         return "less than one success in 10,000 years";
-    if (years >= 10)
+    if (years >= 9.95 || (years >= 1.5 && fabs(years - floor(years + 0.5)) < 0.05))
         text = rd_arena_printf(arena, "one success in %.0f years", years);
     else if (years >= 1.5)
         text = rd_arena_printf(arena, "one success in %.1f years", years);

@@ -345,6 +345,21 @@ static void appetite_is_met_breached_or_undecided(void **state)
     stop(&f);
 }
 
+static void rates_are_said_in_words(void **state)
+{
+    struct rd_arena a = { 0 };
+
+    (void)state;
+    assert_string_equal(rd_risk_rate_words(0, &a), "no success expected");
+    assert_string_equal(rd_risk_rate_words(1e-9, &a), "less than one success in 10,000 years");
+    assert_string_equal(rd_risk_rate_words(1 / 14.2, &a), "one success in 14 years");
+    assert_string_equal(rd_risk_rate_words(1 / 2.5, &a), "one success in 2.5 years");
+    assert_string_equal(rd_risk_rate_words(0.5, &a), "one success in 2 years");
+    assert_string_equal(rd_risk_rate_words(1.1, &a), "about one success a year");
+    assert_string_equal(rd_risk_rate_words(3.2, &a), "about 3 successes a year");
+    rd_arena_release(&a);
+}
+
 static void a_default_that_moves_money_makes_it_illustrative(void **state)
 {
     struct fixture f;
@@ -421,6 +436,7 @@ int main(void)
         cmocka_unit_test(crowded_years_join_smoothly),
         cmocka_unit_test(variance_shares_agree_with_the_product_of_lognormals),
         cmocka_unit_test(appetite_is_met_breached_or_undecided),
+        cmocka_unit_test(rates_are_said_in_words),
         cmocka_unit_test(a_default_that_moves_money_makes_it_illustrative),
         cmocka_unit_test(stops_when_told),
         cmocka_unit_test(refuses_sizes_that_make_no_sense),
