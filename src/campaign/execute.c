@@ -149,6 +149,30 @@ static rd_status defended(struct runner *r, const struct rd_bound_test *t, int w
 
 /* --- one attack run --- */
 
+/* A thief may know the shape of the copy: a file beside redoubt.yaml. Its path never enters the record. */
+static rd_status load_student(
+    struct runner *r, const struct rd_bound_test *t, const struct rd_graph **student_out)
+{
+    const struct rd_option *o = rd_option_find(t->attack->options, "student");
+    const char *name = o ? *(const char *const *)((const char *)t->options + o->offset) : NULL;
+    struct rd_graph *graph;
+    char *path, safe[120];
+    rd_status st;
+
+    if (!name)
+        return RD_OK;
+    if (!rd_path_stays_inside(name))
+        return RD_FAIL(r->run->err, RD_E_INPUT,
+            "test '%s': student '%s' leaves the folder of redoubt.yaml", t->id,
+            rd_text_safe_in(safe, sizeof safe, name));
+    path = rd_path_join(r->arena, r->system->folder, name);
+    if (!path)
+        return rd_run_no_memory(r->run, "a path");
+    st = rd_graph_load(path, &rd_limits_default, r->arena, &graph, r->run->err);
+    *student_out = graph;
+    return st ? RD_WRAP(r->run->err, st, "test '%s': student", t->id) : RD_OK;
+}
+
 static rd_status request_of(
     struct runner *r, const struct rd_bound_test *t, struct rd_trial_request *q)
 {
@@ -164,6 +188,8 @@ static rd_status request_of(
     st = open_dataset(r, t->eval, &q->eval);
     if (!st && t->pool != RD_NONE)
         st = open_dataset(r, t->pool, &q->pool);
+    if (!st && t->attack->kind == RD_EXTRACT)
+        st = load_student(r, t, &q->student);
     return st;
 }
 
