@@ -127,7 +127,7 @@ static rd_status choose(const struct rd_dataset_source *s, size_t rows, const st
     if (!row)
         return RD_FAIL(err, RD_E_MEMORY, "out of memory for an index of %zu", c->n);
     for (size_t i = 0; i < c->n; i++) {
-        if (!whole_at(t, c->first + i, &row[i]) || row[i] < 0 || (uint64_t)row[i] >= rows)
+        if (!whole_at(t, c->first + i, &row[i]) || (uint64_t)row[i] >= rows)
             return RD_FAIL(err, RD_E_INPUT,
                 "index '%s', position %zu: row %" PRId64 " is not one of 0 to %zu", name,
                 c->first + i, row[i], rows - 1);

@@ -412,6 +412,12 @@ static void values_from_outside_are_checked(void **state)
         const struct rd_expr_input in = { lie, NULL, &lies[i] };
         assert_int_equal(rd_expr_eval(e, &in, &v, &err), want[i]);
     }
+    /* Also where no arithmetic would notice. */
+    assert_int_equal(rd_expr_compile("f", "a", RD_EXPR_NUMBER, &env, &arena, &e, &err), RD_OK);
+    for (size_t i = 0; i < 3; i++) {
+        const struct rd_expr_input in = { lie, NULL, &lies[i] };
+        assert_int_equal(rd_expr_eval(e, &in, &v, &err), want[i]);
+    }
 }
 
 static void without_an_environment_constants_remain(void **state)
