@@ -30,7 +30,6 @@ if(RD_WEB)
       -P ${CMAKE_SOURCE_DIR}/cmake/web_build.cmake
     DEPENDS ${RD_WEB_SOURCES} ${CMAKE_SOURCE_DIR}/cmake/web_build.cmake
     COMMENT "Building the report page"
-    USES_TERMINAL
     VERBATIM)
 else()
   file(WRITE ${RD_PAGE_DIR}/report.html.new "")

@@ -1,4 +1,5 @@
-/* Where boxes and arrows stand: inside their boundaries, apart from each other, with dot and without. */
+/* Where boxes and arrows stand: inside their boundaries, apart from each other, with dot and
+ * without. */
 #include "support.h"
 
 #include "base/alloc.h"
@@ -22,22 +23,32 @@ static void fill(struct big *b, size_t n)
 {
     *b = (struct big){ .type = { .name = "data-store", .dfd = "store" } };
     for (int i = 0; i < 8; i++)
-        b->boundary[i] = (struct rd_boundary){ .id = "b", .name = "Boundary", .inside = i ? (i - 1) / 2 : RD_NONE };
+        b->boundary[i] = (struct rd_boundary){
+            .id = "b", .name = "Boundary", .inside = i ? (i - 1) / 2 : RD_NONE
+        };
     for (size_t i = 0; i < n; i++)
-        b->element[i] = (struct rd_element){ .id = "e", .name = "Element", .type = &b->type,
+        b->element[i] = (struct rd_element){ .id = "e",
+            .name = "Element",
+            .type = &b->type,
             .boundary = i % 9 == 8 ? RD_NONE : (int)(i % 8) };
-    b->system = (struct rd_system){ .elements = b->element, .n_elements = n, .boundaries = b->boundary, .n_boundaries = 8,
+    b->system = (struct rd_system){ .elements = b->element,
+        .n_elements = n,
+        .boundaries = b->boundary,
+        .n_boundaries = 8,
         .flows = b->flow };
     for (size_t i = 0; i + 1 < n && i < MANY; i++) {
-        b->flow[2 * i] = (struct rd_flow){ .id = "f", .name = "f", .from = (int)i, .to = (int)i + 1 };
-        b->flow[2 * i + 1] = (struct rd_flow){ .id = "g", .name = "g", .from = (int)i, .to = (int)(i * 7 % n) };
+        b->flow[2 * i] =
+            (struct rd_flow){ .id = "f", .name = "f", .from = (int)i, .to = (int)i + 1 };
+        b->flow[2 * i + 1] =
+            (struct rd_flow){ .id = "g", .name = "g", .from = (int)i, .to = (int)(i * 7 % n) };
         b->system.n_flows = 2 * i + 2;
     }
 }
 
 static bool inside(const struct rd_box *in, const struct rd_box *out)
 {
-    return in->x >= out->x && in->y >= out->y && in->x + in->w <= out->x + out->w && in->y + in->h <= out->y + out->h;
+    return in->x >= out->x && in->y >= out->y && in->x + in->w <= out->x + out->w &&
+           in->y + in->h <= out->y + out->h;
 }
 
 static bool apart(const struct rd_box *a, const struct rd_box *b)
@@ -154,9 +165,12 @@ static void the_same_system_gives_the_same_layout(void **state)
 
 static void a_flow_label_is_cut_between_letters(void **state)
 {
-    static const char *const carries[] = { "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4",
-        "\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6"
-        "\xc3\xb6\xc3\xb6\xc3\xb6" };
+    static const char *const carries[] = {
+        "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4",
+        "\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6"
+        "\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6"
+        "\xc3\xb6\xc3\xb6\xc3\xb6"
+    };
     const struct rd_flow f = { .carries = carries, .n_carries = 2 };
     struct rd_arena arena = RD_ARENA_INIT;
     const char *label = rd_layout_flow_label(&f, &arena);

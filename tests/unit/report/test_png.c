@@ -1,4 +1,5 @@
-/* The picture that comes out is the picture that went in: checked by undoing each layer with zlib. */
+/* The picture that comes out is the picture that went in: checked by undoing each layer with zlib.
+ */
 #include "support.h"
 
 #include "report/png.h"
@@ -8,7 +9,8 @@
 
 static size_t decode(const char *text, unsigned char *out)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t n = 0;
 
     for (; *text; text += 4) {
@@ -60,7 +62,8 @@ static void check(size_t w, size_t h, size_t channels)
     assert_int_equal(at, size);
     assert_int_equal(got, h * (1 + w * channels));
     for (size_t y = 0; y < h; y++)
-        assert_memory_equal(raw + y * (1 + w * channels) + 1, pixel + y * w * channels, w * channels);
+        assert_memory_equal(
+            raw + y * (1 + w * channels) + 1, pixel + y * w * channels, w * channels);
     rd_arena_release(&arena);
 }
 
@@ -80,9 +83,13 @@ static void impossible_pictures_are_refused(void **state)
     const char *uri;
 
     (void)state;
-    assert_int_equal(rd_png_data_uri((const unsigned char *)"", 0, 1, 1, &arena, &uri, &err), RD_E_USAGE);
-    assert_int_equal(rd_png_data_uri((const unsigned char *)"", 1, RD_PNG_MAX + 1, 1, &arena, &uri, &err), RD_E_USAGE);
-    assert_int_equal(rd_png_data_uri((const unsigned char *)"", 1, 1, 2, &arena, &uri, &err), RD_E_USAGE);
+    assert_int_equal(
+        rd_png_data_uri((const unsigned char *)"", 0, 1, 1, &arena, &uri, &err), RD_E_USAGE);
+    assert_int_equal(
+        rd_png_data_uri((const unsigned char *)"", 1, RD_PNG_MAX + 1, 1, &arena, &uri, &err),
+        RD_E_USAGE);
+    assert_int_equal(
+        rd_png_data_uri((const unsigned char *)"", 1, 1, 2, &arena, &uri, &err), RD_E_USAGE);
     rd_arena_release(&arena);
 }
 

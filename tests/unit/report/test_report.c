@@ -1,6 +1,7 @@
 /*
- * The documents of an assessment. What is written here is also left in the build folder, for the schema check
- * (tests/golden/report_schema.py) and for the browser (tests/web/report.sh): its names are as hostile as names get.
+ * The documents of an assessment. What is written here is also left in the build folder, for the
+ * schema check (tests/golden/report_schema.py) and for the browser (tests/web/report.sh): its names
+ * are as hostile as names get.
  */
 #include "support.h"
 
@@ -52,7 +53,8 @@ static void write_json(struct rd_buf *out)
 {
     struct rd_buf result = { 0 };
     struct rd_json j = { .out = &result };
-    struct rd_report_parts parts = { .tool = "{\"name\":\"redoubt\",\"version\":\"0\"}", .warnings = "[]" };
+    struct rd_report_parts parts = { .tool = "{\"name\":\"redoubt\",\"version\":\"0\"}",
+        .warnings = "[]" };
 
     assert_int_equal(rd_report_result(&run, &sample.report, &j), RD_OK);
     assert_false(result.failed);
@@ -65,8 +67,8 @@ static void write_json(struct rd_buf *out)
 static void the_first_sentence_says_what_was_tried_and_demonstrated(void **state)
 {
     (void)state;
-    assert_string_equal(
-        verdict(0), "Of 2 threats that apply or may apply, 1 was tried and it was demonstrated (evasion).");
+    assert_string_equal(verdict(0),
+        "Of 2 threats that apply or may apply, 1 was tried and it was demonstrated (evasion).");
     assert_true(verdict_says("1 was not tried, 1 of them of critical severity"));
 }
 
@@ -75,8 +77,8 @@ static void nothing_tried_is_never_called_safe(void **state)
     (void)state;
     sample.state[0] = sample.state[1];
     sample.campaign.n_tested = 0;
-    assert_string_equal(verdict(0),
-        "Of 2 threats that apply or may apply, 0 were tried: nothing is demonstrated and nothing is refuted.");
+    assert_string_equal(verdict(0), "Of 2 threats that apply or may apply, 0 were tried: nothing "
+                                    "is demonstrated and nothing is refuted.");
     assert_false(verdict_says("safe"));
 }
 
@@ -88,17 +90,19 @@ static void a_guess_that_dominates_is_named_and_a_measurement_is_not(void **stat
 
     (void)state;
     sample.report.risk = &risk;
-    assert_non_null(strstr(
-        verdict(0), "the guess that moves the expected loss most is wrong-shipment (a default), with 31 % of its variance"));
+    assert_non_null(strstr(verdict(0), "the guess that moves the expected loss most is "
+                                       "wrong-shipment (a default), with 31 % of its variance"));
 }
 
 static void a_control_without_effect_did_nothing(void **state)
 {
     (void)state;
-    assert_true(verdict_says("'hardened' (swap-artifact) lowers the success share of pgd from 90 % to 20 %"));
+    assert_true(verdict_says(
+        "'hardened' (swap-artifact) lowers the success share of pgd from 90 % to 20 %"));
     assert_true(verdict_says("Did nothing here: round-scores (rounding against pgd)."));
     assert_non_null(strstr(
-        rd_report_control_sentence(&sample.report, &sample.tested[0], &sample.retest[1], &arena), "did nothing here"));
+        rd_report_control_sentence(&sample.report, &sample.tested[0], &sample.retest[1], &arena),
+        "did nothing here"));
 }
 
 static void an_untested_adversary_is_said_to_be_missing(void **state)
@@ -127,13 +131,16 @@ static void the_result_holds_what_the_contract_names(void **state)
 
     (void)state;
     write_json(&out);
-    assert_int_equal(rd_doc_read_json("report.json", out.text, out.len, &rd_limits_default, &arena, &doc, &err), RD_OK);
+    assert_int_equal(
+        rd_doc_read_json("report.json", out.text, out.len, &rd_limits_default, &arena, &doc, &err),
+        RD_OK);
     const struct rd_doc *result = rd_doc_get(doc, "result"), *tests = rd_doc_get(result, "tests");
-    static const char *const of_test[] = { "id", "threat", "attack", "controls", "unit", "n", "successes", "interval",
-        "outcome", "metrics", "curve", "queries", "rows_total", "gradients", "settings" };
+    static const char *const of_test[] = { "id", "threat", "attack", "controls", "unit", "n",
+        "successes", "interval", "outcome", "metrics", "curve", "queries", "rows_total",
+        "gradients", "settings" };
     static const char *const of_threat[] = { "id", "applicability", "status", "severity", "stage" };
-    static const char *const of_control[]
-        = { "id", "test", "effect", "ale_before", "ale_after", "utility_cost" };
+    static const char *const of_control[] = { "id", "test", "effect", "ale_before", "ale_after",
+        "utility_cost" };
     static const char *const of_effect[] = { "before", "after", "low", "high", "adaptive" };
     for (size_t i = 0; i < sizeof(of_test) / sizeof(*of_test); i++)
         assert_non_null(rd_doc_get(&tests->item[0], of_test[i]));
@@ -174,7 +181,8 @@ static void no_name_can_leave_its_place_in_the_page(void **state)
     (void)state;
     write_json(&json);
     assert_non_null(strstr(json.text, "</script>")); /* the attack is in there */
-    assert_int_equal(rd_report_html_into(page, sizeof(page) - 1, json.text, json.len, &html, &err), RD_OK);
+    assert_int_equal(
+        rd_report_html_into(page, sizeof(page) - 1, json.text, json.len, &html, &err), RD_OK);
     end = strchr(html.text + 10, '<'); /* the next '<' is the page's own end tag */
     assert_string_equal(end, "</script>");
     rd_buf_release(&json);
@@ -200,7 +208,8 @@ static void markdown_makes_names_plain_text(void **state)
     assert_null(strstr(md.text, "\xe2\x80\xae"));
     assert_non_null(strstr(md.text, "\\\\u{202e}"));
     assert_non_null(strstr(md.text, "API \\| with \\[a\\](b) \\*pipe\\*"));
-    static const char *const heads[] = { "## Verdict", "## Threats", "## Expected loss", "## Not tried", "## Assumptions" };
+    static const char *const heads[] = { "## Verdict", "## Threats", "## Expected loss",
+        "## Not tried", "## Assumptions" };
     for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++)
         assert_non_null(strstr(md.text, heads[i]));
     assert_non_null(strstr(md.text, "missing-logs@api (critical): no attack proves it"));
@@ -251,10 +260,14 @@ static void documents_are_left_in_the_build_folder(void **state)
     (void)state;
     write_json(&json);
     assert_int_equal(rd_file_mkdirs(folder, 0755, &err), RD_OK);
-    assert_int_equal(rd_file_write(RD_BUILD_DIR "/report-test/report.json", json.text, json.len, 0644, &err), RD_OK);
+    assert_int_equal(
+        rd_file_write(RD_BUILD_DIR "/report-test/report.json", json.text, json.len, 0644, &err),
+        RD_OK);
     if (rd_report_html_available()) {
         assert_int_equal(rd_report_html(json.text, json.len, &html, &err), RD_OK);
-        assert_int_equal(rd_file_write(RD_BUILD_DIR "/report-test/report.html", html.text, html.len, 0644, &err), RD_OK);
+        assert_int_equal(
+            rd_file_write(RD_BUILD_DIR "/report-test/report.html", html.text, html.len, 0644, &err),
+            RD_OK);
     }
     rd_buf_release(&json);
     rd_buf_release(&html);

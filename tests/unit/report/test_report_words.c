@@ -13,7 +13,8 @@ static void numbers_keep_three_digits_and_lose_trailing_zeros(void **state)
     assert_string_equal(rd_words_number(0, &a), "0");
     assert_string_equal(rd_words_number(1234567, &a), "1,230,000");
     assert_string_equal(rd_words_number(-1234.5, &a), "-1,230");
-    assert_string_equal(rd_words_number(999.9, &a), "1,000"); /* rounding carries into a new group */
+    assert_string_equal(
+        rd_words_number(999.9, &a), "1,000"); /* rounding carries into a new group */
     assert_string_equal(rd_words_number(2.6, &a), "2.6");
     assert_string_equal(rd_words_number(0.045678, &a), "0.0457");
     assert_string_equal(rd_words_number(0.00999999, &a), "0.01");
@@ -32,7 +33,8 @@ static void shares_keep_the_digits_that_matter(void **state)
     assert_string_equal(rd_words_percent(0.456, &a), "46 %");
     assert_string_equal(rd_words_percent(0.9972, &a), "99.7 %");
     assert_string_equal(rd_words_percent(0.00004, &a), "below 0.01 %");
-    assert_string_equal(rd_words_percent(0.99999, &a), "above 99.99 %"); /* never rounded up to certainty */
+    assert_string_equal(
+        rd_words_percent(0.99999, &a), "above 99.99 %"); /* never rounded up to certainty */
     assert_string_equal(rd_words_percent((double)NAN, &a), "not known");
     rd_arena_release(&a);
 }

@@ -29,6 +29,10 @@ function counted(c: Control): Measured | null {
   return value(c.aware) > value(c.plain) ? c.aware : c.plain;
 }
 
+function same(a: Curve, b: Curve): boolean {
+  return a.points.length === b.points.length && a.points.every((p, i) => Math.abs((p.value ?? 0) - (b.points[i].value ?? 0)) < 0.002);
+}
+
 function Curves({ test, controls }: { test: Run; controls: Control[] }) {
   const curve = main(test);
   if (!curve || curve.points.length < 2) return <p className="quiet">No curve was measured.</p>;
@@ -39,7 +43,7 @@ function Curves({ test, controls }: { test: Run; controls: Control[] }) {
   controls.forEach((c, i) => {
     const found = main(counted(c));
     if (found && found.metric === curve.metric && found.budget === curve.budget)
-      lines.push({ name: `with ${c.id}`, tone: ["c2", "c3", "c1", "c4"][i % 4], dash: dashes[i % 4], points: points(found) });
+      lines.push({ name: `with ${c.id}${same(found, curve) ? " (same line)" : ""}`, tone: ["c2", "c3", "c1", "c4"][i % 4], dash: dashes[i % 4], points: points(found) });
   });
   return (
     <Chart
@@ -92,6 +96,9 @@ function Strip({ set }: { set: Pictures }) {
   );
 }
 
+/* What is judged first, then what puts it into proportion, then the rest by name. */
+const order = ["robust_accuracy", "utility", "fidelity", "baseline_fidelity", "kappa", "accuracy", "clean_accuracy"];
+
 type Value = { value: Num; low: Num; high: Num; reason?: string | null };
 
 function Metric({ name, v }: { name: string; v: Value }) {
@@ -109,7 +116,8 @@ function Metric({ name, v }: { name: string; v: Value }) {
 
 /** What was measured first, recalls of single classes folded away, what was not measured with its reason. */
 function Metrics({ test }: { test: Run }) {
-  const all = Object.entries(test.metrics);
+  const rank = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length);
+  const all = Object.entries(test.metrics).sort(([a], [b]) => rank(a) - rank(b));
   const known = all.filter(([, v]) => v.value !== null);
   const single = /^(baseline_)?recall_\d+$/;
   const reasons = new Map<string, string[]>();
