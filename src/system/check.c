@@ -125,13 +125,13 @@ static void look_at_name(void *user, const char *name, size_t slot)
     const struct rd_scenario_word w = rd_scenario_word_at(u->names, slot);
     char safe[80];
 
-    (void)rd_text_safe_in(safe, sizeof(safe), name);
     if (w.kind == RD_WORD_ASSET && !u->names->system->assets[w.asset].value.given) {
-        rd_problem_add(u->r, u->at, u->crumb, u->key, "asset '%s' has no value", safe);
+        rd_problem_add(u->r, u->at, u->crumb, u->key, "asset '%s' has no value",
+            rd_text_safe_in(safe, sizeof(safe), name));
     } else if (w.kind == RD_WORD_PROPERTY && w.value.unknown) {
         rd_problem_add(u->r, u->at, u->crumb, u->key,
-            "property '%s' of '%s' is unknown; say it there, or do not use it here", safe,
-            u->names->system->elements[w.element].id);
+            "property '%s' of '%s' is unknown; say it there, or do not use it here",
+            rd_text_safe_in(safe, sizeof(safe), name), u->names->system->elements[w.element].id);
     } else if (w.kind == RD_WORD_MEASURE) {
         const unsigned kinds = rd_measure_words[w.measure].kinds;
 

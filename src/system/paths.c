@@ -57,11 +57,13 @@ static const char *why_outside(struct rd_reader *r, const char *path)
     if (!r->folder)
         return NULL;
     if (!r->real_folder) {
-        r->real_folder = realpath(*r->folder ? r->folder : ".", folder)
-                             ? rd_arena_strdup(&r->scratch, folder)
-                             : NULL;
-        if (!r->real_folder)
+        if (!realpath(*r->folder ? r->folder : ".", folder))
             return NULL; /* there is no folder, so no link either */
+        r->real_folder = rd_arena_strdup(&r->scratch, folder);
+        if (!r->real_folder) {
+            r->no_memory = true;
+            return NULL;
+        }
     }
     full = rd_path_join(&r->scratch, r->folder, path);
     if (!full) {

@@ -170,26 +170,33 @@ static void every_failed_allocation_is_an_error(void **state)
     for (int which = 0; which < 2; which++) {
         const char *bytes = which ? wrong : (const char *)full.data;
         const size_t size = which ? sizeof(wrong) - 1 : full.size;
-        rd_status st = RD_E_MEMORY;
-        size_t n = 0;
+        const rd_status want = which ? RD_E_INPUT : RD_OK;
+        size_t n = 0, unharmed = 0;
 
-        while (st == RD_E_MEMORY) {
+        /*
+         * Once a run gets through, so must all later ones: else a failure was swallowed before.
+         * Only the words of a problem may suffer: rd_text_safe_in then leaves a name out.
+         */
+        while (unharmed < 200) {
             struct rd_arena arena = RD_ARENA_INIT;
             struct rd_system *sys = NULL;
             struct rd_problems problems;
             const size_t live = rd_alloc_live();
+            rd_status st;
 
             assert_true(++n < 100000);
             rd_alloc_fail_at(n);
             st = rd_system_parse("x.yaml", "tests/fixtures/system", bytes, size, NULL, &arena, &sys,
                 &problems, NULL);
             rd_alloc_fail_at(0);
-            assert_true(st || sys);
+            assert_true(st == want || (st == RD_E_MEMORY && (which || !unharmed)));
+            unharmed = st == want ? unharmed + 1 : 0;
+            if (!st)
+                assert_int_equal(rd_system_element(sys, "inference-api"), 4);
             rd_arena_release(&arena);
             assert_int_equal(rd_alloc_live(), live);
         }
-        assert_int_equal(st, which ? RD_E_INPUT : RD_OK);
-        assert_true(n > 10);
+        assert_true(n > 250);
     }
     rd_arena_release(&keep);
 }
