@@ -47,8 +47,9 @@ rd_status rd_net_forward(
 rd_status rd_net_vjp(struct rd_net *net, const float *x, const float *cotangent, size_t n,
     float *grad, struct rd_error *err);
 /* Gradient of the sum over rows of cross-entropy(first output as logits); loss (n), out (n,
- * outputs): may be NULL. One forward and one backward pass. When the first output ends in Softmax,
- * see rd_net_logits_node. */
+ * outputs): may be NULL. One forward and one backward pass. An output that ends in Softmax is taken
+ * as logits all the same (rd_net_ends_in_softmax tells): its gradients are flatter than the net's.
+ */
 rd_status rd_net_loss_gradient(struct rd_net *net, const float *x, const int *label, size_t n,
     float *grad, float *loss, float *out, struct rd_error *err);
 /* NULL when every node on the way has a gradient, else a sentence naming the first that has none.
@@ -77,8 +78,13 @@ struct rd_train_report {
 /*
  * Train a copy of graph (its weights as they are: call rd_graph_init_weights first for a fresh
  * start) on x (n, inputs). Targets: label (n), or soft (n, classes) rows summing to 1 when label is
- * NULL. Cross-entropy of the first output as logits. Same seed, same bytes, whatever the thread
- * count. run->step is called per batch.
+ * NULL. Cross-entropy of the first output (n, classes) as logits; when that is a Softmax, of what
+ * goes into it. Same seed, same bytes, whatever the thread count. run->step is called per batch.
+ *
+ * Trained are weights and biases of Conv, Gemm, MatMul (and an Add behind it), BatchNormalization
+ * (statistics of the batch; running ones updated, variance unbiased) and PRelu. Dropout is active.
+ * RD_E_USAGE: bad settings, a graph that cannot be trained, a loss that is no longer finite (names
+ * the epoch); RD_E_INPUT: values or labels out of range, by row; RD_E_LIMIT: a batch too large.
  */
 rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const struct rd_train *how,
     const float *x, const int *label, const float *soft, size_t n, struct rd_arena *arena,

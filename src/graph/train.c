@@ -440,7 +440,7 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
         &l.t.code, run->err);
     if (st)
         return RD_WRAP(run->err, st, "training '%s' in batches of %zu", graph->path, l.batch);
-    if (!l.t.code)
+    if (!l.t.code || graph->value[graph->output[0]].ndim != 2)
         return RD_FAIL(run->err, RD_E_USAGE,
             "'%s' cannot be trained: it wants one float32 input with a free first axis, logits "
             "(rows, classes), "

@@ -21,6 +21,11 @@ except ImportError as reason:
     print(f"skipped: {reason}")
     sys.exit(77)
 
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
 REDOUBT = os.path.abspath(os.environ.get("REDOUBT", "build/release/redoubt"))
 torch.manual_seed(3)
 torch.set_num_threads(1)
@@ -115,7 +120,10 @@ def run(folder, norm, soft, case):
     if done.returncode:
         print(done.stderr)
         return False
-    result = json.loads(done.stdout)["result"]
+    whole = json.loads(done.stdout)
+    if jsonschema:
+        jsonschema.validate(whole, json.load(open("docs/schema/model-train.schema.json")))
+    result = whole["result"]
     trained = onnx.load(at("out.onnx"))
     onnx.checker.check_model(trained)
     got = {t.name: numpy_helper.to_array(t) for t in trained.graph.initializer}

@@ -376,6 +376,31 @@ static void bad_requests_say_what_is_wrong(void **state)
     rd_arena_release(&arena);
 }
 
+/* Logits are (rows, classes); a map has no classes. */
+static void a_net_without_classes_is_not_trained(void **state)
+{
+    struct rd_arena arena = RD_ARENA_INIT, scratch = RD_ARENA_INIT;
+    struct rd_error err = { 0 };
+    struct rd_run run = run_with(&scratch, &err, NULL);
+    struct rd_graph *after = NULL;
+    struct hand h;
+    float *x;
+    int *label, y;
+
+    (void)state;
+    toy_set(&arena, 40, &x, &label);
+    hand_begin(&h, &arena, RD_F32);
+    y = hand_conv(&h, hand_input(&h, 4, (int64_t[]){ -1, 1, 12, 12 }), 1, 2, 3, 1, 1, 1, 1, true);
+    hand_end(&h, y);
+    assert_int_equal(
+        rd_net_train(&run, h.g, &rd_train_default, x, label, NULL, 40, &arena, &after, NULL),
+        RD_E_USAGE);
+    assert_non_null(strstr(err.frame[0].text, "(rows, classes)"));
+    assert_null(after);
+    rd_arena_release(&scratch);
+    rd_arena_release(&arena);
+}
+
 static void a_loss_that_is_no_number_names_its_epoch(void **state)
 {
     struct rd_arena arena = RD_ARENA_INIT;
@@ -441,6 +466,7 @@ int main(void)
         cmocka_unit_test(soft_labels_of_zero_and_one_are_hard_labels),
         cmocka_unit_test(training_leaves_the_given_graph_alone),
         cmocka_unit_test(bad_requests_say_what_is_wrong),
+        cmocka_unit_test(a_net_without_classes_is_not_trained),
         cmocka_unit_test(a_loss_that_is_no_number_names_its_epoch),
         cmocka_unit_test(every_failed_allocation_is_reported),
     };
