@@ -204,10 +204,10 @@ static void money_sentences(struct verdict *v)
             r->ale_share_reason ? r->ale_share_reason : "it is zero");
     else
         say(v,
-            "%s of it comes from scenarios whose chance of success was measured; how often they "
-            "are tried and what "
-            "they cost %s.",
-            rd_words_percent(r->ale_share_measured, a), "are estimates");
+            "Of this, %s comes from scenarios whose chance of success was measured; how often they "
+            "are "
+            "tried and what they cost are estimates.",
+            rd_words_percent(r->ale_share_measured, a));
     for (size_t i = 0; i < r->total.n_appetite; i++) {
         breached += r->total.appetite[i].state == RD_APPETITE_BREACHED;
         undecided += r->total.appetite[i].state == RD_APPETITE_UNDECIDED;
@@ -256,8 +256,9 @@ static void illustrative_sentence(struct verdict *v)
     const struct rd_risk_result *r = v->report->risk;
 
     if (r && r->illustrative)
-        say(v, "Illustrative: %s behind the money that nobody has confirmed for this system.",
-            rd_words_count(r->n_illustrative_why, "default stands", "defaults stand", v->arena));
+        say(v, "Illustrative: %s that nobody has confirmed for this system.",
+            rd_words_count(r->n_illustrative_why, "number behind the money is a default",
+                "numbers behind the money are defaults", v->arena));
 }
 
 rd_status rd_report_verdict(struct rd_run *run, const struct rd_report *report,

@@ -79,6 +79,8 @@ const char *rd_words_percent(double share, struct rd_arena *arena)
         return "not known";
     if (p > 0 && p < 0.01)
         return "below 0.01 %";
+    if (fabs(p - 100) < 1e-7) /* a sum of shares is 1 but for rounding */
+        return "100 %";
     if (p < 100 && p > 99.99)
         return "above 99.99 %";
     return rd_arena_printf(arena, "%.*f %%", edge == 0 ? 0 : edge < 0.1 ? 2 : edge < 10 ? 1 : 0, p);

@@ -30,6 +30,7 @@ static void shares_keep_the_digits_that_matter(void **state)
     (void)state;
     assert_string_equal(rd_words_percent(0, &a), "0 %");
     assert_string_equal(rd_words_percent(1, &a), "100 %");
+    assert_string_equal(rd_words_percent(1 - 1e-16 * 3, &a), "100 %"); /* three thirds */
     assert_string_equal(rd_words_percent(0.456, &a), "46 %");
     assert_string_equal(rd_words_percent(0.9972, &a), "99.7 %");
     assert_string_equal(rd_words_percent(0.00004, &a), "below 0.01 %");
