@@ -1,6 +1,7 @@
 /* YAML and JSON documents: the tree, its positions, and everything that is refused. */
 #include "support.h"
 
+#include "base/alloc.h"
 #include "base/doc.h"
 
 #include <stdio.h>
@@ -347,6 +348,35 @@ static void a_full_arena_is_an_error_not_a_crash(void **state)
     }
 }
 
+static void each_failed_allocation_is_an_error_and_leaks_nothing(void **state)
+{
+    static const char text[] = "{\"a\": {\"b\": [\"c\\n\", 1], \"e\": \"f\"}, \"g\": \"it\"}";
+    static const char quotes[] = "a: {b: ['c''''d', 1], e: f}\n";
+    struct rd_doc *doc = NULL;
+
+    (void)state;
+    for (int yaml_too = 0; yaml_too < 2; yaml_too++) {
+        const char *t = yaml_too ? quotes : text;
+        reader *read = yaml_too ? rd_doc_read_yaml : rd_doc_read_json;
+        const size_t live = rd_alloc_live();
+        size_t nth, failed = 0;
+        for (nth = 1; nth < 100; nth++) {
+            struct rd_arena a = RD_ARENA_INIT;
+            struct rd_error err = { 0 };
+            rd_alloc_fail_at(nth);
+            const rd_status st = read("f", t, strlen(t), NULL, &a, &doc, &err);
+            rd_alloc_fail_at(0);
+            rd_arena_release(&a);
+            assert_int_equal(rd_alloc_live(), live);
+            if (!st) /* not reached, or only the text of a message was lost */
+                continue;
+            failed++;
+            assert_int_equal(st, RD_E_MEMORY);
+        }
+        assert_true(failed > 8);
+    }
+}
+
 /* Measured 20 s to minutes with libfyaml's documents; 30 ms here. A wide margin for a busy machine.
  */
 static void hostile_yaml_is_fast(void **state)
@@ -403,6 +433,7 @@ int main(void)
         cmocka_unit_test_teardown(nesting_has_a_depth, release),
         cmocka_unit_test_teardown(values_and_bytes_have_a_ceiling, release),
         cmocka_unit_test_teardown(a_full_arena_is_an_error_not_a_crash, release),
+        cmocka_unit_test_teardown(each_failed_allocation_is_an_error_and_leaks_nothing, release),
         cmocka_unit_test_teardown(hostile_yaml_is_fast, release),
     };
 

@@ -1,6 +1,7 @@
 /* The expression language: what it computes, what it refuses, and where it says so. */
 #include "support.h"
 
+#include "base/alloc.h"
 #include "base/expr.h"
 
 #include <math.h>
@@ -420,6 +421,31 @@ static void values_from_outside_are_checked(void **state)
     }
 }
 
+static void each_failed_allocation_is_an_error_and_leaks_nothing(void **state)
+{
+    const size_t live = rd_alloc_live();
+    struct rd_expr *e = NULL;
+    size_t nth, failed = 0;
+
+    (void)state;
+    for (nth = 1; nth < 100; nth++) {
+        struct rd_arena own = RD_ARENA_INIT;
+        struct rd_error err = { 0 };
+        rd_alloc_fail_at(nth);
+        const rd_status st = rd_expr_compile("f",
+            "exposure in [\"a\", \"b\"] and max(a, b, model-copy) > 3 or \"x\" == exposure",
+            RD_EXPR_BOOL, &env, &own, &e, &err);
+        rd_alloc_fail_at(0);
+        rd_arena_release(&own);
+        assert_int_equal(rd_alloc_live(), live);
+        if (!st) /* not reached, or only the text of a message was lost */
+            continue;
+        failed++;
+        assert_int_equal(st, RD_E_MEMORY);
+    }
+    assert_true(failed > 12);
+}
+
 static void without_an_environment_constants_remain(void **state)
 {
     struct rd_error err = { 0 };
@@ -451,6 +477,7 @@ int main(void)
         cmocka_unit_test_teardown(length_and_depth_have_ceilings, release),
         cmocka_unit_test_teardown(names_are_listed_once_in_order, release),
         cmocka_unit_test_teardown(values_from_outside_are_checked, release),
+        cmocka_unit_test_teardown(each_failed_allocation_is_an_error_and_leaks_nothing, release),
         cmocka_unit_test_teardown(without_an_environment_constants_remain, release),
     };
 

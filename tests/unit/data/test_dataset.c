@@ -1,6 +1,7 @@
 /* Datasets: rows chosen, scaled and checked; the frozen MNIST split; leaks. */
 #include "support.h"
 
+#include "base/alloc.h"
 #include "data/dataset.h"
 #include "tensor/npy.h"
 
@@ -282,6 +283,50 @@ static void shared_rows_are_found(void **state)
     assert_int_equal(row, -1);
 }
 
+static void each_failed_allocation_is_an_error_and_leaks_nothing(void **state)
+{
+    static const int32_t index[3] = { 3, 0, 2 };
+    struct rd_dataset_source s = source();
+    const size_t live = rd_alloc_live();
+    struct rd_dataset d;
+    size_t nth, failed = 0;
+
+    (void)state;
+    save_four();
+    save(i_path, RD_I32, (const int64_t[]){ 3 }, 1, index);
+    s.index = i_path;
+    for (nth = 1; nth < 100; nth++) {
+        struct rd_arena own = RD_ARENA_INIT;
+        struct rd_error err = { 0 };
+        rd_alloc_fail_at(nth);
+        const rd_status st = rd_dataset_read(&s, NULL, &own, &d, &err);
+        rd_alloc_fail_at(0);
+        rd_arena_release(&own);
+        assert_int_equal(rd_alloc_live(), live);
+        if (!st) /* not reached, or only the text of a message was lost */
+            continue;
+        failed++;
+        assert_int_equal(st, RD_E_MEMORY);
+    }
+    assert_true(failed > 15);
+    /* An archive: its list of contents, its entries. */
+    for (failed = 0, nth = 1; nth < 100; nth++) {
+        struct rd_arena own = RD_ARENA_INIT;
+        struct rd_error err = { 0 };
+        struct rd_tensor *t;
+        rd_alloc_fail_at(nth);
+        const rd_status st = rd_npy_read("tests/fixtures/npz/two.npz:x", NULL, &own, &t, &err);
+        rd_alloc_fail_at(0);
+        rd_arena_release(&own);
+        assert_int_equal(rd_alloc_live(), live);
+        if (!st) /* not reached, or only the text of a message was lost */
+            continue;
+        failed++;
+        assert_int_equal(st, RD_E_MEMORY);
+    }
+    assert_true(failed > 10);
+}
+
 /* split.npy: positions 0 to 8,499 may be used, 8,500 to 9,499 are the frozen evaluation set. */
 static void the_frozen_mnist_set_is_met_bit_for_bit(void **state)
 {
@@ -333,6 +378,7 @@ int main(void)
         cmocka_unit_test_teardown(the_digest_sees_values_shape_and_labels, release),
         cmocka_unit_test_teardown(a_slice_is_a_dataset_of_its_own, release),
         cmocka_unit_test_teardown(shared_rows_are_found, release),
+        cmocka_unit_test_teardown(each_failed_allocation_is_an_error_and_leaks_nothing, release),
         cmocka_unit_test_teardown(the_frozen_mnist_set_is_met_bit_for_bit, release),
     };
 
