@@ -4,9 +4,10 @@
  * Everything is in the arena of rd_system_load and immutable afterwards. References are resolved to
  * indices (RD_NONE when absent). Strings are as in the file; print them through rd_text_safe.
  *
- * Ids: elements and flows share one space, since threats and controls name either; boundaries, assets,
- * actors, artifacts, controls, tests and scenarios have one each. An asset id is also a word of
- * expressions, so it may be neither a word of that language nor a measure (system/scenario_names.h).
+ * Ids: elements and flows share one space, since threats and controls name either; boundaries,
+ * assets, actors, artifacts, controls, tests and scenarios have one each. An asset id is also a
+ * word of expressions, so it may be neither a word of that language nor a measure
+ * (system/scenario_names.h).
  */
 #ifndef RD_SYSTEM_SYSTEM_H
 #define RD_SYSTEM_SYSTEM_H
@@ -33,8 +34,8 @@ struct rd_place {
 enum rd_provenance { RD_PROV_DEFAULT, RD_PROV_EXPERT, RD_PROV_OBSERVED, RD_PROV_MEASURED };
 
 /*
- * An uncertain number: low and high are the 5 % and 95 % quantiles of a lognormal (money, counts, rates,
- * days) or of a logit-normal (probabilities). A plain number has low == high.
+ * An uncertain number: low and high are the 5 % and 95 % quantiles of a lognormal (money, counts,
+ * rates, days) or of a logit-normal (probabilities). A plain number has low == high.
  */
 struct rd_uncertain {
     bool given;
@@ -63,7 +64,8 @@ struct rd_boundary {
 /* One property an element type may have. */
 struct rd_property_type {
     const char *name, *help;
-    const char *const *words; /* NULL: yes, no, unknown. Else these or unknown; {"*"}: any text, {"#"}: a number >= 0 */
+    const char *const *words; /* NULL: yes, no, unknown. Else these or unknown; {"*"}: any text,
+                                 {"#"}: a number >= 0 */
 };
 struct rd_element_type {
     const char *name, *summary;
@@ -116,17 +118,17 @@ struct rd_artifact {
     int of; /* element */
     enum rd_artifact_kind kind;
     /* model */
-    const char *path; /* as resolved: usable from the current folder; NULL for training */
-    double clean_accuracy;          /* NaN when not stated */
-    double price_per_1000_queries;  /* currency; 0 when not stated */
+    const char *path;      /* as resolved: usable from the current folder; NULL for training */
+    double clean_accuracy; /* NaN when not stated */
+    double price_per_1000_queries; /* currency; 0 when not stated */
     /* dataset */
     const char *labels, *index; /* resolved paths or NULL */
     bool has_range;
     int64_t range[2]; /* [first, behind last) positions of the index, or rows */
     double scale;     /* multiplies every value; 1 when not given */
     /* training */
-    int data;            /* artifact index of the dataset */
-    const char *graph;   /* resolved path */
+    int data;              /* artifact index of the dataset */
+    const char *graph;     /* resolved path */
     const char *optimizer; /* "adam" | "sgd" */
     double lr, momentum, weight_decay;
     int64_t epochs, batch;
@@ -162,15 +164,15 @@ struct rd_scenario {
     const char *id, *name, *threat;
     int actor;
     struct rd_uncertain attempts_per_year;
-    const char *loss_when;          /* expression text: boolean */
+    const char *loss_when; /* expression text: boolean */
     struct rd_place loss_when_at;
-    const char *magnitude;          /* expression text: number, in currency */
+    const char *magnitude; /* expression text: number, in currency */
     struct rd_place magnitude_at;
     bool has_secondary;
     struct rd_uncertain secondary_probability, secondary_magnitude;
     enum rd_manipulation manipulation;
     int64_t objects, queries_per_object; /* 0 when not given */
-    struct rd_uncertain stronger;        /* u: S = S_tried + (1 - S_tried) u; key `untried_stronger` */
+    struct rd_uncertain stronger; /* u: S = S_tried + (1 - S_tried) u; key `untried_stronger` */
     struct rd_place at;
 };
 struct rd_appetite {
@@ -195,18 +197,29 @@ struct rd_system {
     const char *folder; /* that holds it */
     const char *name, *currency;
     struct rd_scope scope;
-    const struct rd_boundary *boundaries; size_t n_boundaries;
-    const struct rd_element *elements; size_t n_elements;
-    const struct rd_flow *flows; size_t n_flows;
-    const struct rd_asset *assets; size_t n_assets;
-    const struct rd_actor *actors; size_t n_actors;
-    const struct rd_artifact *artifacts; size_t n_artifacts;
-    const struct rd_control *controls; size_t n_controls;
-    const struct rd_test_decl *tests; size_t n_tests;
-    const struct rd_scenario *scenarios; size_t n_scenarios;
-    const struct rd_appetite *appetite; size_t n_appetite;
-    const struct rd_decision *decisions; size_t n_decisions;
-    int version;                        /* that the file says: older than RD_SYSTEM_VERSION was migrated in memory */
+    const struct rd_boundary *boundaries;
+    size_t n_boundaries;
+    const struct rd_element *elements;
+    size_t n_elements;
+    const struct rd_flow *flows;
+    size_t n_flows;
+    const struct rd_asset *assets;
+    size_t n_assets;
+    const struct rd_actor *actors;
+    size_t n_actors;
+    const struct rd_artifact *artifacts;
+    size_t n_artifacts;
+    const struct rd_control *controls;
+    size_t n_controls;
+    const struct rd_test_decl *tests;
+    size_t n_tests;
+    const struct rd_scenario *scenarios;
+    size_t n_scenarios;
+    const struct rd_appetite *appetite;
+    size_t n_appetite;
+    const struct rd_decision *decisions;
+    size_t n_decisions;
+    int version; /* that the file says: older than RD_SYSTEM_VERSION was migrated in memory */
     const struct rd_system_index *index; /* ids, for the look-ups below */
 };
 
@@ -220,22 +233,25 @@ struct rd_problems {
 };
 
 struct rd_system_options {
-    bool allow_outside;            /* artifact paths may leave the folder */
-    const char *const *overrides;  /* "ID=PATH" or "ID.KEY=PATH", --artifact; relative to the current folder */
+    bool allow_outside; /* artifact paths may leave the folder */
+    const char *const
+        *overrides; /* "ID=PATH" or "ID.KEY=PATH", --artifact; relative to the current folder */
     size_t n_overrides;
-    bool fragment;                 /* a miniature inside another file: `version` may be left out */
+    bool fragment; /* a miniature inside another file: `version` may be left out */
     /* Registries that live on higher floors, injected by cli/ (NULL: not checked). */
-    const struct rd_option *(*attack_options)(const char *name);  /* NULL return: no such attack */
+    const struct rd_option *(*attack_options)(const char *name); /* NULL return: no such attack */
     const struct rd_option *(*defense_options)(const char *name);
     const char *const *attack_names;  /* for "did you mean"; may be NULL */
-    const char *const *control_kinds; /* every kind of control there is: defenses and those the rules know; NULL: not checked */
+    const char *const *control_kinds; /* every kind of control there is: defenses and those the
+                                         rules know; NULL: not checked */
     const char *const *rule_ids;      /* NULL: the rule of a threat id is not checked */
-    const struct rd_limits *limits; /* NULL: rd_limits_default */
+    const struct rd_limits *limits;   /* NULL: rd_limits_default */
 };
 
 /*
- * Read, migrate in memory, check, resolve. path: the file or its folder. On RD_E_INPUT with problems_out->n > 0 the
- * problems say all that is wrong; the error's first frame repeats the first one.
+ * Read, migrate in memory, check, resolve. path: the file or its folder. On RD_E_INPUT with
+ * problems_out->n > 0 the problems say all that is wrong; the error's first frame repeats the first
+ * one.
  */
 rd_status rd_system_load(const char *path, const struct rd_system_options *options,
     struct rd_arena *arena, struct rd_system **system_out, struct rd_problems *problems_out,
@@ -245,14 +261,15 @@ rd_status rd_system_parse(const char *name, const char *folder, const void *byte
     const struct rd_system_options *options, struct rd_arena *arena, struct rd_system **system_out,
     struct rd_problems *problems_out, struct rd_error *err);
 
-/* The same from a map already read: the miniature systems of a rule. doc must live as long as arena; it may be changed. */
+/* The same from a map already read: the miniature systems of a rule. doc must live as long as
+ * arena; it may be changed. */
 rd_status rd_system_read_doc(const char *name, const char *folder, struct rd_doc *doc,
     const struct rd_system_options *options, struct rd_arena *arena, struct rd_system **system_out,
     struct rd_problems *problems_out, struct rd_error *err);
 
 /*
- * Rewrite an older file as the current version: only the spans that change are replaced, comments stay.
- * *changed_out is false, and out untouched, when the file is current already.
+ * Rewrite an older file as the current version: only the spans that change are replaced, comments
+ * stay. *changed_out is false, and out untouched, when the file is current already.
  */
 rd_status rd_system_migrate_text(const char *name, const void *bytes, size_t size,
     struct rd_buf *out, int *from_out, bool *changed_out, struct rd_error *err);

@@ -109,15 +109,49 @@ FINE = {
 }
 
 
+def schema_of(command):
+    with open(f"docs/schema/{command}.schema.json", encoding="utf-8") as f:
+        loaded = json.load(f)
+    jsonschema.Draft202012Validator.check_schema(loaded)
+    return jsonschema.Draft202012Validator(loaded)
+
+
+def run(*arguments):
+    """What a command prints with --json, which its own schema must take."""
+    done = subprocess.run([REDOUBT, *arguments, "--json"], capture_output=True, text=True)
+    assert done.returncode in (0, 3), done.stderr
+    out = json.loads(done.stdout)
+    schema_of(arguments[0]).validate(out)
+    return out["result"]
+
+
 def check(doc):
     """What redoubt check thinks of it: JSON is YAML."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "redoubt.yaml")
         with open(path, "w", encoding="utf-8") as f:
             json.dump(doc, f, indent=1)
-        done = subprocess.run([REDOUBT, "check", "--json", path], capture_output=True, text=True)
-        assert done.returncode in (0, 3), done.stderr
-        return json.loads(done.stdout)["result"]
+        return run("check", path)
+
+
+def commands_print_what_their_schemas_say():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "redoubt.yaml")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("version: 0\nzones: [{id: a}]\n")
+        assert run("migrate", path, "--dry-run")["text"] == "version: 1\nboundaries: [{id: a}]\n"
+        assert run("migrate", path) == {"changed": True, "from": 0, "to": 1, "text": None}
+        assert run("migrate", path)["changed"] is False
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("version: [\n")
+        assert run("check", path)["problems"][0]["line"] > 0
+    assert run("schema")["title"] == "redoubt.yaml, version 1"
+    assert run("schema", "--reference").startswith("# redoubt.yaml")
+    # A schema that takes everything proves nothing.
+    for command, wrong in (("check", {"ok": True}), ("migrate", {"changed": 1}), ("schema", 5)):
+        envelope = {"schema": f"redoubt/{command}", "version": 1, "tool": {"name": "a", "version": "b"},
+                    "result": wrong, "run": {"seed": "1", "threads": 1, "file": "x"}, "warnings": []}
+        assert not schema_of(command).is_valid(envelope), command
 
 
 def main():
@@ -134,6 +168,7 @@ def main():
             print(f"{what}: schema {'refuses: ' + '; '.join(errors[:3]) if errors else 'accepts it'}")
             wrong += 1
 
+    commands_print_what_their_schemas_say()
     paths = ["tests/fixtures/system/full.yaml", *glob.glob("templates/*.yaml"), *glob.glob("examples/*/redoubt.yaml")]
     for path in paths:
         expect(path, True, load(path))
