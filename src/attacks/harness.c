@@ -138,14 +138,12 @@ static rd_status check_pool(struct rd_harness *h)
     rd_arena_release(&scratch);
     if (st)
         return st;
-    if (row >= 0)
-        return rd_error_hint((RD_FAIL(h->run->err, RD_E_INPUT,
-                                  "leak: row %lld of the evaluation data is also in the pool that "
-                                  "the thief may query",
-                                  row),
-                                 h->run->err),
-            "split the data so that no evaluation example can be queried or trained on");
-    return RD_OK;
+    if (row < 0)
+        return RD_OK;
+    (void)RD_FAIL(h->run->err, RD_E_INPUT,
+        "leak: row %lld of the evaluation data is also in the pool that the thief may query", row);
+    return rd_error_hint(
+        h->run->err, "split the data so that no evaluation example can be queried or trained on");
 }
 
 /* A result that cannot be saved should be known before hours of work, not behind them. */

@@ -174,6 +174,12 @@ static void same_seed_same_answer(void **state)
         stage_set(&s, *state, i % 2 ? pool : NULL);
         s.q.batch = batches[i];
         s.q.curve_points = 3;
+        /* Make it draw random numbers; few steps, so that not everything is decided without them.
+         */
+        set_if_there(*state, s.options, "random-start", "yes");
+        set_if_there(*state, s.options, "restarts", "2");
+        set_if_there(*state, s.options, "steps", "2");
+        set_if_there(*state, s.options, "step-size", "0.01");
         assert_int_equal(stage_go(&s), RD_OK);
         record_bytes(&s, i ? &again : &first);
         if (i)
@@ -330,6 +336,7 @@ static void a_theft_is_judged_over_runs(void **state)
     const struct rd_attack *a = *state;
     static struct stage s;
     const struct rd_metric *m;
+    double k, k0;
 
     if (a->kind != RD_EXTRACT)
         return;
@@ -340,6 +347,22 @@ static void a_theft_is_judged_over_runs(void **state)
     assert_true(isnan(s.record.interval.low));
     m = rd_record_metric(&s.record, "baseline_fidelity");
     assert_true(isnan(m->v.value) && m->reason);
+    stage_clear(&s);
+
+    /* Utility is the share of the gap closed between the baseline and perfect agreement. */
+    stage_set(&s, a, NULL);
+    s.q.pool_is_labeled = true;
+    set_if_there(a, s.options, "queries", "30"); /* neither copy is perfect */
+    for (size_t i = 0; i < POOL; i += 5) /* owned labels that are often wrong: a poor baseline */
+        s.pool_label[i] = !s.pool_label[i];
+    assert_int_equal(stage_go(&s), RD_OK);
+    k = rd_record_metric(&s.record, "kappa")->v.value;
+    k0 = fmax(0, rd_record_metric(&s.record, "baseline_kappa")->v.value);
+    assert_true(k < 1 && k0 > 0);
+    assert_true(fabs(rd_record_metric(&s.record, "utility")->v.value -
+                     (k0 < 1 ? fmax(0, (k - k0) / (1 - k0)) : 0)) < 1e-12);
+    assert_int_equal(s.record.traces[0].x[0], 0); /* from no query and no utility on */
+    assert_true(s.record.traces[0].y[0] == 0);
     stage_clear(&s);
 
     stage_set(&s, a, NULL);

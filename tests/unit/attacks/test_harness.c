@@ -193,14 +193,20 @@ static rd_status spends_on_one(struct rd_run *run, const struct rd_oracle *oracl
 {
     const size_t who[4] = { 0, 0, 0, 0 };
     float x[4 * FAKE_INPUTS];
-    const struct rd_rows rows = { .x = x, .n = 4, .who = who };
+    struct rd_rows rows = { .x = x, .n = 4, .who = who };
     int label[4];
+    rd_status st;
 
     (void)options;
     for (size_t i = 0; i < 4; i++)
         memcpy(x + i * FAKE_INPUTS, job->x, FAKE_INPUTS * sizeof *x);
-    return oracle->labels(
-        oracle->self, &rows, label, run->err); /* 4 rows for one example, 3 allowed */
+    st = oracle->labels(oracle->self, &rows, label, run->err); /* 4 rows, 3 allowed */
+    assert_int_equal(st, RD_E_LIMIT);
+    rows.n = 3; /* nothing of the refused call was counted */
+    st = oracle->labels(oracle->self, &rows, label, run->err);
+    assert_int_equal(st, RD_OK);
+    rows.n = 1;
+    return oracle->labels(oracle->self, &rows, label, run->err);
 }
 
 static void budget_binds_each_example_and_each_call_whole(void **state)
@@ -212,8 +218,8 @@ static void budget_binds_each_example_and_each_call_whole(void **state)
     set_up(&s, &attack, RD_ACCESS_LABELS);
     s.q.budget = 3 * N;
     assert_int_equal(go(&s), RD_OK);
-    assert_int_equal(s.record.queries, 0); /* nothing of the call was asked or counted */
-    assert_int_equal(s.fake.rows, 2 * N);  /* gate and judging */
+    assert_int_equal(s.record.queries, 3);
+    assert_int_equal(s.fake.rows, 2 * N + 3); /* gate, judging, and the one call that fitted */
     s.q.budget = N - 1;
     assert_int_equal(go(&s), RD_E_USAGE); /* less than a row each */
     tear_down(&s);
@@ -255,6 +261,47 @@ static void a_success_that_was_seen_is_kept_and_asked_again(void **state)
     assert_true(s.record.trials[4].queries == 2); /* the second row did it */
     assert_true(fabs(s.record.trials[4].distance - 0.09) < 1e-6);
     assert_int_equal(s.record.rows_total, 2 * N + 2 + 1);
+    tear_down(&s);
+}
+
+/* Answers wrongly once, to the attack, and rightly ever after. */
+static size_t fickle_calls;
+
+static rd_status fickle_labels(
+    void *self, const float *x, size_t n, int *label, struct rd_error *err)
+{
+    const rd_status st = fake_labels(self, x, n, label, err);
+
+    for (size_t i = 0; fickle_calls == 1 && i < n; i++) /* call 0 is the gate's */
+        label[i] = !label[i];
+    fickle_calls++;
+    return st;
+}
+
+static rd_status asks_once(struct rd_run *run, const struct rd_oracle *oracle, const void *options,
+    struct rd_evade_job *job)
+{
+    const struct rd_rows rows = { .x = job->x, .n = job->n };
+    int label[N];
+    const rd_status st = oracle->labels(oracle->self, &rows, label, run->err);
+
+    (void)options;
+    for (size_t i = 0; i < job->n; i++)
+        assert_true(job->done[i]);
+    return st;
+}
+
+static void a_success_that_does_not_repeat_is_none(void **state)
+{
+    static const struct rd_attack attack = ATTACK(asks_once, RD_ACCESS_LABELS);
+    static struct setting s;
+
+    (void)state;
+    set_up(&s, &attack, RD_ACCESS_LABELS);
+    s.fake.target.labels = fickle_labels;
+    fickle_calls = 0;
+    assert_int_equal(go(&s), RD_OK);
+    assert_int_equal(s.record.successes, 0);
     tear_down(&s);
 }
 
@@ -485,6 +532,7 @@ int main(void)
         cmocka_unit_test(never_passes_the_budget),
         cmocka_unit_test(budget_binds_each_example_and_each_call_whole),
         cmocka_unit_test(a_success_that_was_seen_is_kept_and_asked_again),
+        cmocka_unit_test(a_success_that_does_not_repeat_is_none),
         cmocka_unit_test(a_success_outside_the_ball_is_none),
         cmocka_unit_test(access_is_refused_where_actor_or_target_lacks_it),
         cmocka_unit_test(withheld_access_is_a_failure_when_a_control_is_tested),
