@@ -15,6 +15,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 static const char *const levels[] = { "none", "low", "medium", "high", "critical", "demonstrated",
     "appetite", NULL };
@@ -273,20 +274,42 @@ static bool has_finding(const struct work *w, const char *level)
     return false;
 }
 
-static rd_status assess(struct work *w, const struct assess *o)
+static double now_seconds(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Wall time by step, for `run`: bench/assess.sh prints it. */
+static void say_seconds(struct rd_cli *cli, const double at[5])
+{
+    static const char *const step[] = { "load", "tests", "simulation", "reports" };
+
+    rd_json_kobject(cli->info, "seconds");
+    for (size_t i = 0; i < 4; i++)
+        rd_json_kreal(cli->info, step[i], round(1000 * (at[i + 1] - at[i])) / 1000);
+    rd_json_end(cli->info);
+}
+
+static rd_status assess(struct work *w, const struct assess *o, double start)
 {
     const struct rd_risk_options risk = { .outer = (size_t)o->draws, .years = (size_t)o->years };
     struct rd_cli *cli = w->cli;
     struct rd_buf result = { 0 };
     struct rd_json j = { .out = &result };
+    double at[5] = { start, now_seconds() };
     rd_status st;
 
     st = rd_campaign_run(&cli->run, w->loaded.system, &w->loaded.threats, &w->how, cli->run.scratch,
         &w->campaign);
+    at[2] = now_seconds();
     if (!st)
         st = rd_risk_simulate(&cli->run, &w->campaign, &risk, cli->run.scratch, &w->risk);
     if (st)
         return st;
+    at[3] = now_seconds();
     w->report = (struct rd_report){ .campaign = &w->campaign, .risk = &w->risk,
         .seed = cli->run.seed };
     st = rd_report_pictures(&cli->run, &w->campaign, w->how.pictures, cli->run.scratch,
@@ -297,6 +320,8 @@ static rd_status assess(struct work *w, const struct assess *o)
         st = rd_run_no_memory(&cli->run, "the result");
     if (!st)
         st = write_reports(w, &result);
+    at[4] = now_seconds();
+    say_seconds(cli, at);
     if (!st) {
         rd_json_raw(cli->result, result.text, result.len);
         st = say_summary(w);
@@ -312,6 +337,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
 {
     const struct assess *o = opts;
     struct work w = { .cli = cli };
+    const double start = now_seconds();
     rd_status st = rd_cli_load(cli, argv[0], &o->load, &w.loaded);
 
     (void)argc;
@@ -320,7 +346,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     if (o->estimate)
         return say_estimate(&w);
     st = open_evidence(&w);
-    return st ? st : assess(&w, o);
+    return st ? st : assess(&w, o, start);
 }
 
 const struct rd_command rd_command_assess = {
