@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Wall time of the built-in example, by step: make it anew, assess it, assess it again from its evidence.
-#   bench/assess.sh PROGRAM [THREADS]
+#   bench/assess.sh BUILD [THREADS]
 set -euo pipefail
-program=$1
+program=${1:-build/release}/redoubt
 threads=${2:-0}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
