@@ -206,10 +206,18 @@ static void check_scenarios(struct rd_reader *r)
 
 /* --- appetite and decisions --- */
 
+/* Items of the file in another order. */
+struct sorted_appetite {
+    const struct rd_appetite *is;
+};
+struct sorted_decision {
+    const struct rd_decision *is;
+};
+
 static int by_loss(const void *a, const void *b)
 {
-    const struct rd_appetite *p = *(const struct rd_appetite *const *)a;
-    const struct rd_appetite *q = *(const struct rd_appetite *const *)b;
+    const struct rd_appetite *p = ((const struct sorted_appetite *)a)->is;
+    const struct rd_appetite *q = ((const struct sorted_appetite *)b)->is;
 
     if (p->loss != q->loss)
         return p->loss < q->loss ? -1 : 1;
@@ -219,8 +227,8 @@ static int by_loss(const void *a, const void *b)
 static void check_appetite(struct rd_reader *r)
 {
     const struct rd_system *s = r->system;
-    const struct rd_appetite **sorted =
-        rd_arena_alloc(&r->scratch, s->n_appetite + 1, sizeof(*sorted));
+    struct sorted_appetite *sorted =
+        RD_NEW_ARRAY(&r->scratch, struct sorted_appetite, s->n_appetite + 1);
     const struct rd_crumb risk = { .key = "risk" };
 
     if (!sorted) {
@@ -228,10 +236,10 @@ static void check_appetite(struct rd_reader *r)
         return;
     }
     for (size_t i = 0; i < s->n_appetite; i++)
-        sorted[i] = &s->appetite[i];
+        sorted[i].is = &s->appetite[i];
     qsort(sorted, s->n_appetite, sizeof(*sorted), by_loss);
     for (size_t i = 1; i < s->n_appetite; i++) {
-        const struct rd_appetite *p = sorted[i - 1], *q = sorted[i];
+        const struct rd_appetite *p = sorted[i - 1].is, *q = sorted[i].is;
         const struct rd_crumb crumb = { &risk, "appetite", NULL, (size_t)(q - s->appetite) + 1 };
         char loss[32], other[32];
 
@@ -248,8 +256,8 @@ static void check_appetite(struct rd_reader *r)
 
 static int by_threat(const void *a, const void *b)
 {
-    const struct rd_decision *p = *(const struct rd_decision *const *)a;
-    const struct rd_decision *q = *(const struct rd_decision *const *)b;
+    const struct rd_decision *p = ((const struct sorted_decision *)a)->is;
+    const struct rd_decision *q = ((const struct sorted_decision *)b)->is;
     const int c = strcmp(p->threat ? p->threat : "", q->threat ? q->threat : "");
 
     return c ? c : (p > q) - (p < q); /* as in the file */
@@ -258,18 +266,18 @@ static int by_threat(const void *a, const void *b)
 static void check_decisions(struct rd_reader *r)
 {
     const struct rd_system *s = r->system;
-    const struct rd_decision **sorted =
-        rd_arena_alloc(&r->scratch, s->n_decisions + 1, sizeof(*sorted));
+    struct sorted_decision *sorted =
+        RD_NEW_ARRAY(&r->scratch, struct sorted_decision, s->n_decisions + 1);
 
     if (!sorted) {
         r->no_memory = true;
         return;
     }
     for (size_t i = 0; i < s->n_decisions; i++)
-        sorted[i] = &s->decisions[i];
+        sorted[i].is = &s->decisions[i];
     qsort(sorted, s->n_decisions, sizeof(*sorted), by_threat);
     for (size_t i = 1; i < s->n_decisions; i++) {
-        const struct rd_decision *p = sorted[i - 1], *q = sorted[i];
+        const struct rd_decision *p = sorted[i - 1].is, *q = sorted[i].is;
         const struct rd_crumb crumb = { NULL, "states", NULL, (size_t)(q - s->decisions) + 1 };
 
         if (p->threat && q->threat && strcmp(p->threat, q->threat) == 0)
