@@ -15,7 +15,7 @@ for turn in first again; do
     "$program" assess "$dir/demo" --threads "$threads" --json >"$dir/out.json"
     python3 - "$dir/out.json" "$turn" <<'PY'
 import json, sys
-seconds = json.load(open(sys.argv[1]))["run"]["seconds"]
+seconds = json.load(open(sys.argv[1]))["run"]["seconds_by_step"]
 parts = ", ".join(f"{name} {seconds[name]:.1f}" for name in ("load", "tests", "simulation", "reports"))
 print(f"assess    {sum(seconds.values()):6.1f} s  ({parts}; {'nothing measured before' if sys.argv[2] == 'first' else 'from the evidence'})")
 PY

@@ -102,6 +102,14 @@ static rd_status say_estimate(struct work *w)
 
 /* --- reports --- */
 
+static double now_seconds(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static rd_status put(struct work *w, const char *name, const struct rd_buf *text)
 {
     struct rd_cli *cli = w->cli;
@@ -112,25 +120,39 @@ static rd_status put(struct work *w, const char *name, const struct rd_buf *text
     return rd_file_write(path, text->text, text->len, 0644, cli->run.err);
 }
 
+/* What `run` says, here and in report.json; main adds the rest. Never part of the result. */
+static void write_run(struct work *w, struct rd_json *j, double seconds)
+{
+    const time_t now = time(NULL) - (time_t)seconds;
+    char stamp[32] = "";
+    struct tm utc;
+    size_t reused = 0;
+
+    for (size_t i = 0; i < w->campaign.n_tested; i++)
+        reused += w->campaign.tested[i].reused;
+    if (gmtime_r(&now, &utc))
+        (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    rd_json_ktext(j, "path", w->loaded.system->path);
+    rd_json_ktext(j, "started", stamp);
+    rd_json_kint(j, "tests_reused", (int64_t)reused);
+}
+
 /* report.json, report.md and, where the page was built, report.html. */
-static rd_status write_reports(struct work *w, const struct rd_buf *result)
+static rd_status write_reports(struct work *w, const struct rd_buf *result, double seconds)
 {
     struct rd_cli *cli = w->cli;
     struct rd_buf run = { 0 }, json = { 0 }, other = { 0 };
     struct rd_json j = { .out = &run };
     struct rd_report_parts parts = { .tool = rd_envelope_tool, .result = result->text };
-    size_t reused = 0;
     rd_status st;
 
-    for (size_t i = 0; i < w->campaign.n_tested; i++)
-        reused += w->campaign.tested[i].reused;
     rd_json_object(&j);
+    write_run(w, &j, seconds);
     rd_json_ku64(&j, "seed", cli->run.seed);
-    rd_json_ktext(&j, "path", w->loaded.system->path);
-    rd_json_kint(&j, "tests_reused", (int64_t)reused);
+    rd_json_kint(&j, "threads", (int64_t)rd_pool_threads(cli->run.pool));
+    rd_json_kreal(&j, "seconds", round(10 * seconds) / 10);
     rd_json_end(&j);
-    rd_json_kint(cli->info, "tests_reused", (int64_t)reused);
-    rd_json_ktext(cli->info, "path", w->loaded.system->path);
+    write_run(w, cli->info, seconds);
     parts.run = run.text;
     st = run.failed ? rd_run_no_memory(&cli->run, "the report")
                     : rd_report_json(&cli->run, &w->report, &parts, &json);
@@ -274,20 +296,12 @@ static bool has_finding(const struct work *w, const char *level)
     return false;
 }
 
-static double now_seconds(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* Wall time by step, for `run`: bench/assess.sh prints it. */
+/* Wall time by step: bench/assess.sh prints it. */
 static void say_seconds(struct rd_cli *cli, const double at[5])
 {
     static const char *const step[] = { "load", "tests", "simulation", "reports" };
 
-    rd_json_kobject(cli->info, "seconds");
+    rd_json_kobject(cli->info, "seconds_by_step");
     for (size_t i = 0; i < 4; i++)
         rd_json_kreal(cli->info, step[i], round(1000 * (at[i + 1] - at[i])) / 1000);
     rd_json_end(cli->info);
@@ -319,7 +333,7 @@ static rd_status assess(struct work *w, const struct assess *o, double start)
     if (!st && result.failed)
         st = rd_run_no_memory(&cli->run, "the result");
     if (!st)
-        st = write_reports(w, &result);
+        st = write_reports(w, &result, now_seconds() - start);
     at[4] = now_seconds();
     say_seconds(cli, at);
     if (!st) {
