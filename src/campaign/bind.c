@@ -145,6 +145,7 @@ static rd_status bind_declared(
         return RD_FAIL(b->run->err, RD_E_INPUT, "test '%s': no attack '%s'", d->id, d->attack);
     t->actor = d->actor != RD_NONE ? d->actor : default_actor(b->system, t->threat, t->attack);
     *used = true;
+    t->norm = !d->norm ? (enum rd_norm)0 : !strcmp(d->norm, "l2") ? RD_L2 : RD_LINF;
     return finish(b, t, d->artifact, &d->set, d->criterion, d->runs);
 }
 

@@ -13,6 +13,7 @@ static const char *const data_words[] = { "none", "proxy", "victim-like", NULL }
 static const char *const artifact_words[] = { "model", "dataset", "training", NULL };
 static const char *const optimizer_words[] = { "adam", "sgd", NULL };
 static const char *const control_words[] = { "active", "proposed", "retired", NULL };
+static const char *const norm_words[] = { "linf", "l2", NULL };
 static const char *const manipulation_words[] = { "none", "digital", "printed", NULL };
 static const char *const decision_words[] = { "accepted", "false-positive", NULL };
 
@@ -160,6 +161,7 @@ static const struct rd_field test[] = {
     { RD_F_ATTACK, REQ, .key = "attack", .offset = AT(rd_test_decl, attack), .help = "the attack that tries it (`redoubt attack list`)" },
     { RD_F_REF, .key = "actor", .space = RD_SPACE_ACTOR, .offset = AT(rd_test_decl, actor), .help = "whose access and budget it has" },
     { RD_F_REF, .key = "artifact", .space = RD_SPACE_ARTIFACT, .offset = AT(rd_test_decl, artifact), .help = "the model it attacks; may be left out when the element has one" },
+    { RD_F_WORD, .key = "norm", .words = norm_words, .offset = AT(rd_test_decl, norm), .help = "of the ball an evasion stays in; the attack's first when left out" },
     { RD_F_SHARE, .key = "criterion", .max = 1, .offset = AT(rd_test_decl, criterion), .help = "what counts as demonstrated; the rule's when left out" },
     { RD_F_INT, .key = "runs", .min = 1, .max = 1000, .unit = "runs", .offset = AT(rd_test_decl, runs), .help = "independent repetitions; the attack's when left out, 3 or more decide" },
     { RD_F_SET, .key = "set", .offset = AT(rd_test_decl, set), .offset2 = AT(rd_test_decl, attack), .space = RD_SPACE_TEST, .help = "options of the attack" },

@@ -153,6 +153,7 @@ struct rd_test_decl {
     const char *id, *name;
     const char *threat, *attack; /* threat: "<rule>@<element or flow id>" */
     int actor, artifact;
+    const char *norm; /* "linf" | "l2" | NULL: the attack's first */
     double criterion; /* NaN: from the rule */
     int64_t runs;     /* 0: from the attack */
     struct rd_settings set;
