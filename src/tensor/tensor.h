@@ -34,7 +34,8 @@ enum rd_dtype {
 size_t rd_dtype_size(enum rd_dtype t);      /* 0 for RD_DTYPE_NONE */
 const char *rd_dtype_name(enum rd_dtype t); /* "float32", "int64", ... */
 
-/* Row-major and dense. data may be unaligned when it points into a mapped file: copy before computing. */
+/* Row-major and dense. data may be unaligned when it points into a mapped file: copy before
+ * computing. */
 struct rd_tensor {
     enum rd_dtype dtype;
     int ndim;
