@@ -233,11 +233,12 @@ static rd_status run_node(struct rd_exec_pass *p, size_t index)
     };
     struct rd_tensor *unnamed;
     rd_status st;
-    bool folded = node->n_outputs > 0;
+    bool idle = true; /* constant already, or nobody asks for it */
 
     for (int k = 0; k < node->n_outputs; k++)
-        folded = folded && (node->output[k] < 0 || e->weight[node->output[k]]);
-    if (folded)
+        idle = idle &&
+               (node->output[k] < 0 || e->weight[node->output[k]] || !e->uses[node->output[k]]);
+    if (idle)
         return RD_OK;
     unnamed = RD_NEW_ARRAY(p->arena, struct rd_tensor, (size_t)node->n_outputs);
     if (!unnamed)

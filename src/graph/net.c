@@ -16,6 +16,10 @@
 /* Rows that the fallback takes at a time: bounds its memory. */
 enum { NET_ROWS = 64 };
 
+/* What one example's values may take in all: a file of a few bytes must not cost a gigabyte. */
+static const size_t EXAMPLE_BYTES = (size_t)256 << 20;
+enum { EXAMPLE_PER_FILE_BYTE = 64 };
+
 struct rd_net {
     const struct rd_graph *graph;
     struct rd_pool *pool;
@@ -23,7 +27,7 @@ struct rd_net {
     struct rd_plan *plan; /* NULL: node by node */
     struct rd_arena arena;
     const char *no_gradient; /* NULL: differentiable */
-    bool ends_in_softmax;
+    bool ends_in_softmax, too_large;
     size_t inputs, outputs,
         classes; /* 0 when no classifier; classes 0 when the output is no (n, classes) */
     int n_dims;
@@ -42,6 +46,21 @@ static size_t per_example(const struct rd_graph_value *v)
     return n;
 }
 
+static bool too_large(const struct rd_graph *g)
+{
+    const size_t file = g->file_bytes < SIZE_MAX / 128 ? g->file_bytes : SIZE_MAX / 128;
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct rd_tensor *shape;
+    double bytes = 0;
+
+    if (!rd_graph_shapes(g, 1, &arena, &shape, NULL))
+        for (size_t v = 0; v < g->n_values; v++)
+            if (!g->value[v].weight && shape[v].ndim >= 0)
+                bytes += (double)rd_tensor_bytes(&shape[v]);
+    rd_arena_release(&arena);
+    return bytes > (double)(EXAMPLE_BYTES + EXAMPLE_PER_FILE_BYTE * file);
+}
+
 static void measure(struct rd_net *net)
 {
     const struct rd_graph *g = net->graph;
@@ -58,6 +77,9 @@ static void measure(struct rd_net *net)
     inputs = per_example(in);
     outputs = per_example(out);
     if (!inputs || !outputs)
+        return;
+    net->too_large = too_large(g);
+    if (net->too_large)
         return;
     net->inputs = inputs;
     net->outputs = outputs;
@@ -143,6 +165,10 @@ bool rd_net_ends_in_softmax(const struct rd_net *net)
 
 static rd_status check(const struct rd_net *net, bool gradient, struct rd_error *err)
 {
+    if (net->too_large)
+        return RD_FAIL(err, RD_E_LIMIT,
+            "one example of '%s' takes more memory than a model of its size may use",
+            net->graph->path);
     if (!net->inputs)
         return RD_FAIL(err, RD_E_USAGE,
             "'%s' is no network of rows: it wants one float32 input with a free first axis and a "

@@ -265,7 +265,8 @@ static size_t round_up(size_t n)
 
 void *rd_op_take(struct rd_op_call *c, size_t size)
 {
-    void *p = c->scratch + c->scratch_used;
+    static char nothing[64]; /* stays as it is: only requests of no bytes get it */
+    void *p = c->scratch ? c->scratch + c->scratch_used : nothing;
 
     c->scratch_used += round_up(size);
     return p;

@@ -5,7 +5,10 @@
 
 struct rd_pb rd_pb_open(struct rd_span message, const unsigned char *base)
 {
-    return (struct rd_pb){ message.p, message.p + message.n, base };
+    /* C has no sums on NULL, not even of zero. */
+    const unsigned char *const p = message.p ? message.p : (const unsigned char *)"";
+
+    return (struct rd_pb){ p, p + message.n, base };
 }
 
 /* At most ten bytes, the tenth at most 1; false when it is cut off or longer. */
@@ -144,7 +147,7 @@ rd_status rd_pb_message(struct rd_span message, const unsigned char *base, uint3
 rd_status rd_pb_count(const struct rd_pb *pb, const struct rd_pb_field *f, enum rd_pb_wire elem,
     const char *what, size_t *n, struct rd_error *err)
 {
-    const unsigned char *p = f->span.p, *const end = p + f->span.n;
+    const unsigned char *p, *end;
     uint64_t v;
 
     if (f->wire == elem) {
@@ -153,6 +156,8 @@ rd_status rd_pb_count(const struct rd_pb *pb, const struct rd_pb_field *f, enum 
     }
     if (f->wire != RD_PB_BYTES)
         return rd_pb_want(pb, f, elem, what, err);
+    p = f->span.p;
+    end = p + f->span.n;
     if (elem == RD_PB_VARINT) {
         for (; p < end; *n += 1)
             if (!varint(&p, end, &v))
@@ -170,12 +175,14 @@ rd_status rd_pb_count(const struct rd_pb *pb, const struct rd_pb_field *f, enum 
 
 void rd_pb_varints(const struct rd_pb_field *f, uint64_t *out, size_t *n)
 {
-    const unsigned char *p = f->span.p, *const end = p + f->span.n;
+    const unsigned char *p, *end;
 
     if (f->wire == RD_PB_VARINT) {
         out[(*n)++] = f->value;
         return;
     }
+    p = f->span.p;
+    end = p + f->span.n;
     while (p < end && varint(&p, end, &out[*n]))
         *n += 1;
 }
