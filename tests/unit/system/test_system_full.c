@@ -171,6 +171,8 @@ static void controls_and_tests_name_what_they_touch(void **state)
     assert_string_equal(steal->set.item[0].value, "2000");
     assert_string_equal(sys->actors[steal->actor].id, "competitor");
     assert_string_equal(sys->artifacts[steal->artifact].id, "classifier");
+    assert_null(steal->norm);
+    assert_string_equal(sys->tests[1].norm, "l2");
 }
 
 static void scenarios_appetite_and_decisions_are_read(void **state)
