@@ -74,7 +74,8 @@ static struct rd_value word_value(void *user, size_t slot)
     return v;
 }
 
-/* Primary loss of this outcome into *loss_out, negative when there is none. */
+/* Primary loss of this outcome into *loss_out, negative when there is none; the ceiling is the
+ * year's business. */
 static rd_status loss_of(struct level *l, const double measure[RD_MEASURES], double *loss_out)
 {
     const struct rd_risk_plan *p = l->p;
@@ -95,9 +96,7 @@ static rd_status loss_of(struct level *l, const double measure[RD_MEASURES], dou
         return RD_FAIL(l->err, RD_E_INPUT,
             "scenario '%s': magnitude comes to %g, expected a loss of at least 0", p->scenario->id,
             v.number);
-    l->capped = l->capped || v.number > l->cap;
-    *loss_out = v.number > l->cap ? l->cap : v.number;
-    *loss_out = *loss_out < ENOUGH ? *loss_out : ENOUGH;
+    *loss_out = v.number < ENOUGH ? v.number : ENOUGH;
     return RD_OK;
 }
 

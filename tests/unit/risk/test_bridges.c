@@ -67,6 +67,24 @@ static void few_trials_give_a_wide_band(void **state)
     stop(&f);
 }
 
+/* 0 of 20 is not "never": Jeffreys leaves a chance, and it falls with the number of trials. */
+static void no_success_among_few_is_not_never(void **state)
+{
+    static const size_t trials[] = { 20, 2000 };
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const double want = beta_binomial_tail(40, 1, 0, (double)trials[i]);
+        struct fixture f;
+
+        start(&f, SYSTEM("", INSIDER, "", EVASION("1", "40", "successes >= 1", "1") "}\n"));
+        add_test(&f, "evasion@api", &pgd_like, evaded(&f, trials[i], 0, 1));
+        simulate(&f, 4000, 100);
+        close_to(f.result.scenarios[0].s_tried.value, want, 0.1 * want);
+        stop(&f);
+    }
+}
+
 /* All objects fall after 41 queries; with 40 each none does. Never 1 - (1 - p)^40. */
 static void retries_on_one_object_are_not_independent(void **state)
 {
@@ -165,6 +183,35 @@ static void a_model_is_stolen_once_a_year(void **state)
     close_to(f.result.total.ale.value, 1000 * (1 - exp(-3)), 4.5 * 1000 * sqrt(0.05 * 0.95 / 4e5));
     assert_true(f.result.total.quantile[4].value == 1000);
     assert_true(f.result.scenarios[0].one_shot);
+    stop(&f);
+}
+
+/* The same without an asset, whose ceiling would hide a second theft. */
+static void a_second_theft_in_a_year_adds_nothing(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, SYSTEM(COPY, THIEF("9"), "", THEFT("3", "utility >= 0.9", "700") "}\n"));
+    add_test(&f, "extraction@api", &copycat_like, stolen(&f, 3, 2, queries, utility));
+    simulate(&f, 200, 500);
+    assert_true(f.result.total.quantile[4].value == 700);
+    close_to(f.result.scenarios[0].losses.value, 3, 1e-9); /* told without that rule */
+    stop(&f);
+}
+
+/* One loss in four is followed by 1,000 more. */
+static void secondary_losses_come_with_their_probability(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, SYSTEM("", INSIDER, "",
+                  EVASION("1", "40", "successes >= 10",
+                      "100") ", secondary: {probability: 0.25, magnitude: 1000}}\n"));
+    add_test(&f, "evasion@api", &pgd_like, evaded(&f, 1000, 1000, 1));
+    simulate(&f, 400, 500);
+    close_to(f.result.total.ale.value, 350, 4.5 * sqrt((0.75 * 1e4 + 0.25 * 1.21e6) / 2e5));
     stop(&f);
 }
 
@@ -305,6 +352,15 @@ static void stronger_untried_attacks_are_kept_apart(void **state)
     /* the least that is a loss: 10 successes */
     close_to(f.result.total.ale.value, 0.25 * 30, 4.5 * 30 * sqrt(0.25 / 4e5));
     close_to(f.result.ale_share_measured, 0, 1e-9);
+    stop(&f);
+    /* where the tried attack succeeds already, u changes nothing: 40 x 3 each time */
+    start(&f,
+        SYSTEM("", INSIDER, "",
+            EVASION("1", "40", "successes >= 10", "successes * 3") ", untried_stronger: 0.25}\n"));
+    add_test(&f, "evasion@api", &pgd_like, evaded(&f, 1000, 1000, 1));
+    simulate(&f, 400, 500);
+    close_to(f.result.total.ale.value, 120, 4.5 * 120 / sqrt(2e5) + 0.1);
+    close_to(f.result.ale_share_measured, 1, 1e-6);
     stop(&f);
 }
 
@@ -484,10 +540,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(evasion_counts_objects_as_a_beta_binomial),
         cmocka_unit_test(few_trials_give_a_wide_band),
+        cmocka_unit_test(no_success_among_few_is_not_never),
         cmocka_unit_test(retries_on_one_object_are_not_independent),
         cmocka_unit_test(theft_reads_the_curve_at_what_the_budget_buys),
         cmocka_unit_test(runs_are_resampled),
         cmocka_unit_test(a_model_is_stolen_once_a_year),
+        cmocka_unit_test(a_second_theft_in_a_year_adds_nothing),
+        cmocka_unit_test(secondary_losses_come_with_their_probability),
         cmocka_unit_test(two_scenarios_of_one_theft_count_once),
         cmocka_unit_test(more_budget_never_lowers_susceptibility),
         cmocka_unit_test(a_curve_that_falls_is_pooled),

@@ -337,11 +337,15 @@ static void appetite_is_met_breached_or_undecided(void **state)
     assert_int_equal(f.result.total.appetite[2].state, RD_APPETITE_MET);
     close_to(f.result.total.appetite[0].probability.value, 1 - exp(-0.1), 0.002);
     stop(&f);
-    start_compound(&f, SYSTEM("", INSIDER, "",
-                           "  appetite: [{loss: 50, probability: 0.1}]\n" EVASION(
-                               "{low: 0.02, high: 0.5}", "1", "successes >= 0", "100") "}\n"));
+    start_compound(&f,
+        SYSTEM("", INSIDER, "",
+            "  appetite: [{loss: 40, probability: 0.2}, {loss: 50, probability: 0.1}]\n" EVASION(
+                "{low: 0.02, high: 0.5}", "1", "successes >= 0", "100") "}\n"));
     simulate(&f, 400, 500);
     assert_int_equal(f.result.total.appetite[0].state, RD_APPETITE_UNDECIDED);
+    /* the middle of the band below what is allowed is not enough */
+    assert_true(f.result.total.appetite[0].probability.value < 0.2);
+    assert_int_equal(f.result.total.appetite[1].state, RD_APPETITE_UNDECIDED);
     stop(&f);
 }
 
