@@ -46,41 +46,49 @@ static size_t per_example(const struct rd_graph_value *v)
     return n;
 }
 
-static bool too_large(const struct rd_graph *g)
+static rd_status too_large(const struct rd_graph *g, bool *large_out, struct rd_error *err)
 {
+    struct rd_error why = { 0 };
+    rd_status st;
     const size_t file = g->file_bytes < SIZE_MAX / 128 ? g->file_bytes : SIZE_MAX / 128;
     struct rd_arena arena = RD_ARENA_INIT;
     struct rd_tensor *shape;
     double bytes = 0;
 
-    if (!rd_graph_shapes(g, 1, &arena, &shape, NULL))
+    st = rd_graph_shapes(g, 1, &arena, &shape, &why);
+    if (!st)
         for (size_t v = 0; v < g->n_values; v++)
             if (!g->value[v].weight && shape[v].ndim >= 0)
                 bytes += (double)rd_tensor_bytes(&shape[v]);
     rd_arena_release(&arena);
-    return bytes > (double)(EXAMPLE_BYTES + EXAMPLE_PER_FILE_BYTE * file);
+    *large_out = bytes > (double)(EXAMPLE_BYTES + EXAMPLE_PER_FILE_BYTE * file);
+    /* Shapes that cannot be known are no obstacle; lack of memory is. */
+    if (st == RD_E_MEMORY && err)
+        *err = why;
+    return st == RD_E_MEMORY ? st : RD_OK;
 }
 
-static void measure(struct rd_net *net)
+static rd_status measure(struct rd_net *net, struct rd_error *err)
 {
     const struct rd_graph *g = net->graph;
     const struct rd_graph_value *in, *out;
     size_t inputs, outputs;
+    rd_status st;
 
     if (g->n_inputs != 1 || !g->n_outputs)
-        return;
+        return RD_OK;
     in = &g->value[g->input[0]];
     out = &g->value[g->output[0]];
     if (in->dtype != RD_F32 || out->dtype != RD_F32 || in->ndim < 1 || in->dim[0] != -1 ||
         !out->batched || out->ndim < 1)
-        return;
+        return RD_OK;
     inputs = per_example(in);
     outputs = per_example(out);
     if (!inputs || !outputs)
-        return;
-    net->too_large = too_large(g);
-    if (net->too_large)
-        return;
+        return RD_OK;
+    st = too_large(g, &net->too_large, err);
+    if (st || net->too_large)
+        return st;
     net->inputs = inputs;
     net->outputs = outputs;
     net->classes = out->ndim == 2 ? outputs : 0;
@@ -88,6 +96,7 @@ static void measure(struct rd_net *net)
     memcpy(net->dim, in->dim, sizeof(net->dim));
     net->out_n_dims = out->ndim;
     memcpy(net->out_dim, out->dim, sizeof(net->out_dim));
+    return RD_OK;
 }
 
 rd_status rd_net_open(const struct rd_graph *graph, struct rd_pool *pool, struct rd_net **net_out,
@@ -101,9 +110,10 @@ rd_status rd_net_open(const struct rd_graph *graph, struct rd_pool *pool, struct
     memset(net, 0, sizeof(*net));
     net->graph = graph;
     net->pool = pool;
-    measure(net);
+    st = measure(net, err);
     net->ends_in_softmax = graph->n_outputs && rd_graph_ends_in_softmax(graph);
-    st = rd_graph_not_differentiable(graph, &net->arena, &net->no_gradient, err);
+    if (!st)
+        st = rd_graph_not_differentiable(graph, &net->arena, &net->no_gradient, err);
     if (!st)
         st = rd_exec_open(graph, rd_kernels(), NULL, &net->exec, err);
     if (!st && net->inputs)
