@@ -42,9 +42,9 @@ struct rd_rows {
  */
 struct rd_oracle {
     void *self;
-    size_t inputs;                /* floats per example                      */
-    size_t classes;               /* scores per example                      */
-    float low, high;              /* the box every input must stay in        */
+    size_t inputs;                 /* floats per example                      */
+    size_t classes;                /* scores per example                      */
+    float low, high;               /* the box every input must stay in        */
     bool scores_are_probabilities; /* else logits                            */
     rd_status (*labels)(void *self, const struct rd_rows *rows, int *label, struct rd_error *err);
     /* (n, classes): what the endpoint returns, logits or probabilities */
@@ -52,9 +52,10 @@ struct rd_oracle {
     /* grad (n, inputs) = d sum(cotangent * logits) / d x; cotangent (n, classes) */
     rd_status (*vjp)(void *self, const struct rd_rows *rows, const float *cotangent, float *grad,
         struct rd_error *err);
-    /* grad (n, inputs) and loss (n, may be NULL) of the cross-entropy of the logits against label (n) */
-    rd_status (*loss_gradient)(void *self, const struct rd_rows *rows, const int *label, float *grad,
-        float *loss, struct rd_error *err);
+    /* grad (n, inputs) and loss (n, may be NULL) of the cross-entropy of the logits against label
+     * (n) */
+    rd_status (*loss_gradient)(void *self, const struct rd_rows *rows, const int *label,
+        float *grad, float *loss, struct rd_error *err);
 };
 
 /* What an attack spends at most: one evasion of n examples, or one theft with a pool of n rows. */
@@ -81,7 +82,8 @@ struct rd_attack {
     unsigned norms;      /* mask of rd_norm; 0 when it has none            */
     const struct rd_option *options;
     size_t options_size; /* sizeof the struct the options fill             */
-    /* Exactly one, by kind. The harness, never the attack, clips, re-queries, measures and calls success. */
+    /* Exactly one, by kind. The harness, never the attack, clips, re-queries, measures and calls
+     * success. */
     rd_status (*evade)(struct rd_run *run, const struct rd_oracle *oracle, const void *options,
         struct rd_evade_job *job);
     rd_status (*extract)(struct rd_run *run, const struct rd_oracle *oracle, const void *options,

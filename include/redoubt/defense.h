@@ -11,15 +11,22 @@ extern "C" {
 enum { RD_DEFENSE_ABI = 1 };
 
 /* The node of the risk model a control acts on. */
-enum rd_node { RD_NODE_ATTEMPTS = 1, RD_NODE_ACTION, RD_NODE_SUSCEPTIBILITY, RD_NODE_MAGNITUDE, RD_NODE_DWELL };
+enum rd_node {
+    RD_NODE_ATTEMPTS = 1,
+    RD_NODE_ACTION,
+    RD_NODE_SUSCEPTIBILITY,
+    RD_NODE_MAGNITUDE,
+    RD_NODE_DWELL
+};
 
 struct rd_target;
 struct rd_run;
 
 /*
- * The attacker who knows the control (CONTRACTS section 5): the named attack with these settings laid
- * over the test's own. With no settings at all, the attack as bound already works on the defended
- * system itself (a swapped file: its gradients are the new file's), so plain and aware run are one.
+ * The attacker who knows the control (CONTRACTS section 5): the named attack with these settings
+ * laid over the test's own. With no settings at all, the attack as bound already works on the
+ * defended system itself (a swapped file: its gradients are the new file's), so plain and aware run
+ * are one.
  */
 enum { RD_AWARE_SETS = 4 };
 struct rd_aware {
@@ -31,13 +38,13 @@ struct rd_aware {
 };
 
 struct rd_defense {
-    unsigned abi; /* RD_DEFENSE_ABI */
+    unsigned abi;        /* RD_DEFENSE_ABI */
     const char *name;    /* "rounding": the control's kind in redoubt.yaml */
     const char *summary; /* one line, at most 72 characters */
     const char *source;
     enum rd_node node;
-    unsigned against;        /* mask of 1u << rd_attack_kind it can touch */
-    bool innermost;          /* replaces the network itself: wrap it before all others */
+    unsigned against;             /* mask of 1u << rd_attack_kind it can touch */
+    bool innermost;               /* replaces the network itself: wrap it before all others */
     const struct rd_aware *aware; /* by attack; NULL: not adaptively tested */
     const struct rd_option *options;
     size_t options_size;
@@ -49,7 +56,8 @@ struct rd_defense {
         struct rd_target **wrapped_out);
 };
 
-extern const struct rd_defense *const rd_defenses[]; /* NULL-terminated, in the order of defenses.def */
+extern const struct rd_defense
+    *const rd_defenses[]; /* NULL-terminated, in the order of defenses.def */
 const struct rd_defense *rd_defense_find(const char *name);
 const char *rd_defense_nearest(const char *name); /* for "did you mean"; or NULL */
 const char *rd_node_name(enum rd_node node);      /* "susceptibility", ... */

@@ -1,6 +1,6 @@
 /*
- * harness.h - runs an attack on a target, enforces its access and budget, clips, re-queries and judges
- * (CONTRACTS: attacks, units, intervals). An attack never reports its own success.
+ * harness.h - runs an attack on a target, enforces its access and budget, clips, re-queries and
+ * judges (CONTRACTS: attacks, units, intervals). An attack never reports its own success.
  */
 #ifndef RD_ATTACKS_HARNESS_H
 #define RD_ATTACKS_HARNESS_H
@@ -18,21 +18,26 @@ struct rd_trial_request {
     const struct rd_attack *attack;
     const void *options; /* filled from attack->options */
     struct rd_target *target;
-    const struct rd_dataset *eval;  /* judged here: disjoint from every pool; labels needed */
-    const struct rd_dataset *pool;  /* extract: what the thief may query; NULL: none */
-    const struct rd_graph *student; /* extract: shape of the copy; NULL: the option, else built in */
-    bool pool_is_labeled;   /* the thief owns the pool's labels: no-query baseline trains on them */
-    enum rd_norm norm;      /* evade; 0: the first the attack knows of linf, l2 */
-    unsigned actor_access;  /* mask; 0: whatever the attack declares */
-    uint64_t budget;        /* rows one run may spend; 0: no bound. evade: shared equally by the examples */
-    size_t runs;            /* extract: independent thefts; 0: one */
-    size_t curve_points;    /* evade: radii eps/k .. eps to measure; below 2: only eps itself */
-    float box_low, box_high; /* every input stays inside; equal: read off the data (0..1, 0..255, or its range) */
-    size_t batch;           /* examples handed to an attack at once; 0: by size. Never changes a result */
-    double criterion;       /* NaN: none, outcome judged against a default of 0.5 */
-    double stated_accuracy; /* for the sanity gate; NaN: none stated */
-    bool withheld_is_failure; /* access that the target does not give: a record of failure, not an error (re-tests) */
-    const char *save;       /* path for adversarial examples (.npy) or the first run's copy (.onnx), or NULL */
+    const struct rd_dataset *eval; /* judged here: disjoint from every pool; labels needed */
+    const struct rd_dataset *pool; /* extract: what the thief may query; NULL: none */
+    const struct rd_graph
+        *student;          /* extract: shape of the copy; NULL: the option, else built in */
+    bool pool_is_labeled;  /* the thief owns the pool's labels: no-query baseline trains on them */
+    enum rd_norm norm;     /* evade; 0: the first the attack knows of linf, l2 */
+    unsigned actor_access; /* mask; 0: whatever the attack declares */
+    uint64_t
+        budget;  /* rows one run may spend; 0: no bound. evade: shared equally by the examples */
+    size_t runs; /* extract: independent thefts; 0: one */
+    size_t curve_points;     /* evade: radii eps/k .. eps to measure; below 2: only eps itself */
+    float box_low, box_high; /* every input stays inside; equal: read off the data (0..1, 0..255, or
+                                its range) */
+    size_t batch;     /* examples handed to an attack at once; 0: by size. Never changes a result */
+    double criterion; /* NaN: none, outcome judged against a default of 0.5 */
+    double stated_accuracy;   /* for the sanity gate; NaN: none stated */
+    bool withheld_is_failure; /* access that the target does not give: a record of failure, not an
+                                 error (re-tests) */
+    const char
+        *save; /* path for adversarial examples (.npy) or the first run's copy (.onnx), or NULL */
     const char *threat, *test, *actor; /* copied into the record; may be NULL */
     const char *control_aware; /* copied into the record: name of the adaptive variant, or NULL */
 };
@@ -47,16 +52,17 @@ struct rd_estimate {
  * Everything is measured into *record_out, in the arena.
  *
  * evade: n examples, success = misclassified on re-query inside ball and box; those the target
- * gets wrong by itself count, at distance 0 and no query. extract: runs independent thefts, success =
- * utility >= criterion (CONTRACTS section 3).
+ * gets wrong by itself count, at distance 0 and no query. extract: runs independent thefts, success
+ * = utility >= criterion (CONTRACTS section 3).
  *
  * RD_E_USAGE: access the actor or target lacks, wrong norm, no budget; RD_E_INPUT: shapes, labels,
  * a failed sanity gate, an evaluation row that is also in the pool.
  */
 rd_status rd_harness_run(struct rd_run *run, const struct rd_trial_request *request,
     struct rd_arena *arena, struct rd_record *record_out);
-/* What it would cost, from the request and a short timing of the target, before anything is queried by the attack. */
-rd_status rd_harness_estimate(struct rd_run *run, const struct rd_trial_request *request,
-    struct rd_estimate *estimate_out);
+/* What it would cost, from the request and a short timing of the target, before anything is queried
+ * by the attack. */
+rd_status rd_harness_estimate(
+    struct rd_run *run, const struct rd_trial_request *request, struct rd_estimate *estimate_out);
 
 #endif

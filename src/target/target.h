@@ -1,6 +1,6 @@
 /*
- * target.h - what an attack may query. An ONNX file now; endpoints and processes are further makers of the same
- * struct. A defense wraps one target in another.
+ * target.h - what an attack may query. An ONNX file now; endpoints and processes are further makers
+ * of the same struct. A defense wraps one target in another.
  */
 #ifndef RD_TARGET_TARGET_H
 #define RD_TARGET_TARGET_H
@@ -12,16 +12,17 @@
 
 struct rd_target {
     void *self;
-    const char *label;   /* how messages name it: path or URL */
+    const char *label; /* how messages name it: path or URL */
     size_t inputs, classes;
-    int ndim;            /* of one example */
+    int ndim; /* of one example */
     int64_t dim[RD_MAX_DIMS];
-    unsigned access;     /* what it can give at most */
+    unsigned access; /* what it can give at most */
     bool scores_are_probabilities;
-    char digest[65];     /* "" for targets without one (endpoints) */
-    const char *controls;/* canonical text of the defenses around it, one a line, innermost first; "" when none */
+    char digest[65];       /* "" for targets without one (endpoints) */
+    const char *controls;  /* canonical text of the defenses around it, one a line, innermost first;
+                              "" when none */
     double price_per_1000; /* currency per 1,000 rows */
-    uint64_t quota;      /* rows that one attack may spend at most; 0: no quota */
+    uint64_t quota;        /* rows that one attack may spend at most; 0: no quota */
     /* (n, classes): finite, else RD_E_INPUT. NULL when scores are withheld. */
     rd_status (*scores)(void *self, const float *x, size_t n, float *score, struct rd_error *err);
     /* (n): index of the largest score, the lowest one on ties. */
@@ -29,9 +30,9 @@ struct rd_target {
     rd_status (*vjp)(void *self, const float *x, const float *cotangent, size_t n, float *grad,
         struct rd_error *err); /* NULL when it has none */
     /*
-     * Of the cross-entropy of the logits; where that underflows, of the right direction still. loss (n),
-     * answer (n: the label of each row, which the same forward pass gives for nothing): may be NULL. The
-     * pointer is NULL when it has no gradients.
+     * Of the cross-entropy of the logits; where that underflows, of the right direction still. loss
+     * (n), answer (n: the label of each row, which the same forward pass gives for nothing): may be
+     * NULL. The pointer is NULL when it has no gradients.
      */
     rd_status (*loss_gradient)(void *self, const float *x, const int *label, size_t n, float *grad,
         float *loss, int *answer, struct rd_error *err);
