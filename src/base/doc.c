@@ -304,9 +304,12 @@ rd_status rd_doc_read_yaml(const char *name, const void *bytes, size_t size,
         .flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE |
                  FYPCF_DISABLE_DEPTH_LIMIT, /* ours is checked at each opening */
     };
+    struct rd_limits yaml = *r.tree.limits;
     struct fy_parser *parser = NULL;
-    rd_status st = rd_doc_check_text(name, &r.text, &r.size, r.tree.limits, err);
+    rd_status st;
 
+    yaml.text_bytes = yaml.text_bytes < RD_YAML_BYTES ? yaml.text_bytes : RD_YAML_BYTES;
+    st = rd_doc_check_text(name, &r.text, &r.size, &yaml, err);
     if (!st)
         st = refuse_early(name, r.text, r.size, err);
     if (st)

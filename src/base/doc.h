@@ -45,6 +45,12 @@ rd_status rd_doc_read_json(const char *name, const void *bytes, size_t size,
     const struct rd_limits *limits, struct rd_arena *arena, struct rd_doc **doc_out,
     struct rd_error *err);
 
+/*
+ * YAML has a ceiling of its own below limits->text_bytes: measured, libfyaml takes up to 120 bytes for each
+ * byte of a hostile file, and a system of 10,000 elements needs 2 MB.
+ */
+enum { RD_YAML_BYTES = 4 << 20 };
+
 /* Member of a map by key; NULL when absent or when doc is NULL or no map. Fast for large maps too. */
 const struct rd_doc *rd_doc_get(const struct rd_doc *doc, const char *key);
 /* Plain scalars as types (quoted ones only as text); false when it is not one. */

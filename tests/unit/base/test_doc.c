@@ -318,6 +318,7 @@ static void nesting_has_a_depth(void **state)
 
 static void values_and_bytes_have_a_ceiling(void **state)
 {
+    static char large[RD_YAML_BYTES + 1];
     struct rd_limits limits = rd_limits_default;
     struct rd_error err = { 0 };
     struct rd_doc *doc = NULL;
@@ -327,6 +328,10 @@ static void values_and_bytes_have_a_ceiling(void **state)
     assert_int_equal(rd_doc_read_yaml("f", "[1,2,3]", 7, &limits, &arena, &doc, &err), RD_OK);
     assert_int_equal(
         rd_doc_read_yaml("f", "[1,2,3,4]", 9, &limits, &arena, &doc, &err), RD_E_LIMIT);
+    memset(large, '#', sizeof(large));
+    assert_int_equal(
+        rd_doc_read_yaml("f", large, sizeof(large), NULL, &arena, &doc, &err), RD_E_LIMIT);
+    assert_non_null(strstr(err.frame[0].text, "at most 4194304 are read"));
     limits.text_bytes = 6;
     assert_int_equal(rd_doc_read_json("f", "[1,2,3]", 7, &limits, &arena, &doc, &err), RD_E_LIMIT);
 }
