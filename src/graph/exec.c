@@ -260,18 +260,7 @@ static rd_status run_node(struct rd_exec_pass *p, size_t index)
         st = measure(p, &c);
     if (st)
         return st;
-    for (int k = 0; k < node->n_outputs; k++) {
-        const int v = node->output[k];
-
-        if (v < 0 || !e->uses[v]) {
-            p->out[k] = NULL; /* nobody wants it */
-            continue;
-        }
-        st = grab(p, rd_tensor_bytes(p->out[k]), &p->buffer[v]);
-        if (st)
-            return st;
-        p->out[k]->data = p->buffer[v];
-    }
+    /* Sizes are asked while all outputs are there; then those that nobody wants are taken out. */
     if (node->row->scratch) {
         c.scratch_size = node->row->scratch(&c);
         st = need_scratch(p, c.scratch_size);
@@ -284,6 +273,18 @@ static rd_status run_node(struct rd_exec_pass *p, size_t index)
         if (st)
             return st;
         c.saved = p->saved[index];
+    }
+    for (int k = 0; k < node->n_outputs; k++) {
+        const int v = node->output[k];
+
+        if (v < 0 || !e->uses[v]) {
+            p->out[k] = NULL; /* nobody wants it */
+            continue;
+        }
+        st = grab(p, rd_tensor_bytes(p->out[k]), &p->buffer[v]);
+        if (st)
+            return st;
+        p->out[k]->data = p->buffer[v];
     }
     st = node->row->forward(&c);
     for (int k = 0; k < node->n_inputs && !p->keep && !st; k++) {
