@@ -43,8 +43,13 @@ def forward(path, x):
     """The chain of Conv, Relu, MaxPool, Flatten, Reshape and Gemm in an ONNX file, by PyTorch."""
     model = onnx.load(path)
     onnx.checker.check_model(model)
+    return chain(model, torch.tensor(x)).numpy()
+
+
+def chain(model, x):
     values = {t.name: torch.tensor(numpy_helper.to_array(t)) for t in model.graph.initializer}
-    values[model.graph.input[0].name] = torch.tensor(x)
+    values = {k: v.to(x.dtype) if v.dtype == torch.float32 else v for k, v in values.items()}
+    values[model.graph.input[0].name] = x
     for node in model.graph.node:
         a = {k.name: onnx.helper.get_attribute_value(k) for k in node.attribute}
         v = [values[i] for i in node.input]
@@ -66,7 +71,7 @@ def forward(path, x):
         else:
             raise SystemExit(f"this test does not know {node.op_type}")
         values[node.output[0]] = out
-    return values[model.graph.output[0].name].numpy()
+    return values[model.graph.output[0].name]
 
 
 x = np.load(MODELS + "mnist-eval-x.npy")
@@ -99,7 +104,15 @@ def evasion(model, attack, norm, eps, *settings):
     return r
 
 
-evasion("mnist-cnn.onnx", "fgsm", "linf", 0.3)
+r = evasion("mnist-cnn.onnx", "fgsm", "linf", 0.3)
+# FGSM has one answer. In float32 PyTorch rounds 1 - p away where the network is sure and finds 8.9 % robust on the
+# thousand; in float64 it finds 3.2 %.
+net = onnx.load(MODELS + "mnist-cnn.onnx")
+xx = torch.tensor(x[:N]).double().requires_grad_()
+F.cross_entropy(chain(net, xx), torch.tensor(y[:N]), reduction="sum").backward()
+best = (xx + 0.3 * xx.grad.sign()).clamp(0, 1).detach()
+fooled = int((chain(net, best).argmax(1) != torch.tensor(y[:N])).sum())
+check(abs(fooled - r["successes"]) <= 1, f"fgsm: float64 PyTorch fools {fooled}, reported {r['successes']}")
 evasion("mnist-cnn.onnx", "pgd", "linf", 0.1, "--set", "steps=10")
 evasion("mnist-cnn.onnx", "pgd", "l2", 1.5, "--set", "steps=20", "--set", "restarts=2")
 r = evasion("mnist-cnn-robust.onnx", "pgd", "linf", 0.3, "--set", "steps=10")
