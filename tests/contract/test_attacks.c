@@ -352,7 +352,7 @@ static void a_theft_is_judged_over_runs(void **state)
     /* Utility is the share of the gap closed between the baseline and perfect agreement. */
     stage_set(&s, a, NULL);
     s.q.pool_is_labeled = true;
-    set_if_there(a, s.options, "queries", "30"); /* neither copy is perfect */
+    set_if_there(a, s.options, "queries", "40"); /* neither copy is perfect */
     for (size_t i = 0; i < POOL; i += 5) /* owned labels that are often wrong: a poor baseline */
         s.pool_label[i] = !s.pool_label[i];
     assert_int_equal(stage_go(&s), RD_OK);

@@ -36,7 +36,8 @@ static const struct rd_option options[] = {
         "rows of the pool asked next: any, or where the copy is least sure"),
     RD_INT(struct copycat, epochs, "epochs", "10", 1, 10000, "epochs",
         "passes over the answers; small sets get more"),
-    RD_INT(struct copycat, batch, "batch", "64", 1, 65536, "rows", "rows of one training step"),
+    RD_INT(struct copycat, batch, "batch", "64", 1, 65536, "rows",
+        "rows of one training step at most"),
     RD_REAL(struct copycat, learning_rate, "learning-rate", "0.002", 1e-8, 10, "",
         "peak of the one-cycle schedule"),
     RD_INT(struct copycat, checkpoints, "checkpoints", "5", 1, 12, "points",
@@ -47,13 +48,14 @@ static const struct rd_option options[] = {
     RD_OPTION_END,
 };
 
-enum { ASK_ROWS = 1024, STEPS_LEAST = 250, CHECKPOINT_LEAST = 10 };
+/* A copy sees at least so many training steps, and batches of a 1/BATCHES-th of its rows or as
+ * asked. */
+enum { ASK_ROWS = 1024, STEPS_LEAST = 200, BATCHES = 16, BATCH_LEAST = 8, CHECKPOINT_LEAST = 10 };
 
 /* What one theft knows so far. */
 struct loot {
     size_t inputs, classes, n; /* n: rows asked */
     size_t *order;             /* of the pool: the first n are asked */
-    size_t *rank;              /* room for choosing */
     float *x;                  /* (queries, inputs) */
     int *label;                /* (queries) */
     float *soft;               /* (queries, classes), or NULL */
@@ -200,9 +202,19 @@ static void fill(const struct rd_run *run, const struct rd_oracle *oracle,
     }
 }
 
+/* Few rows, small batches: a large batch of them would only repeat itself. */
+static size_t batch_for(const struct copycat *o, size_t rows)
+{
+    size_t batch = BATCH_LEAST;
+
+    while (batch * BATCHES < rows)
+        batch *= 2;
+    return batch < (size_t)o->batch ? batch : (size_t)o->batch;
+}
+
 static size_t epochs_for(const struct copycat *o, size_t rows)
 {
-    const double steps = ceil((double)rows / (double)o->batch);
+    const double steps = ceil((double)rows / (double)batch_for(o, rows));
     const double least = ceil(STEPS_LEAST / steps);
 
     return (size_t)fmax((double)o->epochs, least);
@@ -222,7 +234,7 @@ static rd_status train(struct rd_run *run, const struct copycat *o, const struct
     how.lr = o->learning_rate;
     how.schedule = "one-cycle";
     how.epochs = epochs_for(o, n);
-    how.batch = (size_t)o->batch;
+    how.batch = batch_for(o, n);
     how.seed = run->seed;
     st = rd_graph_copy(student, run->scratch, &fresh, run->err);
     if (!st)
