@@ -49,7 +49,7 @@ rd_status rd_doc_read_json(const char *name, const void *bytes, size_t size,
  * YAML has a ceiling of its own below limits->text_bytes: measured, libfyaml takes up to 120 bytes for each
  * byte of a hostile file, and a system of 10,000 elements needs 2 MB.
  */
-enum { RD_YAML_BYTES = 4 << 20 };
+enum { RD_YAML_BYTES = 8 << 20 };
 
 /* Member of a map by key; NULL when absent or when doc is NULL or no map. Fast for large maps too. */
 const struct rd_doc *rd_doc_get(const struct rd_doc *doc, const char *key);

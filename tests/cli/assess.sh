@@ -37,7 +37,8 @@ assert set(risk["ale"]) >= {"value", "low", "high"} and risk["illustrative"] is 
 assert risk["quantiles"] and risk["exceedance"] and 0 <= risk["ale_share_measured"] <= 1
 rows = {(c["id"], c["test"]): c for c in r["controls"]}
 for c in rows.values():
-    for key in ("effect", "adaptive", "ale_before", "ale_after", "utility_cost"):
+    assert set(c["effect"]) >= {"before", "after", "low", "high", "adaptive"}, c["effect"]
+    for key in ("ale_before", "ale_after", "utility_cost"):
         assert key in c, key
 hard = rows["hardened", "fool"]["effect"]
 assert hard["low"] > 0, hard                      # clear of zero
@@ -68,7 +69,9 @@ expect 0 "$REDOUBT" assess "$T/a" --json --draws 200 --years 300 --seed 5
 printf '\0\0\0\1' >"$T/bad.onnx"
 expect 3 "$REDOUBT" assess "$T/a" --allow-outside --artifact "classifier=$T/bad.onnx"
 says "bad.onnx"
-expect 3 "$REDOUBT" assess "$T/a" --artifact "classifier=$T/bad.onnx"
+expect 2 "$REDOUBT" assess "$T/a" --artifact nobody=x.onnx
+says "artifacts of the file: classifier, eval, pool"
+sed -i 's|path: eval-x.npy|path: ../eval-x.npy|' "$T/a/redoubt.yaml"
+expect 3 "$REDOUBT" assess "$T/a"
 says "--allow-outside"
-expect 3 "$REDOUBT" assess "$T/a" --artifact nobody=x.onnx
 finish
