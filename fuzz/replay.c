@@ -1,9 +1,11 @@
 /*
- * replay - run a fuzz target over files without a fuzzing engine: every seed and every past finding, in each test run.
+ * replay - run a fuzz target over files without a fuzzing engine: every seed and every past
+ * finding, in each test run.
  *
  *   replay_<target> FILE-OR-FOLDER...
  *
- * Folders are read one level deep, names in order. No file at all is a failure: it would test nothing.
+ * Folders are read one level deep, names in order. No file at all is a failure: it would test
+ * nothing.
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -13,7 +15,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Bytes in a block of exactly their size, so that a read behind the end is seen by the sanitizer. */
+/* Bytes in a block of exactly their size, so that a read behind the end is seen by the sanitizer.
+ */
 static int run_file(const char *path)
 {
     FILE *f = fopen(path, "rb");

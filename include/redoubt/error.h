@@ -9,7 +9,8 @@
 extern "C" {
 #endif
 
-/* Each status means a different reaction of the caller; docs/exit-codes.md maps them to exit codes. */
+/* Each status means a different reaction of the caller; docs/exit-codes.md maps them to exit codes.
+ */
 typedef enum rd_status {
     RD_OK = 0,
     RD_E_USAGE,    /* the caller asked for something that makes no sense  */

@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
-void *rd_alloc(size_t size);             /* NULL when memory runs out; not zeroed */
-void *rd_realloc(void *p, size_t size);  /* as realloc; p stays valid on NULL */
-void *rd_alloc_aligned(size_t size);     /* 64-byte aligned, free with rd_free */
+void *rd_alloc(size_t size);            /* NULL when memory runs out; not zeroed */
+void *rd_realloc(void *p, size_t size); /* as realloc; p stays valid on NULL */
+void *rd_alloc_aligned(size_t size);    /* 64-byte aligned, free with rd_free */
 void rd_free(void *p);
 
 /* True when a test has asked this very allocation to fail. */

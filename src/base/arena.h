@@ -16,14 +16,16 @@ struct rd_arena {
         0                                                                                          \
     }
 
-/* Zeroed, 64-byte aligned; NULL when memory or the arena's limit runs out, or count*size overflows. */
+/* Zeroed, 64-byte aligned; NULL when memory or the arena's limit runs out, or count*size overflows.
+ */
 void *rd_arena_alloc(struct rd_arena *a, size_t count, size_t size);
 /* Packed copies (8-byte aligned) of text; NULL as above. */
 char *rd_arena_strdup(struct rd_arena *a, const char *text);
 char *rd_arena_strndup(struct rd_arena *a, const char *text, size_t len);
 char *rd_arena_printf(struct rd_arena *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* Have fn(obj) run when the arena is released: for FILE, SQLite, EVP handles. -1 when memory ran out. */
+/* Have fn(obj) run when the arena is released: for FILE, SQLite, EVP handles. -1 when memory ran
+ * out. */
 int rd_arena_guard(struct rd_arena *a, void (*fn)(void *), void *obj);
 /* Run the guards newest first, free everything; the arena is then empty and usable again. */
 void rd_arena_release(struct rd_arena *a);

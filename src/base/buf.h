@@ -2,11 +2,12 @@
 #ifndef RD_BASE_BUF_H
 #define RD_BASE_BUF_H
 
-#include <stdbool.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
-/* A zeroed struct is an empty buffer without ceiling. text is NUL-terminated once anything was put. */
+/* A zeroed struct is an empty buffer without ceiling. text is NUL-terminated once anything was put.
+ */
 struct rd_buf {
     char *text;
     size_t len, cap;

@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-/* data is followed by a NUL byte that size does not count. Tables end with name == NULL, sorted by name. */
+/* data is followed by a NUL byte that size does not count. Tables end with name == NULL, sorted by
+ * name. */
 struct rd_embedded {
     const char *name; /* path below the embedded folder */
     const unsigned char *data;

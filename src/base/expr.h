@@ -1,12 +1,12 @@
 /*
  * expr.h - the one expression language: rules (`when:`), `loss_when`, magnitudes.
  *
- * Typed (number, three-valued boolean, string, list of strings), total, without side effects. Grammar,
- * loosest first:  or | and | not | comparison (== != < <= > >= in) | + - | * / | unary - | primary.
- * primary: number, "string", [list], true, false, unknown, name, name.name (path), function(args), (expr).
- * A name may hold '-' ("model-copy"); subtraction is written with spaces. `unknown` propagates by Kleene's
- * logic; comparing with an unknown value is unknown. Division by zero is an error with its position
- * at compile time when constant, else at evaluation.
+ * Typed (number, three-valued boolean, string, list of strings), total, without side effects.
+ * Grammar, loosest first:  or | and | not | comparison (== != < <= > >= in) | + - | * / | unary - |
+ * primary. primary: number, "string", [list], true, false, unknown, name, name.name (path),
+ * function(args), (expr). A name may hold '-' ("model-copy"); subtraction is written with spaces.
+ * `unknown` propagates by Kleene's logic; comparing with an unknown value is unknown. Division by
+ * zero is an error with its position at compile time when constant, else at evaluation.
  */
 #ifndef RD_BASE_EXPR_H
 #define RD_BASE_EXPR_H
@@ -34,9 +34,11 @@ struct rd_value {
 
 /* What the user of the language offers. Names and functions are resolved at compile time. */
 struct rd_expr_env {
-    /* Is there such a name, of which type? slot_out comes back at evaluation. false: unknown name, an error. */
+    /* Is there such a name, of which type? slot_out comes back at evaluation. false: unknown name,
+     * an error. */
     bool (*name)(void *user, const char *name, enum rd_expr_type *type_out, size_t *slot_out);
-    /* A function with these argument types; false: no such function, or wrong types. NULL: no functions. */
+    /* A function with these argument types; false: no such function, or wrong types. NULL: no
+     * functions. */
     bool (*function)(void *user, const char *name, const enum rd_expr_type *arg, size_t n_args,
         enum rd_expr_type *type_out, size_t *slot_out);
     const char *const *words; /* NULL-terminated known names, for "did you mean"; may be NULL */
@@ -51,13 +53,14 @@ struct rd_expr_input {
 struct rd_expr; /* immutable, in the arena it was compiled into; shared freely between threads */
 
 /*
- * where is for messages ("redoubt.yaml:94:18"); positions inside the text are added as "character N".
- * want: the type the whole must have. At most 4,096 characters, depth 64.
+ * where is for messages ("redoubt.yaml:94:18"); positions inside the text are added as "character
+ * N". want: the type the whole must have. At most 4,096 characters, depth 64.
  */
 rd_status rd_expr_compile(const char *where, const char *text, enum rd_expr_type want,
     const struct rd_expr_env *env, struct rd_arena *arena, struct rd_expr **expr_out,
     struct rd_error *err);
-/* Total but for division by zero and overflow to infinity (RD_E_INPUT with position). Allocates nothing. */
+/* Total but for division by zero and overflow to infinity (RD_E_INPUT with position). Allocates
+ * nothing. */
 rd_status rd_expr_eval(const struct rd_expr *expr, const struct rd_expr_input *in,
     struct rd_value *value_out, struct rd_error *err);
 /* Calls fn for each distinct name the expression reads, in order of first use. */

@@ -40,8 +40,8 @@ static rd_status io_failed(struct rd_error *err, const char *verb, const char *p
     char safe[SHOWN];
     const rd_status st = code == ENOENT || code == ENOTDIR ? RD_E_NOTFOUND : RD_E_IO;
 
-    return RD_FAIL(
-        err, st, "cannot %s '%s': %s", verb, rd_text_safe_in(safe, sizeof safe, path), strerror(code));
+    return RD_FAIL(err, st, "cannot %s '%s': %s", verb, rd_text_safe_in(safe, sizeof safe, path),
+        strerror(code));
 }
 
 /* Open a regular file and measure it against the limit. */

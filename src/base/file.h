@@ -35,7 +35,8 @@ char *rd_path_dir(struct rd_arena *arena, const char *path);
 /* True for a relative path that never climbs out of its folder ("a/../../b" does). */
 bool rd_path_stays_inside(const char *path);
 
-/* Tests only: let the nth read, write, fsync or rename from now fail (ENOSPC for writes); 0 turns it off. */
+/* Tests only: let the nth read, write, fsync or rename from now fail (ENOSPC for writes); 0 turns
+ * it off. */
 void rd_file_fail_at(size_t nth);
 
 #endif

@@ -27,8 +27,8 @@ rd_status rd_inflate_exact(const char *name, const void *packed, size_t packed_s
 /* Does this begin like gzip? */
 bool rd_gzip_is(const void *bytes, size_t size);
 /*
- * A whole .gz file (also of several members) into the arena. limits is not NULL. RD_E_LIMIT above the ratio or above
- * limit bytes; RD_E_INPUT when damaged, cut short or followed by something else.
+ * A whole .gz file (also of several members) into the arena. limits is not NULL. RD_E_LIMIT above
+ * the ratio or above limit bytes; RD_E_INPUT when damaged, cut short or followed by something else.
  */
 rd_status rd_gzip_read(const char *name, const void *bytes, size_t size, size_t limit,
     const struct rd_limits *limits, struct rd_arena *arena, struct rd_bytes *bytes_out,

@@ -10,8 +10,9 @@
 #include <string.h>
 
 /*
- * Members are written where they fall and remembered as spans; when an object ends and its members are not yet
- * in order, their bytes are put in order. So callers write in whatever order reads well.
+ * Members are written where they fall and remembered as spans; when an object ends and its members
+ * are not yet in order, their bytes are put in order. So callers write in whatever order reads
+ * well.
  */
 struct rd_json_span {
     size_t key, key_len; /* of the quoted key */
@@ -52,8 +53,7 @@ static void open_level(struct rd_json *j, bool is_object)
         return;
     }
     rd_buf_putc(j->out, is_object ? '{' : '[');
-    j->level[j->depth++] =
-        (struct rd_json_level){ .is_object = is_object, .start = j->out->len };
+    j->level[j->depth++] = (struct rd_json_level){ .is_object = is_object, .start = j->out->len };
 }
 
 void rd_json_object(struct rd_json *j)
@@ -66,7 +66,8 @@ void rd_json_array(struct rd_json *j)
     open_level(j, false);
 }
 
-/* qsort has no room for the text, so the comparison gets it through the spans' absolute addresses. */
+/* qsort has no room for the text, so the comparison gets it through the spans' absolute addresses.
+ */
 struct member {
     const char *key, *bytes;
     size_t key_len, len;

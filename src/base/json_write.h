@@ -1,6 +1,7 @@
 /*
- * json_write.h - canonical JSON out: members sorted by name (bytewise), no spaces, doubles in shortest
- * round-trip form, no NaN or infinity (null). The same values give the same bytes in any call order.
+ * json_write.h - canonical JSON out: members sorted by name (bytewise), no spaces, doubles in
+ * shortest round-trip form, no NaN or infinity (null). The same values give the same bytes in any
+ * call order.
  */
 #ifndef RD_BASE_JSON_WRITE_H
 #define RD_BASE_JSON_WRITE_H
@@ -12,7 +13,8 @@
 
 enum { RD_JSON_DEPTH = 32 };
 
-/* Zero it, set out. Misuse (a value without a key, depth) and lack of memory make out->failed true. */
+/* Zero it, set out. Misuse (a value without a key, depth) and lack of memory make out->failed true.
+ */
 struct rd_json {
     struct rd_buf *out;
     int depth;
@@ -25,9 +27,9 @@ struct rd_json {
     } level[RD_JSON_DEPTH];
 };
 
-void rd_json_object(struct rd_json *j);    /* { */
-void rd_json_array(struct rd_json *j);     /* [ */
-void rd_json_end(struct rd_json *j);       /* closes the innermost */
+void rd_json_object(struct rd_json *j); /* { */
+void rd_json_array(struct rd_json *j);  /* [ */
+void rd_json_end(struct rd_json *j);    /* closes the innermost */
 void rd_json_key(struct rd_json *j, const char *name);
 
 void rd_json_null(struct rd_json *j);

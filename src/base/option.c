@@ -122,7 +122,8 @@ rd_status rd_options_set(const struct rd_option *table, void *values, const char
     for (; table && table->type != RD_OPT_END && n < TABLE_MAX; table++)
         words[n++] = table->name;
     words[n] = NULL;
-    (void)RD_FAIL(err, RD_E_USAGE, "no option named '%s'", rd_text_safe_in(safe, sizeof safe, name));
+    (void)RD_FAIL(
+        err, RD_E_USAGE, "no option named '%s'", rd_text_safe_in(safe, sizeof safe, name));
     near = rd_text_nearest(name, words);
     if (near)
         (void)rd_error_hint(err, "did you mean '%s'?", near);

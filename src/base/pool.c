@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 /*
- * Workers wait on a generation counter: a short spin (about 20 us: a longer one starves whoever shares the core),
- * then a futex. A job is a counter of chunks; whoever is free takes the next.
+ * Workers wait on a generation counter: a short spin (about 20 us: a longer one starves whoever
+ * shares the core), then a futex. A job is a counter of chunks; whoever is free takes the next.
  */
 enum { SPINS = 2000, THREADS_MAX = 256 };
 

@@ -2,7 +2,8 @@
  * rng.h - counter-based random numbers: Philox 4x32-10.
  *
  * A stream is named by (seed, module, index), so results do not depend on threads or batch size.
- * Source: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3.
+ * Source: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3",
+ * section 3.3.
  */
 #ifndef RD_BASE_RNG_H
 #define RD_BASE_RNG_H
@@ -23,9 +24,9 @@ void rd_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t ou
 struct rd_rng rd_rng_stream(uint64_t seed, const char *module, uint64_t index);
 uint32_t rd_rng_u32(struct rd_rng *r);
 uint64_t rd_rng_u64(struct rd_rng *r);
-double rd_rng_unit(struct rd_rng *r);              /* [0, 1), 53 bits */
-float rd_rng_unit_float(struct rd_rng *r);         /* [0, 1), 24 bits */
-uint64_t rd_rng_below(struct rd_rng *r, uint64_t n); /* 0 .. n-1, unbiased; n > 0 */
+double rd_rng_unit(struct rd_rng *r);                           /* [0, 1), 53 bits */
+float rd_rng_unit_float(struct rd_rng *r);                      /* [0, 1), 24 bits */
+uint64_t rd_rng_below(struct rd_rng *r, uint64_t n);            /* 0 .. n-1, unbiased; n > 0 */
 void rd_rng_shuffle(struct rd_rng *r, size_t *index, size_t n); /* Fisher-Yates in place */
 
 #endif

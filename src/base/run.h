@@ -30,8 +30,8 @@ struct rd_run {
 
 /* Progress and cancellation in one: RD_E_CANCELED when step() says stop. */
 rd_status rd_run_step(struct rd_run *run, const char *what, size_t done, size_t total);
-void rd_log_say(const struct rd_log *log, enum rd_log_level level, const char *area, const char *fmt,
-    ...) __attribute__((format(printf, 4, 5)));
+void rd_log_say(const struct rd_log *log, enum rd_log_level level, const char *area,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Shorthand for RD_FAIL with RD_E_MEMORY. */
 rd_status rd_run_no_memory(struct rd_run *run, const char *what);
 

@@ -194,7 +194,8 @@ bool rd_text_to_double(const char *text, bool fraction, double *out)
 
 const char *rd_text_from_double(double v, char out[32])
 {
-    /* 15 digits and no trailing zeros are the shortest form of normal numbers; subnormal ones need fewer. */
+    /* 15 digits and no trailing zeros are the shortest form of normal numbers; subnormal ones need
+     * fewer. */
     for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         char *comma;
         double back;

@@ -15,16 +15,18 @@ void rd_text_safe(struct rd_buf *out, const char *text, size_t len);
 /* The same into a fixed buffer (cut with "..." when too long); returns out. For error messages. */
 const char *rd_text_safe_in(char *out, size_t size, const char *text);
 
-/* Nearest of the NULL-terminated words within edit distance 3 (and under half the length), or NULL. */
+/* Nearest of the NULL-terminated words within edit distance 3 (and under half the length), or NULL.
+ */
 const char *rd_text_nearest(const char *word, const char *const *words);
 
-/* Valid UTF-8 (no surrogates, no overlong forms)? On false *at_out is the offset of the first bad byte. */
+/* Valid UTF-8 (no surrogates, no overlong forms)? On false *at_out is the offset of the first bad
+ * byte. */
 bool rd_text_is_utf8(const char *text, size_t len, size_t *at_out);
 
 /*
- * Numbers without the locale. rd_text_to_double reads decimal (and a/b when fraction is true), whole
- * string, finite. rd_text_from_double writes the shortest form that reads back equal ("0.1", "1e+21");
- * buffer of 32.
+ * Numbers without the locale. rd_text_to_double reads decimal (and a/b when fraction is true),
+ * whole string, finite. rd_text_from_double writes the shortest form that reads back equal ("0.1",
+ * "1e+21"); buffer of 32.
  */
 bool rd_text_to_double(const char *text, bool fraction, double *out);
 const char *rd_text_from_double(double v, char out[32]);

@@ -130,8 +130,8 @@ static rd_status finish(struct binder *b, struct rd_bound_test *t, int artifact,
     return RD_OK;
 }
 
-static rd_status bind_declared(
-    struct binder *b, const struct rd_threats *threats, struct rd_bound_test *t, size_t i, bool *used)
+static rd_status bind_declared(struct binder *b, const struct rd_threats *threats,
+    struct rd_bound_test *t, size_t i, bool *used)
 {
     const struct rd_test_decl *d = &b->system->tests[i];
 
@@ -180,8 +180,8 @@ static rd_status bind_default(
 }
 
 rd_status rd_campaign_bind(struct rd_run *run, const struct rd_system *system,
-    const struct rd_threats *threats, struct rd_arena *arena, const struct rd_bound_test **tests_out,
-    size_t *n_out)
+    const struct rd_threats *threats, struct rd_arena *arena,
+    const struct rd_bound_test **tests_out, size_t *n_out)
 {
     struct binder b = { run, system, arena };
     struct rd_bound_test *tests =

@@ -12,8 +12,8 @@ static struct rd_interval from_ci(struct rd_ci c)
     return (struct rd_interval){ c.value, c.low, c.high };
 }
 
-static void example_effect(const struct rd_record *before, const struct rd_record *after,
-    struct rd_interval *effect_out)
+static void example_effect(
+    const struct rd_record *before, const struct rd_record *after, struct rd_interval *effect_out)
 {
     size_t both = 0, only_before = 0, only_after = 0, neither = 0;
 

@@ -1,4 +1,5 @@
-/* execute.c - every bound test, with the active controls on, and again with each control switched. */
+/* execute.c - every bound test, with the active controls on, and again with each control switched.
+ */
 #include "campaign/campaign.h"
 #include "campaign/keep.h"
 #include "campaign/status.h"
@@ -14,8 +15,8 @@ struct runner {
     const struct rd_system *system;
     const struct rd_campaign_options *options;
     struct rd_arena *arena;
-    struct rd_target **target;   /* by artifact index, opened once */
-    struct rd_dataset **dataset; /* likewise */
+    struct rd_target **target;             /* by artifact index, opened once */
+    struct rd_dataset **dataset;           /* likewise */
     struct rd_campaign_estimate *estimate; /* not NULL: add costs up instead of running */
 };
 
@@ -27,7 +28,8 @@ static rd_status open_target(struct runner *r, int artifact, struct rd_target **
     rd_status st = RD_OK;
 
     if (!r->target[artifact]) {
-        st = rd_target_open_onnx(a->path, r->run->pool, r->arena, &r->target[artifact], r->run->err);
+        st =
+            rd_target_open_onnx(a->path, r->run->pool, r->arena, &r->target[artifact], r->run->err);
         if (!st)
             r->target[artifact]->price_per_1000 = a->price_per_1000_queries;
     }
@@ -38,8 +40,11 @@ static rd_status open_target(struct runner *r, int artifact, struct rd_target **
 static rd_status open_dataset(struct runner *r, int artifact, const struct rd_dataset **dataset_out)
 {
     const struct rd_artifact *a = &r->system->artifacts[artifact];
-    const struct rd_dataset_source source = { .path = a->path, .labels = a->labels,
-        .index = a->index, .has_range = a->has_range, .range = { a->range[0], a->range[1] },
+    const struct rd_dataset_source source = { .path = a->path,
+        .labels = a->labels,
+        .index = a->index,
+        .has_range = a->has_range,
+        .range = { a->range[0], a->range[1] },
         .scale = a->scale };
     rd_status st = RD_OK;
 
@@ -70,8 +75,8 @@ static const struct rd_defense *defense_for(
 }
 
 /* Whatever a control allows per key and day, the actor's keys and the longest campaign multiply. */
-static rd_status lay_actor_over(struct runner *r, const struct rd_defense *d,
-    const struct rd_bound_test *t, void *values)
+static rd_status lay_actor_over(
+    struct runner *r, const struct rd_defense *d, const struct rd_bound_test *t, void *values)
 {
     const struct rd_actor *actor = &r->system->actors[t->actor];
     char number[32];
@@ -99,7 +104,8 @@ static rd_status control_options(struct runner *r, const struct rd_control *c,
         st = lay_actor_over(r, d, t, values);
     for (size_t i = 0; !st && i < c->set.n; i++) {
         const char *name = c->set.item[i].name, *value = c->set.item[i].value;
-        const int artifact = strcmp(name, "artifact") ? RD_NONE : rd_system_artifact(r->system, value);
+        const int artifact =
+            strcmp(name, "artifact") ? RD_NONE : rd_system_artifact(r->system, value);
 
         if (artifact != RD_NONE)
             value = r->system->artifacts[artifact].path;
@@ -127,14 +133,16 @@ static rd_status put_in_front(struct runner *r, const struct rd_control *c,
     return st ? RD_WRAP(r->run->err, st, "control '%s' (%s)", c->id, c->kind) : RD_OK;
 }
 
-/* The test's target with the active controls in front, but for `without`, and with `with`. RD_NONE: nobody. */
+/* The test's target with the active controls in front, but for `without`, and with `with`. RD_NONE:
+ * nobody. */
 static rd_status defended(struct runner *r, const struct rd_bound_test *t, int without, int with,
     struct rd_target **target_out)
 {
     const size_t n = r->system->n_controls;
     rd_status st = open_target(r, t->model, target_out);
 
-    /* What replaces the network itself first, then what stands before it, in the order of the file. */
+    /* What replaces the network itself first, then what stands before it, in the order of the file.
+     */
     for (size_t i = 0; !st && i < 2 * n; i++) {
         const int at = (int)(i % n);
         const struct rd_control *c = &r->system->controls[at];
@@ -149,7 +157,8 @@ static rd_status defended(struct runner *r, const struct rd_bound_test *t, int w
 
 /* --- one attack run --- */
 
-/* A thief may know the shape of the copy: a file beside redoubt.yaml. Its path never enters the record. */
+/* A thief may know the shape of the copy: a file beside redoubt.yaml. Its path never enters the
+ * record. */
 static rd_status load_student(
     struct runner *r, const struct rd_bound_test *t, const struct rd_graph **student_out)
 {
@@ -179,11 +188,17 @@ static rd_status request_of(
     const struct rd_actor *actor = &r->system->actors[t->actor];
     rd_status st;
 
-    *q = (struct rd_trial_request){ .attack = t->attack, .options = t->options, .norm = t->norm,
-        .actor_access = actor->access, .runs = t->runs, .criterion = t->criterion,
+    *q = (struct rd_trial_request){ .attack = t->attack,
+        .options = t->options,
+        .norm = t->norm,
+        .actor_access = actor->access,
+        .runs = t->runs,
+        .criterion = t->criterion,
         .curve_points = RD_CURVE_POINTS,
         .stated_accuracy = r->system->artifacts[t->model].clean_accuracy,
-        .pool_is_labeled = actor->labeled == RD_YES, .threat = t->threat->id, .test = t->id,
+        .pool_is_labeled = actor->labeled == RD_YES,
+        .threat = t->threat->id,
+        .test = t->id,
         .actor = actor->id };
     st = open_dataset(r, t->eval, &q->eval);
     if (!st && t->pool != RD_NONE)
@@ -398,8 +413,9 @@ rd_status rd_campaign_estimate(struct rd_run *run, const struct rd_system *syste
     const struct rd_threats *threats, const struct rd_campaign_options *options,
     struct rd_arena *arena, struct rd_campaign_estimate *estimate_out)
 {
-    struct runner r = { .run = run, .system = system, .options = options, .arena = arena,
-        .estimate = estimate_out };
+    struct runner r = {
+        .run = run, .system = system, .options = options, .arena = arena, .estimate = estimate_out
+    };
     const struct rd_bound_test *tests;
     struct rd_tested tested;
     size_t n = 0;

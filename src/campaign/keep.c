@@ -96,7 +96,8 @@ static rd_status look_up(struct rd_run *run, struct rd_store *store, const char 
     *record_out = NULL;
     if (st || !bytes.size)
         return st;
-    st = rd_doc_read_json("evidence", bytes.data, bytes.size, &rd_limits_default, arena, &doc, run->err);
+    st = rd_doc_read_json(
+        "evidence", bytes.data, bytes.size, &rd_limits_default, arena, &doc, run->err);
     record = RD_NEW(arena, struct rd_record);
     if (!st && !record)
         st = rd_run_no_memory(run, "a record");
@@ -130,7 +131,8 @@ static rd_status append(struct rd_run *run, const struct rd_campaign_options *o,
     if (result.failed || about.failed)
         st = rd_run_no_memory(run, "a record");
     if (!st)
-        st = rd_store_append(o->store, key, result.text, result.len, about.text, about.len, run->err);
+        st = rd_store_append(
+            o->store, key, result.text, result.len, about.text, about.len, run->err);
     rd_json_release(&j);
     rd_json_release(&k);
     rd_buf_release(&result);

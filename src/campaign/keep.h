@@ -11,8 +11,9 @@ struct rd_kept {
 };
 
 /*
- * Key = SHA-256 of the canonical inputs: attack and version, resolved settings, seed, digests of target and data,
- * controls, actor's access, runs, budget, criterion. Targets without a digest are measured every time.
+ * Key = SHA-256 of the canonical inputs: attack and version, resolved settings, seed, digests of
+ * target and data, controls, actor's access, runs, budget, criterion. Targets without a digest are
+ * measured every time.
  */
 rd_status rd_keep_key(struct rd_run *run, const struct rd_trial_request *request, char key_out[65]);
 rd_status rd_keep_run(struct rd_run *run, const struct rd_campaign_options *options,

@@ -55,9 +55,9 @@ static char *run_text(struct rd_arena *arena, const struct rd_record *r)
     if (isnan(r->interval.low) || isnan(r->interval.high))
         return rd_arena_printf(arena, "%s with %s: %s %.3f in %zu run%s of %.0f queries", r->attack,
             access, r->judged, r->interval.value, r->n, r->n == 1 ? "" : "s", queries);
-    return rd_arena_printf(arena, "%s with %s: %s %.3f (%.3f to %.3f) over %zu runs of %.0f queries",
-        r->attack, access, r->judged, r->interval.value, r->interval.low, r->interval.high, r->n,
-        queries);
+    return rd_arena_printf(arena,
+        "%s with %s: %s %.3f (%.3f to %.3f) over %zu runs of %.0f queries", r->attack, access,
+        r->judged, r->interval.value, r->interval.low, r->interval.high, r->n, queries);
 }
 
 /* Demonstrated beats inconclusive beats not demonstrated: the strongest word is the threat's. */
@@ -72,7 +72,8 @@ static enum rd_status_of_threat status_of(const struct rd_tested *t, const struc
         return RD_THREAT_DEMONSTRATED;
     if (t->record->outcome == RD_OUTCOME_INCONCLUSIVE)
         return RD_THREAT_INCONCLUSIVE;
-    /* Controlled: not demonstrated with an active control whose measured effect is clear of zero. */
+    /* Controlled: not demonstrated with an active control whose measured effect is clear of zero.
+     */
     for (size_t i = 0; i < t->n_retests; i++)
         if (s->controls[t->retests[i].control].state == RD_CONTROL_ACTIVE &&
             t->retests[i].effect.low > 0)
@@ -80,8 +81,8 @@ static enum rd_status_of_threat status_of(const struct rd_tested *t, const struc
     return RD_THREAT_NOT_DEMONSTRATED;
 }
 
-static const char *why_untried(const struct rd_threat *threat, const struct rd_bound_test *tests,
-    size_t n)
+static const char *why_untried(
+    const struct rd_threat *threat, const struct rd_bound_test *tests, size_t n)
 {
     if (threat->applicability == RD_APPLIES_MITIGATED)
         return "an active control is taken to remove it";

@@ -1,9 +1,10 @@
 /*
  * artifacts.c - the image-classifier template's real things.
  *
- * The net is kept at 0.6 MFLOP forward, so that a laptop assesses it in a minute. The hardened twin is trained on
- * examples that projected gradient ascent has moved against the net as it stands at the start of each epoch (Madry et
- * al. 2018, section 2, with the attack run once an epoch rather than once a step).
+ * The net is kept at 0.6 MFLOP forward, so that a laptop assesses it in a minute. The hardened twin
+ * is trained on examples that projected gradient ascent has moved against the net as it stands at
+ * the start of each epoch (Madry et al. 2018, section 2, with the attack run once an epoch rather
+ * than once a step).
  */
 #include "cli/artifacts.h"
 
@@ -47,7 +48,8 @@ static rd_status path_of(struct maker *m, const char *name, char **path_out)
     return *path_out ? RD_OK : rd_run_no_memory(m->run, "a path");
 }
 
-static rd_status write_array(struct maker *m, const char *name, const struct rd_dataset *d, bool labels)
+static rd_status write_array(
+    struct maker *m, const char *name, const struct rd_dataset *d, bool labels)
 {
     struct rd_tensor t = { .dtype = labels ? RD_I64 : RD_F32, .ndim = 1, .dim = { (int64_t)d->n } };
     char *path;
@@ -97,7 +99,7 @@ static rd_status accuracy_of(struct maker *m, const struct rd_graph *graph, doub
 {
     const struct rd_dataset *d = &m->eval;
     const size_t classes = 10;
-    float *out = RD_NEW_ARRAY(m->run->scratch, float, d->n * classes);
+    float *out = RD_NEW_ARRAY(m->run->scratch, float, d->n *classes);
     struct rd_net *net = NULL;
     size_t right = 0;
     rd_status st;

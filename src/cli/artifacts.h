@@ -1,4 +1,5 @@
-/* artifacts.h - what `init` makes for the template image-classifier: data, a net, its hardened twin. */
+/* artifacts.h - what `init` makes for the template image-classifier: data, a net, its hardened
+ * twin. */
 #ifndef RD_CLI_ARTIFACTS_H
 #define RD_CLI_ARTIFACTS_H
 
@@ -10,8 +11,8 @@ struct rd_made {
 };
 
 /*
- * Writes train-x.npy, train-y.npy, eval-x.npy, eval-y.npy, net.onnx (untrained), model.onnx and robust.onnx
- * (the same net trained on examples moved against it) into dir. Same seed, same bytes.
+ * Writes train-x.npy, train-y.npy, eval-x.npy, eval-y.npy, net.onnx (untrained), model.onnx and
+ * robust.onnx (the same net trained on examples moved against it) into dir. Same seed, same bytes.
  */
 rd_status rd_make_image_classifier(struct rd_run *run, const char *dir, struct rd_made *made_out);
 

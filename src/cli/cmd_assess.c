@@ -1,6 +1,6 @@
 /*
- * cmd_assess.c - redoubt assess: the loop, once, left to right: threats, tests, controls and their re-tests, money,
- * reports. Evidence goes to DIR/.redoubt, reports beside redoubt.yaml.
+ * cmd_assess.c - redoubt assess: the loop, once, left to right: threats, tests, controls and their
+ * re-tests, money, reports. Evidence goes to DIR/.redoubt, reports beside redoubt.yaml.
  */
 #include "cli/cli.h"
 #include "cli/envelope.h"
@@ -32,7 +32,8 @@ static const struct rd_option options[] = {
     RD_BOOL(struct assess, estimate, "estimate", "no",
         "only say what it would take: runs, queries, seconds, money"),
     RD_CHOICE(struct assess, fail_on, "fail-on", "none", levels,
-        "exit 1 when a threat that applies is at least so severe, is demonstrated, or losses pass the appetite"),
+        "exit 1 when a threat that applies is at least so severe, is demonstrated, or losses pass "
+        "the appetite"),
     RD_INT(struct assess, draws, "draws", "1000", 200, 100000, "draws",
         "of the uncertain parameters (outer level of the simulation)"),
     RD_INT(struct assess, years, "years", "2000", 100, 1000000, "years",
@@ -78,8 +79,8 @@ static rd_status say_estimate(struct work *w)
 {
     struct rd_cli *cli = w->cli;
     struct rd_campaign_estimate e;
-    rd_status st = rd_campaign_estimate(&cli->run, w->loaded.system, &w->loaded.threats, &w->how,
-        cli->run.scratch, &e);
+    rd_status st = rd_campaign_estimate(
+        &cli->run, w->loaded.system, &w->loaded.threats, &w->how, cli->run.scratch, &e);
 
     if (st)
         return st;
@@ -93,7 +94,8 @@ static rd_status say_estimate(struct work *w)
     rd_json_ktext(cli->result, "currency", w->loaded.system->currency);
     rd_json_end(cli->result);
     (void)fprintf(cli->out,
-        "%zu tests, %zu attack runs with every control's re-tests: at most %llu queries (%llu of them\n"
+        "%zu tests, %zu attack runs with every control's re-tests: at most %llu queries (%llu of "
+        "them\n"
         "gradients), about %.0f seconds, %.2f %s at the artifacts' prices. Nothing was attacked.\n",
         e.tests, e.runs, (unsigned long long)e.cost.rows, (unsigned long long)e.cost.gradients,
         e.cost.seconds, e.cost.money, w->loaded.system->currency);
@@ -229,7 +231,8 @@ static void say_money(struct work *w)
         grouped(ale->value, a), currency, grouped(ale->low, b), grouped(ale->high, c));
     if (!w->risk.n_controls)
         return;
-    (void)fprintf(out, "\nControls, each alone                       less loss a year (90 %% band)\n");
+    (void)fprintf(
+        out, "\nControls, each alone                       less loss a year (90 %% band)\n");
     for (size_t i = 0; i < w->risk.n_controls; i++) {
         const struct rd_risk_control *k = &w->risk.controls[i];
         char safe[48];
@@ -316,16 +319,16 @@ static rd_status assess(struct work *w, const struct assess *o, double start)
     double at[5] = { start, now_seconds() };
     rd_status st;
 
-    st = rd_campaign_run(&cli->run, w->loaded.system, &w->loaded.threats, &w->how, cli->run.scratch,
-        &w->campaign);
+    st = rd_campaign_run(
+        &cli->run, w->loaded.system, &w->loaded.threats, &w->how, cli->run.scratch, &w->campaign);
     at[2] = now_seconds();
     if (!st)
         st = rd_risk_simulate(&cli->run, &w->campaign, &risk, cli->run.scratch, &w->risk);
     if (st)
         return st;
     at[3] = now_seconds();
-    w->report = (struct rd_report){ .campaign = &w->campaign, .risk = &w->risk,
-        .seed = cli->run.seed };
+    w->report =
+        (struct rd_report){ .campaign = &w->campaign, .risk = &w->risk, .seed = cli->run.seed };
     st = rd_report_pictures(&cli->run, &w->campaign, w->how.pictures, cli->run.scratch,
         &w->report.pictures, &w->report.n_pictures);
     if (!st)

@@ -44,8 +44,10 @@ static rd_status find_template(
         words[n++] = makers[i].name;
     words[n] = NULL;
     near = rd_text_nearest(name, words);
-    (void)RD_FAIL(cli->run.err, RD_E_USAGE, "no template '%s'", rd_text_safe_in(safe, sizeof safe, name));
-    return rd_error_hint(cli->run.err, near ? "did you mean '%s'?" : "there is %s", near ? near : words[0]);
+    (void)RD_FAIL(
+        cli->run.err, RD_E_USAGE, "no template '%s'", rd_text_safe_in(safe, sizeof safe, name));
+    return rd_error_hint(
+        cli->run.err, near ? "did you mean '%s'?" : "there is %s", near ? near : words[0]);
 }
 
 /* The template with ${clean_accuracy} filled in by what was measured. */
@@ -106,7 +108,8 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     rd_json_end(cli->result);
     rd_json_ktext(cli->info, "path", path);
     (void)fprintf(cli->out,
-        "%s: an image classifier that is right on %.1f %% of %zu images (its hardened twin: %.1f %%)\n"
+        "%s: an image classifier that is right on %.1f %% of %zu images (its hardened twin: %.1f "
+        "%%)\n"
         "next: redoubt assess %s\n",
         rd_text_safe_in(safe, sizeof safe, path), 100 * made.accuracy, made.eval,
         100 * made.robust_accuracy, dir);

@@ -5,8 +5,9 @@
 #include "base/buf.h"
 
 /*
- * {"schema": "redoubt/<command>", "version": 1, "tool": {...}, "result": ..., "run": {...}, "warnings": [...]}
- * result, run and warnings are canonical JSON already; an empty result is written as null.
+ * {"schema": "redoubt/<command>", "version": 1, "tool": {...}, "result": ..., "run": {...},
+ * "warnings": [...]} result, run and warnings are canonical JSON already; an empty result is
+ * written as null.
  */
 void rd_envelope_write(struct rd_buf *out, const char *command, const struct rd_buf *result,
     const struct rd_buf *run, const struct rd_buf *warnings);

@@ -24,8 +24,9 @@ struct rd_loaded {
 };
 
 /*
- * Read FILE (or its folder), check it against the registries of attacks, defenses and rules, derive its threats.
- * Everything lives in cli->run.scratch. Problems are all printed to stderr, file:line:column first; then RD_E_INPUT.
+ * Read FILE (or its folder), check it against the registries of attacks, defenses and rules, derive
+ * its threats. Everything lives in cli->run.scratch. Problems are all printed to stderr,
+ * file:line:column first; then RD_E_INPUT.
  */
 rd_status rd_cli_load(struct rd_cli *cli, const char *path, const struct rd_load_options *options,
     struct rd_loaded *loaded_out);

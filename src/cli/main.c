@@ -1,6 +1,6 @@
 /*
- * main.c - the redoubt program: finds the command, reads its options, runs it, prints errors from request to cause,
- * and turns the nine statuses into exit codes (docs/exit-codes.md).
+ * main.c - the redoubt program: finds the command, reads its options, runs it, prints errors from
+ * request to cause, and turns the nine statuses into exit codes (docs/exit-codes.md).
  */
 #include "cli/cli.h"
 #include "cli/envelope.h"
@@ -54,8 +54,8 @@ static void print_error(struct session *s)
 
     rd_progress_clear(&s->progress);
     for (int i = e->frames - 1; i >= 0; i--)
-        (void)fprintf(stderr, "%s%s\n", i == e->frames - 1 ? "redoubt: " : "  because: ",
-            e->frame[i].text);
+        (void)fprintf(
+            stderr, "%s%s\n", i == e->frames - 1 ? "redoubt: " : "  because: ", e->frame[i].text);
     if (e->hint[0])
         (void)fprintf(stderr, "  hint: %s\n", e->hint);
 }
@@ -67,8 +67,8 @@ static void log_sink(void *user, enum rd_log_level level, const char *area, cons
 
     rd_progress_clear(&s->progress);
     rd_text_safe(&safe, text, strlen(text));
-    (void)fprintf(stderr, "%s%s: %s\n", level == RD_LOG_WARN ? "warning: " : "", area,
-        rd_buf_text(&safe));
+    (void)fprintf(
+        stderr, "%s%s: %s\n", level == RD_LOG_WARN ? "warning: " : "", area, rd_buf_text(&safe));
     rd_buf_release(&safe);
 }
 
@@ -112,7 +112,8 @@ static rd_status read_seed(const char *text, uint64_t *seed_out, struct rd_error
         if (*end == '\0' && !errno)
             return RD_OK;
     }
-    return RD_FAIL(err, RD_E_USAGE, "seed: '%s' is not a whole number from 0 to 18446744073709551615",
+    return RD_FAIL(err, RD_E_USAGE,
+        "seed: '%s' is not a whole number from 0 to 18446744073709551615",
         rd_text_safe_in(safe, sizeof safe, text ? text : ""));
 }
 
@@ -217,7 +218,8 @@ int main(int argc, char **argv)
     int words = 0, n_args = 0, code;
     rd_status st;
 
-    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+        !strcmp(argv[1], "help")) {
         rd_cli_overview(argc < 2 ? stderr : stdout);
         return argc < 2 ? 2 : 0;
     }
@@ -234,8 +236,11 @@ int main(int argc, char **argv)
         return unknown_command(argv[1]);
     }
     s.log = (struct rd_log){ log_level(), log_sink, &s };
-    s.cli.run = (struct rd_run){ .scratch = &s.arena, .err = &s.err, .log = &s.log,
-        .step = rd_progress_step, .user = &s.progress };
+    s.cli.run = (struct rd_run){ .scratch = &s.arena,
+        .err = &s.err,
+        .log = &s.log,
+        .step = rd_progress_step,
+        .user = &s.progress };
     values = rd_arena_alloc(&s.arena, 1, command->options_size + 1);
     st = values ? rd_options_reset(rd_common_options, &common, &s.err) : RD_E_MEMORY;
     if (!st && command->options)

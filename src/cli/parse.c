@@ -90,8 +90,8 @@ static rd_status parse_option(const struct rd_command *command, int argc, char *
     else if (*at + 1 < argc)
         text = argv[++*at];
     else
-        return RD_FAIL(err, RD_E_USAGE, "--%s wants a value%s%s", name, *o->unit ? ": " : "",
-            o->unit);
+        return RD_FAIL(
+            err, RD_E_USAGE, "--%s wants a value%s%s", name, *o->unit ? ": " : "", o->unit);
     return rd_options_set(table, into, name, text, err);
 }
 
@@ -147,8 +147,8 @@ static void help_rows(const struct rd_option *o, FILE *out)
             : o->type == RD_OPT_CHOICE ? "WORD"
             : *o->unit                 ? o->unit
                                        : "N");
-        (void)fprintf(out, "  %-26s %s%s", left, o->help,
-            o->type == RD_OPT_LIST ? " (may be repeated)" : "");
+        (void)fprintf(
+            out, "  %-26s %s%s", left, o->help, o->type == RD_OPT_LIST ? " (may be repeated)" : "");
         for (const char *const *c = o->choices; c && *c; c++)
             (void)fprintf(out, "%s%s", c == o->choices ? ": " : ", ", *c);
         if (!flag && *o->preset)
@@ -173,7 +173,8 @@ void rd_cli_help(const struct rd_command *c, FILE *out)
 void rd_cli_overview(FILE *out)
 {
     (void)fputs(
-        "redoubt - threats to machine-learning systems: derived, tried, priced, fixed, tried again\n\n"
+        "redoubt - threats to machine-learning systems: derived, tried, priced, fixed, tried "
+        "again\n\n"
         "usage: redoubt COMMAND [ARGUMENTS] [--json] [--quiet] [--threads N] [--seed N]\n\n",
         out);
     for (const struct rd_command *const *c = rd_commands; *c; c++)

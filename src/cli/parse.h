@@ -12,8 +12,9 @@ struct rd_common { /* what main itself knows */
 extern const struct rd_option rd_common_options[];
 
 /*
- * Fills common and the command's own values (both already reset to presets). Positional arguments are moved to the
- * front of argv, *n_args_out of them. "--" ends options; --name=value and --name value both work.
+ * Fills common and the command's own values (both already reset to presets). Positional arguments
+ * are moved to the front of argv, *n_args_out of them. "--" ends options; --name=value and --name
+ * value both work.
  */
 rd_status rd_cli_parse(const struct rd_command *command, int argc, char **argv,
     struct rd_common *common, void *values, int *n_args_out, struct rd_error *err);
@@ -21,7 +22,8 @@ rd_status rd_cli_parse(const struct rd_command *command, int argc, char **argv,
 /* Help on one command, and the list of all. */
 void rd_cli_help(const struct rd_command *command, FILE *out);
 void rd_cli_overview(FILE *out);
-/* The command that argv begins with, and how many words name it (2 for "attack run"); NULL when there is none. */
+/* The command that argv begins with, and how many words name it (2 for "attack run"); NULL when
+ * there is none. */
 const struct rd_command *rd_cli_find(int argc, char **argv, int *words_out);
 
 #endif

@@ -23,13 +23,14 @@ struct rd_dataset_source {
     const char *labels; /* same formats, or NULL */
     const char *index;  /* .npy of integers: order and choice of rows, or NULL */
     bool has_range;
-    int64_t range[2];   /* [first, behind last) positions of the index (or rows) */
-    double scale;       /* values are multiplied by it; 1 for none */
+    int64_t range[2]; /* [first, behind last) positions of the index (or rows) */
+    double scale;     /* values are multiplied by it; 1 for none */
 };
 
 /*
- * Shapes are as in the file ((n,28,28) stays so: who uses it may add the channel axis when the counts agree).
- * Refuses NaN and infinity by row, labels that are negative or not whole, lengths that differ, and an index out of range.
+ * Shapes are as in the file ((n,28,28) stays so: who uses it may add the channel axis when the
+ * counts agree). Refuses NaN and infinity by row, labels that are negative or not whole, lengths
+ * that differ, and an index out of range.
  */
 rd_status rd_dataset_read(const struct rd_dataset_source *source, const struct rd_limits *limits,
     struct rd_arena *arena, struct rd_dataset *dataset_out, struct rd_error *err);

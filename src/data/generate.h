@@ -1,4 +1,5 @@
-/* generate.h - the built-in generators, one example at a time; rd_dataset_generate puts them together. */
+/* generate.h - the built-in generators, one example at a time; rd_dataset_generate puts them
+ * together. */
 #ifndef RD_DATA_GENERATE_H
 #define RD_DATA_GENERATE_H
 

@@ -1,11 +1,13 @@
 /*
  * product_images.c - ten kinds of product, drawn: a data set that nobody has to download.
  *
- * Each picture is 28x28 gray in [0,1]: a product made of a few primitives, deformed (each number jittered), turned,
- * stretched, sheared and moved; filled with a texture; in front of a shaded background with clutter before and
- * behind it; dark on light or light on dark; with noise. Hard enough that a small network makes mistakes.
+ * Each picture is 28x28 gray in [0,1]: a product made of a few primitives, deformed (each number
+ * jittered), turned, stretched, sheared and moved; filled with a texture; in front of a shaded
+ * background with clutter before and behind it; dark on light or light on dark; with noise. Hard
+ * enough that a small network makes mistakes.
  *
- * Example i depends on (seed, i) alone. Only + - * / and sqrt are used, so the same bytes come out everywhere.
+ * Example i depends on (seed, i) alone. Only + - * / and sqrt are used, so the same bytes come out
+ * everywhere.
  */
 #include "data/generate.h"
 
@@ -20,8 +22,9 @@ enum shape { NONE, BOX, DISC, RING, STROKE, TRAPEZOID };
 struct part {
     enum shape shape;
     bool hole;
-    /* BOX: center, half sizes, corner radius. DISC: center, radius. RING: center, radius, half width.
-     * STROKE: two ends, half width. TRAPEZOID: center, half height, half width above, half width below. */
+    /* BOX: center, half sizes, corner radius. DISC: center, radius. RING: center, radius, half
+     * width. STROKE: two ends, half width. TRAPEZOID: center, half height, half width above, half
+     * width below. */
     double p[5];
 };
 
@@ -31,23 +34,32 @@ static const struct {
 } products[KINDS] = {
     { "mug", { { BOX, false, { -0.15, 0.05, 0.45, 0.55, 0.08 } },
                  { RING, false, { 0.42, 0.05, 0.27, 0.08 } } } },
-    { "bottle", { { BOX, false, { 0, 0.25, 0.30, 0.60, 0.12 } }, { BOX, false, { 0, -0.55, 0.11, 0.30, 0.03 } },
+    { "bottle", { { BOX, false, { 0, 0.25, 0.30, 0.60, 0.12 } },
+                    { BOX, false, { 0, -0.55, 0.11, 0.30, 0.03 } },
                     { BOX, false, { 0, -0.85, 0.15, 0.07, 0.02 } } } },
-    { "shirt", { { BOX, false, { 0, 0.15, 0.42, 0.62, 0.04 } }, { STROKE, false, { -0.40, -0.36, -0.78, 0.05, 0.15 } },
-                   { STROKE, false, { 0.40, -0.36, 0.78, 0.05, 0.15 } }, { DISC, true, { 0, -0.50, 0.17 } } } },
+    { "shirt", { { BOX, false, { 0, 0.15, 0.42, 0.62, 0.04 } },
+                   { STROKE, false, { -0.40, -0.36, -0.78, 0.05, 0.15 } },
+                   { STROKE, false, { 0.40, -0.36, 0.78, 0.05, 0.15 } },
+                   { DISC, true, { 0, -0.50, 0.17 } } } },
     { "trousers", { { TRAPEZOID, false, { 0, -0.60, 0.20, 0.36, 0.42 } },
                       { STROKE, false, { -0.22, -0.40, -0.30, 0.80, 0.16 } },
                       { STROKE, false, { 0.22, -0.40, 0.30, 0.80, 0.16 } } } },
-    { "shoe", { { BOX, false, { 0.05, 0.45, 0.75, 0.12, 0.06 } }, { TRAPEZOID, false, { -0.30, 0.05, 0.40, 0.30, 0.45 } },
+    { "shoe", { { BOX, false, { 0.05, 0.45, 0.75, 0.12, 0.06 } },
+                  { TRAPEZOID, false, { -0.30, 0.05, 0.40, 0.30, 0.45 } },
                   { STROKE, false, { -0.10, 0.10, 0.62, 0.34, 0.15 } } } },
-    { "bag", { { TRAPEZOID, false, { 0, 0.30, 0.45, 0.50, 0.70 } }, { RING, false, { 0, -0.22, 0.36, 0.07 } },
+    { "bag", { { TRAPEZOID, false, { 0, 0.30, 0.45, 0.50, 0.70 } },
+                 { RING, false, { 0, -0.22, 0.36, 0.07 } },
                  { BOX, true, { 0, 0.22, 0.12, 0.06, 0.02 } } } },
-    { "chair", { { BOX, false, { -0.42, -0.35, 0.09, 0.55, 0.03 } }, { BOX, false, { 0, 0.15, 0.50, 0.09, 0.03 } },
-                   { BOX, false, { -0.42, 0.55, 0.08, 0.38, 0.02 } }, { BOX, false, { 0.42, 0.55, 0.08, 0.38, 0.02 } } } },
-    { "lamp", { { TRAPEZOID, false, { 0, -0.50, 0.32, 0.26, 0.55 } }, { BOX, false, { 0, 0.20, 0.06, 0.50, 0.02 } },
+    { "chair", { { BOX, false, { -0.42, -0.35, 0.09, 0.55, 0.03 } },
+                   { BOX, false, { 0, 0.15, 0.50, 0.09, 0.03 } },
+                   { BOX, false, { -0.42, 0.55, 0.08, 0.38, 0.02 } },
+                   { BOX, false, { 0.42, 0.55, 0.08, 0.38, 0.02 } } } },
+    { "lamp", { { TRAPEZOID, false, { 0, -0.50, 0.32, 0.26, 0.55 } },
+                  { BOX, false, { 0, 0.20, 0.06, 0.50, 0.02 } },
                   { BOX, false, { 0, 0.76, 0.36, 0.08, 0.04 } } } },
-    { "phone", { { BOX, false, { 0, 0, 0.40, 0.80, 0.10 } }, { BOX, true, { 0, -0.06, 0.29, 0.56, 0.02 } },
-                   { DISC, true, { 0, 0.66, 0.06 } } } },
+    { "phone",
+        { { BOX, false, { 0, 0, 0.40, 0.80, 0.10 } }, { BOX, true, { 0, -0.06, 0.29, 0.56, 0.02 } },
+            { DISC, true, { 0, 0.66, 0.06 } } } },
     { "clock", { { RING, false, { 0, 0, 0.66, 0.10 } }, { STROKE, false, { 0, 0, 0, -0.46, 0.06 } },
                    { STROKE, false, { 0, 0, 0.32, 0.14, 0.06 } } } },
 };

@@ -1,8 +1,8 @@
 /*
  * record.h - what one run of one attack measured (CONTRACTS: attacks, units, intervals; evidence).
  *
- * The harness (attacks/) fills it, evidence/ writes it as canonical JSON and reads it back, campaign/ stores it,
- * risk/ and report/ read it. Everything lives in the arena of whoever made it.
+ * The harness (attacks/) fills it, evidence/ writes it as canonical JSON and reads it back,
+ * campaign/ stores it, risk/ and report/ read it. Everything lives in the arena of whoever made it.
  */
 #ifndef RD_EVIDENCE_RECORD_H
 #define RD_EVIDENCE_RECORD_H
@@ -22,22 +22,24 @@ struct rd_interval {
     double value, low, high;
 };
 struct rd_metric {
-    const char *name; /* clean_accuracy, robust_accuracy, median_distance, fidelity, kappa, utility, ... */
+    const char
+        *name; /* clean_accuracy, robust_accuracy, median_distance, fidelity, kappa, utility, ... */
     struct rd_interval v;
     const char *reason;
 };
 /* A measured curve: y against budget, with intervals. */
 struct rd_curve {
-    const char *metric;       /* "success", "fidelity", ... */
-    const char *budget;       /* what the x axis counts: "eps", "queries", "gradients" */
+    const char *metric; /* "success", "fidelity", ... */
+    const char *budget; /* what the x axis counts: "eps", "queries", "gradients" */
     size_t n;
-    const double *x;          /* n, rising */
+    const double *x;             /* n, rising */
     const struct rd_interval *y; /* n */
 };
 /* Example units: one per trial. Run units: one per independent run. */
 struct rd_trial {
     bool success;
-    double queries;  /* example: rows (or gradient rows) until first success, NaN when never; run: rows spent */
+    double queries;  /* example: rows (or gradient rows) until first success, NaN when never; run:
+                        rows spent */
     double distance; /* example: of the adversarial example in the run's norm, NaN when none */
     double metric;   /* run: the judged metric (utility); example: NaN */
 };
@@ -53,36 +55,45 @@ struct rd_pair {
 };
 
 enum rd_outcome { RD_OUTCOME_DEMONSTRATED, RD_OUTCOME_NOT_DEMONSTRATED, RD_OUTCOME_INCONCLUSIVE };
-const char *rd_outcome_name(enum rd_outcome o); /* "demonstrated", "not demonstrated", "inconclusive" */
+const char *rd_outcome_name(
+    enum rd_outcome o); /* "demonstrated", "not demonstrated", "inconclusive" */
 
 struct rd_record {
     /* identity: what was run on what */
     const char *threat, *test; /* "" for a bare `attack run` */
     const char *attack;
     int attack_version;
-    const struct rd_pair *settings; size_t n_settings; /* resolved, from the option table, sorted by name */
+    const struct rd_pair *settings;
+    size_t n_settings; /* resolved, from the option table, sorted by name */
     uint64_t seed;
     const char *target_digest, *data_digest, *pool_digest, *recipe_digest; /* hex or "" */
-    const char *const *controls; size_t n_controls; /* canonical text of each active control */
-    const char *actor;  /* "" when none */
+    const char *const *controls;
+    size_t n_controls; /* canonical text of each active control */
+    const char *actor; /* "" when none */
     unsigned access;
     /* outcome */
-    const char *unit;   /* "example" | "run" */
+    const char *unit; /* "example" | "run" */
     size_t n, successes;
-    struct rd_interval interval; /* of what is judged: the success share, or the mean metric over runs */
+    struct rd_interval
+        interval; /* of what is judged: the success share, or the mean metric over runs */
     double criterion;
-    const char *judged;          /* "success share" or the metric's name */
+    const char *judged; /* "success share" or the metric's name */
     enum rd_outcome outcome;
-    const char *outcome_reason;  /* NULL, or e.g. "between-run variance unknown (2 runs)" */
-    const struct rd_metric *metrics; size_t n_metrics;
-    const struct rd_curve *curves; size_t n_curves;
-    const struct rd_trial *trials; size_t n_trials;
-    const struct rd_trace *traces; size_t n_traces;
+    const char *outcome_reason; /* NULL, or e.g. "between-run variance unknown (2 runs)" */
+    const struct rd_metric *metrics;
+    size_t n_metrics;
+    const struct rd_curve *curves;
+    size_t n_curves;
+    const struct rd_trial *trials;
+    size_t n_trials;
+    const struct rd_trace *traces;
+    size_t n_traces;
     const char *control_aware; /* name of the adaptive variant that was used, or NULL */
     uint64_t queries, rows_total, gradients;
 };
 
-const struct rd_metric *rd_record_metric(const struct rd_record *r, const char *name); /* NULL: absent */
+const struct rd_metric *rd_record_metric(
+    const struct rd_record *r, const char *name); /* NULL: absent */
 
 /* Canonical JSON of the record: one object, the `result` part of an evidence record. */
 void rd_record_write(const struct rd_record *r, struct rd_json *json);

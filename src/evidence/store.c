@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdint.h>
 #include <sqlite3.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,9 +75,8 @@ static rd_status migrate(struct rd_store *s, bool may_write, struct rd_error *er
     if (st)
         return st;
     if (application != RD_STORE_APPLICATION_ID && (application || version || !may_write))
-        return RD_FAIL(err, RD_E_INPUT,
-            "evidence store: application id %lld is not Redoubt's (%d)", (long long)application,
-            RD_STORE_APPLICATION_ID);
+        return RD_FAIL(err, RD_E_INPUT, "evidence store: application id %lld is not Redoubt's (%d)",
+            (long long)application, RD_STORE_APPLICATION_ID);
     if (version > RD_STORE_VERSION)
         return RD_FAIL(err, RD_E_INPUT,
             "evidence store: version %lld is newer than this program's %d", (long long)version,
@@ -115,8 +114,8 @@ static rd_status take_lock(struct rd_store *s, const char *path, struct rd_error
 
     s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (s->lock < 0)
-        return RD_FAIL(err, RD_E_IO, "cannot open '%s': %s", rd_text_safe_in(safe, sizeof safe, path),
-            strerror(errno));
+        return RD_FAIL(err, RD_E_IO, "cannot open '%s': %s",
+            rd_text_safe_in(safe, sizeof safe, path), strerror(errno));
     if (fcntl(s->lock, F_OFD_SETLK, &whole)) {
         const bool held = errno == EAGAIN || errno == EACCES;
 
@@ -139,7 +138,8 @@ static rd_status open_db(struct rd_store *s, const char *path, bool may_write, s
     rd_status st = RD_OK;
 
     if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-        return s->db ? failed(s, "open it", err) : RD_FAIL(err, RD_E_MEMORY, "no memory for SQLite");
+        return s->db ? failed(s, "open it", err)
+                     : RD_FAIL(err, RD_E_MEMORY, "no memory for SQLite");
     (void)sqlite3_busy_timeout(s->db, 10000);
     (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (may_write)

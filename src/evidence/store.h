@@ -1,9 +1,11 @@
 /*
- * store.h - the append-only evidence store beside redoubt.yaml: .redoubt/evidence.db (SQLite), mode 0700.
+ * store.h - the append-only evidence store beside redoubt.yaml: .redoubt/evidence.db (SQLite), mode
+ * 0700.
  *
- * A record is two JSON texts: `result` (canonical, hashed, same inputs give the same bytes) and `run` (times, host,
- * version: never hashed). Triggers abort UPDATE and DELETE. One writer at a time, by an OFD lock on .redoubt/lock;
- * readers never block. Each record is on disk (synchronous=FULL) before rd_store_append returns.
+ * A record is two JSON texts: `result` (canonical, hashed, same inputs give the same bytes) and
+ * `run` (times, host, version: never hashed). Triggers abort UPDATE and DELETE. One writer at a
+ * time, by an OFD lock on .redoubt/lock; readers never block. Each record is on disk
+ * (synchronous=FULL) before rd_store_append returns.
  */
 #ifndef RD_EVIDENCE_STORE_H
 #define RD_EVIDENCE_STORE_H
@@ -24,15 +26,17 @@ enum {
 struct rd_store;
 
 /*
- * Open DIR/.redoubt, making it when it is not there, as its one writer. RD_E_IO names the process that holds it.
- * A store of a newer version is refused naming both; an older one is migrated in one transaction.
+ * Open DIR/.redoubt, making it when it is not there, as its one writer. RD_E_IO names the process
+ * that holds it. A store of a newer version is refused naming both; an older one is migrated in one
+ * transaction.
  */
 rd_status rd_store_open(const char *dir, struct rd_store **store_out, struct rd_error *err);
 /* Read only, never blocks, makes nothing. RD_E_NOTFOUND when there is none. */
 rd_status rd_store_open_read(const char *dir, struct rd_store **store_out, struct rd_error *err);
 void rd_store_close(struct rd_store *store);
 
-/* Newest result with this key, in the arena; size 0 and RD_OK when there is none. Its hash is checked. */
+/* Newest result with this key, in the arena; size 0 and RD_OK when there is none. Its hash is
+ * checked. */
 rd_status rd_store_find(struct rd_store *store, const char *key, struct rd_arena *arena,
     struct rd_bytes *result_out, struct rd_error *err);
 rd_status rd_store_append(struct rd_store *store, const char *key, const void *result,

@@ -53,7 +53,8 @@ static void assert_holds(const char *want)
     rd_arena_release(&a);
 }
 
-/* A full disk, a failed fsync, a failed rename: the old content stays and no temporary file is left. */
+/* A full disk, a failed fsync, a failed rename: the old content stays and no temporary file is
+ * left. */
 static void a_failed_write_leaves_the_old_file(void **state)
 {
     struct rd_error err = { 0 };

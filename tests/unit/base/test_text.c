@@ -20,8 +20,11 @@ static void controls_and_deceivers_are_escaped(void **state)
     (void)state;
     assert_shown("plain \xc3\xa9\xe2\x82\xac", "plain \xc3\xa9\xe2\x82\xac");
     assert_shown("\x1b[31mred\x07\x7f\n", "\\x1b[31mred\\x07\\x7f\\x0a");
-    assert_shown("a\xc2\x9b" "b", "a\\x9b" "b");            /* C1: CSI */
-    assert_shown("x\xe2\x80\xaey", "x\\u{202e}y");           /* right-to-left override */
+    assert_shown("a\xc2\x9b"
+                 "b",
+        "a\\x9b"
+        "b");                                      /* C1: CSI */
+    assert_shown("x\xe2\x80\xaey", "x\\u{202e}y"); /* right-to-left override */
     assert_shown("\xe2\x80\x8b\xef\xbb\xbf", "\\u{200b}\\u{feff}");
     assert_shown("\xff\xc0\xaf\xed\xa0\x80", "\\xff\\xc0\\xaf\\xed\\xa0\\x80"); /* no UTF-8 */
 }
@@ -31,15 +34,15 @@ static void long_text_is_cut_between_characters(void **state)
     char out[10];
 
     (void)state;
-    assert_string_equal(rd_text_safe_in(out, sizeof out, "abcd\xc3\xa9\xc3\xa9\xc3\xa9"),
-        "abcd\xc3\xa9...");
+    assert_string_equal(
+        rd_text_safe_in(out, sizeof out, "abcd\xc3\xa9\xc3\xa9\xc3\xa9"), "abcd\xc3\xa9...");
     assert_string_equal(rd_text_safe_in(out, sizeof out, "abcdefghi"), "abcdefghi");
 }
 
 static void numbers_are_read_whole_or_not_at_all(void **state)
 {
-    static const char *const bad[] = { "", " 1", "1 ", "0x10", "inf", "nan", "1,5", "1/0", "1/", "1e999",
-        "--1", "." };
+    static const char *const bad[] = { "", " 1", "1 ", "0x10", "inf", "nan", "1,5", "1/0", "1/",
+        "1e999", "--1", "." };
     double v = 0;
 
     (void)state;

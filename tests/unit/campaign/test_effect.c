@@ -11,8 +11,12 @@ static struct rd_record examples(struct rd_trial *t, size_t from, size_t n_succe
 {
     for (size_t i = 0; i < N; i++)
         t[i] = (struct rd_trial){ .success = i >= from && i < from + n_success };
-    return (struct rd_record){ .unit = "example", .n = N, .successes = n_success, .trials = t,
-        .n_trials = N, .interval = { (double)n_success / N, 0, 1 } };
+    return (struct rd_record){ .unit = "example",
+        .n = N,
+        .successes = n_success,
+        .trials = t,
+        .n_trials = N,
+        .interval = { (double)n_success / N, 0, 1 } };
 }
 
 static void a_control_that_stops_half_is_clear_of_zero(void **state)
@@ -76,7 +80,8 @@ static void runs_are_paired_by_seed(void **state)
 
 static void two_runs_are_not_enough_to_say(void **state)
 {
-    struct rd_trial b[2] = { { .metric = .8 }, { .metric = .9 } }, a[2] = { { .metric = .1 }, { .metric = .1 } };
+    struct rd_trial b[2] = { { .metric = .8 }, { .metric = .9 } },
+                    a[2] = { { .metric = .1 }, { .metric = .1 } };
     const struct rd_record before = { .unit = "run", .n = 2, .trials = b, .n_trials = 2 };
     const struct rd_record after = { .unit = "run", .n = 2, .trials = a, .n_trials = 2 };
     struct rd_interval x, y, effect;

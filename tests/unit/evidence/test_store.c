@@ -186,7 +186,8 @@ static void a_read_only_folder_is_an_error_not_a_crash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_was_added_is_found_after_reopening, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(
+            what_was_added_is_found_after_reopening, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(a_second_writer_is_told_who_holds_it, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(records_cannot_be_changed_or_deleted, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(
