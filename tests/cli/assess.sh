@@ -13,7 +13,7 @@ expect 0 "$REDOUBT" assess "$T/a" --estimate --json
 [ "$(field "$T/out" "d['result']['runs'] >= 4 and float(d['result']['rows']) > 0")" = True ] || fail "estimate"
 [ -e "$T/a/.redoubt" ] && fail "--estimate left something behind"
 
-sed -i 's/queries: 1000/queries: 250/; s/criterion: 0.8 /criterion: 0.3 /' "$T/a/redoubt.yaml"
+sed -i 's/queries: 1000/queries: 250, epochs: 3, checkpoints: 2/; s/criterion: 0.8 /criterion: 0.3 /' "$T/a/redoubt.yaml"
 expect 0 "$REDOUBT" assess "$T/a/redoubt.yaml" --json --draws 200 --years 300 --seed 5
 cp "$T/out" "$T/first.json"
 /usr/bin/python3 - "$T/first.json" "$T" "$(hostname)" <<'EOF2' || fail "the result is not what the contract says"
