@@ -331,7 +331,7 @@ static void values_and_bytes_have_a_ceiling(void **state)
     memset(large, '#', sizeof(large));
     assert_int_equal(
         rd_doc_read_yaml("f", large, sizeof(large), NULL, &arena, &doc, &err), RD_E_LIMIT);
-    assert_non_null(strstr(err.frame[0].text, "at most 4194304 are read"));
+    assert_non_null(strstr(err.frame[0].text, "at most 8388608 are read"));
     limits.text_bytes = 6;
     assert_int_equal(rd_doc_read_json("f", "[1,2,3]", 7, &limits, &arena, &doc, &err), RD_E_LIMIT);
 }
