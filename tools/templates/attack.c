@@ -9,20 +9,20 @@
  */
 #include "attacks/job.h"
 
-struct @SYMBOL @{ double eps;
-}
-;
+struct @SYMBOL@ {
+    double eps;
+};
 
 /* Names come from docs/vocabulary.md: one word for one thing. */
 static const struct rd_option options[] = {
-    RD_REAL(struct @SYMBOL @, eps, "eps", "8/255", 0, 1e6, "input units", "radius of the ball"),
+    RD_REAL(struct @SYMBOL@, eps, "eps", "8/255", 0, 1e6, "input units", "radius of the ball"),
     RD_OPTION_END,
 };
 
-static rd_status evade(
-    struct rd_run *run, const struct rd_oracle *oracle, const void *opts, struct rd_evade_job *job)
+static rd_status evade(struct rd_run *run, const struct rd_oracle *oracle, const void *opts,
+    struct rd_evade_job *job)
 {
-    const struct @SYMBOL @ *o = opts;
+    const struct @SYMBOL@ *o = opts;
     const size_t len = job->n * oracle->inputs;
     const struct rd_rows rows = { .x = job->x, .n = job->n };
     float *grad = RD_NEW_ARRAY(run->scratch, float, len);
@@ -46,7 +46,7 @@ static void cost(const void *opts, size_t n, struct rd_cost *cost_out)
     *cost_out = (struct rd_cost){ .gradients = (double)n };
 }
 
-const struct rd_attack rd_attack_ @SYMBOL @ = {
+const struct rd_attack rd_attack_@SYMBOL@ = {
     .abi = RD_ATTACK_ABI,
     .kind = RD_EVADE,
     .name = "@NAME@",
@@ -58,7 +58,7 @@ const struct rd_attack rd_attack_ @SYMBOL @ = {
     .access = RD_ACCESS_GRADIENTS,
     .norms = RD_LINF,
     .options = options,
-    .options_size = sizeof(struct @SYMBOL @),
+    .options_size = sizeof(struct @SYMBOL@),
     .evade = evade,
     .cost = cost,
 };
