@@ -75,7 +75,7 @@ static rd_status pads_of(const struct rd_op_call *c, struct pad *p)
             return RD_FAIL(c->err, RD_E_INPUT, "axis %d is given twice", k);
         seen[k] = true;
         p->begin[k] = c->node->opset < 11 ? old[i] : entry(pads, (size_t)i);
-        p->end[k] = c->node->opset < 11 ? old[i + n] : entry(pads, (size_t)(i + n));
+        p->end[k] = c->node->opset < 11 ? old[i + n] : entry(pads, (size_t)i + (size_t)n);
         if (p->begin[k] > LARGEST || p->begin[k] < -LARGEST || p->end[k] > LARGEST ||
             p->end[k] < -LARGEST)
             return RD_FAIL(c->err, RD_E_INPUT, "the pads %lld and %lld of axis %d are too large",

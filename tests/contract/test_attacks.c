@@ -376,8 +376,8 @@ static void a_theft_is_judged_over_runs(void **state)
     assert_false(isnan(m->v.value));
     assert_int_equal(s.record.n_traces, 9);
     for (size_t i = 0; i < s.record.n_traces; i++)
-        for (size_t k = 1; k < s.record.traces[i].n; k++)
-            assert_true(s.record.traces[i].x[k] > s.record.traces[i].x[k - 1]);
+        for (size_t j = 1; j < s.record.traces[i].n; j++)
+            assert_true(s.record.traces[i].x[j] > s.record.traces[i].x[j - 1]);
     stage_clear(&s);
 }
 
