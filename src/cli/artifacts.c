@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "data/dataset.h"
 #include "graph/net.h"
+#include "target/target.h"
 #include "tensor/npy.h"
 
 #include <math.h>
@@ -109,14 +110,8 @@ static rd_status accuracy_of(struct maker *m, const struct rd_graph *graph, doub
     st = rd_net_open(graph, m->run->pool, &net, m->run->err);
     if (!st)
         st = rd_net_forward(net, d->x, d->n, out, m->run->err);
-    for (size_t i = 0; !st && i < d->n; i++) {
-        size_t best = 0;
-
-        for (size_t c = 1; c < classes; c++)
-            if (out[i * classes + c] > out[i * classes + best])
-                best = c;
-        right += (int)best == d->label[i];
-    }
+    for (size_t i = 0; !st && i < d->n; i++)
+        right += rd_target_argmax(out + i * classes, classes) == d->label[i];
     rd_net_free(net);
     *accuracy_out = (double)right / (double)d->n;
     return st;
