@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-enum { RD_ATTACK_ABI = 1 };
+enum { RD_ATTACK_ABI = 2 };
 
 /* What the attacker holds: a mask. FILES implies gradients, scores and labels. */
 enum rd_access {
@@ -58,16 +58,30 @@ struct rd_oracle {
         float *grad, float *loss, struct rd_error *err);
 };
 
-/* What an attack spends at most: one evasion of n examples, or one theft with a pool of n rows. */
+/*
+ * What an attack spends at most: one evasion of n examples, one theft with a pool of n rows, one
+ * poisoning of n training rows or one inference about n examples (the victim's own training, which
+ * the harness does, not counted).
+ */
 struct rd_cost {
     double rows;       /* labels and scores asked */
     double gradients;  /* rows of vector-Jacobian products */
     double train_rows; /* rows passed through training, all epochs counted */
 };
 
+/* What an inference attack asks about the training data. */
+enum rd_infer_task {
+    RD_INFER_MEMBERSHIP = 1, /* was this example trained on?                     */
+    RD_INFER_ATTRIBUTE,      /* what is the hidden feature of this example?      */
+    RD_INFER_INVERSION       /* what does a typical example of this class look like? */
+};
+
 struct rd_run;
 struct rd_evade_job;
+struct rd_poison_job;
+struct rd_profile_job;
 struct rd_extract_job;
+struct rd_infer_job;
 
 struct rd_attack {
     unsigned abi; /* RD_ATTACK_ABI, checked first */
@@ -88,6 +102,15 @@ struct rd_attack {
         struct rd_evade_job *job);
     rd_status (*extract)(struct rd_run *run, const struct rd_oracle *oracle, const void *options,
         struct rd_extract_job *job);
+    /* RD_POISON has one of two: training examples, or profiles of a recommender. It gets no oracle:
+     * the attacker acts before there is a model. */
+    rd_status (*poison)(struct rd_run *run, const void *options, struct rd_poison_job *job);
+    rd_status (*inject)(struct rd_run *run, const void *options, struct rd_profile_job *job);
+    rd_status (*infer)(struct rd_run *run, const struct rd_oracle *oracle, const void *options,
+        struct rd_infer_job *job);
+    enum rd_infer_task task; /* RD_INFER only */
+    bool screen;             /* a finding counts, the absence of one does not: it never lowers a
+                                threat */
     /* Access that these options need; NULL: the mask above, whatever the options. Pure. */
     unsigned (*needs)(const void *options);
     /* With these options, for the estimate: at most so much. Pure. */

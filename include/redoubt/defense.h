@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-enum { RD_DEFENSE_ABI = 1 };
+enum { RD_DEFENSE_ABI = 2 };
 
 /* The node of the risk model a control acts on. */
 enum rd_node {
@@ -20,6 +20,7 @@ enum rd_node {
 };
 
 struct rd_target;
+struct rd_treatment;
 struct rd_run;
 
 /*
@@ -54,6 +55,12 @@ struct rd_defense {
      */
     rd_status (*wrap)(struct rd_run *run, const void *options, struct rd_target *inner,
         struct rd_target **wrapped_out);
+    /*
+     * Stand around training (target/recipe.h): leave rows out, or change how training goes. It
+     * lives in run->scratch. A defense has wrap, treat or both; NULL: it has no such side.
+     */
+    rd_status (*treat)(
+        struct rd_run *run, const void *options, const struct rd_treatment **treatment_out);
 };
 
 extern const struct rd_defense

@@ -58,6 +58,27 @@ const char *rd_request_text(const struct rd_trial_request *r, const char *name)
 
 /* --- checks --- */
 
+/* Victims of these are trained here, from a recipe; there need be no target. */
+static bool trains_victims(const struct rd_attack *a)
+{
+    return a->kind == RD_POISON || a->kind == RD_INFER;
+}
+
+static bool is_whole(const struct rd_attack *a)
+{
+    switch (a->kind) {
+    case RD_EVADE:
+        return a->evade;
+    case RD_POISON:
+        return a->poison || a->inject;
+    case RD_EXTRACT:
+        return a->extract;
+    case RD_INFER:
+        return a->infer;
+    }
+    return false;
+}
+
 static unsigned closed(unsigned access)
 {
     return access & RD_ACCESS_FILES
@@ -83,12 +104,13 @@ static rd_status check_access(struct rd_harness *h)
     const struct rd_attack *a = r->attack;
     const unsigned actor = r->actor_access ? closed(r->actor_access) : ~0u;
     const unsigned needs = rd_attack_needs(a, r->options);
-    const unsigned lacking = needs & ~actor, withheld = needs & ~r->target->access;
+    const unsigned lacking = needs & ~actor;
+    const unsigned withheld = trains_victims(a) ? 0 : needs & ~r->target->access;
 
     if (lacking)
         return RD_FAIL(h->run->err, RD_E_USAGE, "%s needs %s, which the actor does not hold",
             a->name, strongest(lacking));
-    h->granted = needs & actor & r->target->access;
+    h->granted = needs & actor & ~withheld;
     if (!withheld)
         return RD_OK;
     h->withheld = strongest(withheld);
@@ -168,12 +190,12 @@ static rd_status check(struct rd_harness *h, struct rd_trial_request *r)
     const struct rd_attack *a = r->attack;
     rd_status st;
 
-    if (!a || !r->options || !r->target || !r->eval)
+    if (!a || !r->options || (!trains_victims(a) && (!r->target || !r->eval)))
         return RD_FAIL(h->run->err, RD_E_BUG, "a trial without attack, options, target or data");
     if (a->abi != RD_ATTACK_ABI)
         return RD_FAIL(h->run->err, RD_E_USAGE, "attack '%s' is built for interface %u, this is %d",
             a->name, a->abi, RD_ATTACK_ABI);
-    if (!(a->kind == RD_EVADE ? (bool)a->evade : a->kind == RD_EXTRACT && a->extract))
+    if (!is_whole(a))
         return RD_FAIL(h->run->err, RD_E_USAGE, "%s attacks (%s) cannot be run here",
             rd_attack_kind_name(a->kind), a->name);
     st = check_access(h);
@@ -181,6 +203,13 @@ static rd_status check(struct rd_harness *h, struct rd_trial_request *r)
         st = check_save(h);
     if (!st)
         st = check_norm(h, r);
+    if (!st && trains_victims(a) && a->poison && !(r->recipe && r->eval))
+        st = RD_FAIL(
+            h->run->err, RD_E_USAGE, "%s needs a training recipe and evaluation data", a->name);
+    if (!st && a->kind == RD_INFER && !r->recipe)
+        st = RD_FAIL(h->run->err, RD_E_USAGE, "%s needs a training recipe", a->name);
+    if (!st && a->inject && !(r->clicks && r->recommender))
+        st = RD_FAIL(h->run->err, RD_E_USAGE, "%s needs clicks and a recommender", a->name);
     if (!st && !isnan(r->criterion) && !(r->criterion >= 0 && r->criterion <= 1))
         st = RD_FAIL(h->run->err, RD_E_USAGE, "criterion %g is outside 0..1", r->criterion);
     return st;
@@ -256,6 +285,10 @@ static rd_status settings(struct rd_harness *h)
             rd_arena_strdup(h->arena, rd_text_from_double((double)h->high, number)) };
         pair[n++] = (struct rd_pair){ "budget",
             rd_arena_printf(h->arena, "%llu", (unsigned long long)r->budget) };
+    } else if (trains_victims(r->attack)) {
+        if (r->noticing > 0 && r->attack->kind == RD_POISON)
+            pair[n++] = (struct rd_pair){ "noticing",
+                rd_arena_strdup(h->arena, rd_text_from_double(r->noticing, number)) };
     } else {
         st = rd_graph_digest(h->student, digest, h->run->err);
         if (st)
@@ -276,7 +309,7 @@ static rd_status settings(struct rd_harness *h)
 
 static rd_status controls(struct rd_harness *h)
 {
-    const char *text = h->request->target->controls;
+    const char *text = h->request->target ? h->request->target->controls : "";
     size_t n = 0;
     const char **list;
 
@@ -303,11 +336,14 @@ static rd_status identity(struct rd_harness *h)
     const struct rd_trial_request *r = h->request;
     struct rd_record *rec = h->record;
     const char *text[] = { or_empty(r->threat), or_empty(r->test), r->attack->name,
-        r->target->digest, r->eval->digest,
-        r->attack->kind == RD_EXTRACT && r->pool ? r->pool->digest : "", or_empty(r->actor),
-        r->control_aware };
+        r->target ? r->target->digest : "", r->eval ? r->eval->digest : "",
+        r->recipe                                  ? r->recipe->data->digest
+        : r->attack->kind == RD_EXTRACT && r->pool ? r->pool->digest
+                                                   : "",
+        or_empty(r->actor), r->control_aware, r->recipe ? r->recipe->digest : "" };
     const char **field[] = { &rec->threat, &rec->test, &rec->attack, &rec->target_digest,
-        &rec->data_digest, &rec->pool_digest, &rec->actor, &rec->control_aware };
+        &rec->data_digest, &rec->pool_digest, &rec->actor, &rec->control_aware,
+        &rec->recipe_digest };
     rd_status st;
 
     for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
@@ -317,7 +353,6 @@ static rd_status identity(struct rd_harness *h)
         if (!*field[i])
             return rd_run_no_memory(h->run, "the record");
     }
-    rec->recipe_digest = "";
     rec->attack_version = r->attack->version;
     rec->seed = h->run->seed;
     rec->access = h->granted;
@@ -359,7 +394,22 @@ static rd_status record_withheld(struct rd_harness *h)
     return RD_OK;
 }
 
-/* How many thefts: as asked, else the attack's option, else one. */
+static rd_status judge(struct rd_harness *h)
+{
+    switch (h->request->attack->kind) {
+    case RD_EVADE:
+        return rd_harness_evade(h);
+    case RD_EXTRACT:
+        return rd_harness_extract(h);
+    case RD_POISON:
+        return h->request->attack->inject ? rd_harness_profiles(h) : rd_harness_poison(h);
+    case RD_INFER:
+        return rd_harness_infer(h);
+    }
+    return RD_FAIL(h->run->err, RD_E_BUG, "an attack of no kind");
+}
+
+/* How many thefts or victims: as asked, else the attack's option, else one. */
 static size_t runs_of(const struct rd_trial_request *r)
 {
     const double option = r->attack && r->options ? rd_request_number(r, "runs") : NAN;
@@ -385,7 +435,7 @@ rd_status rd_harness_run(struct rd_run *run, const struct rd_trial_request *requ
     r.runs = runs_of(request);
     h.criterion = isnan(r.criterion) ? CRITERION_DEFAULT : r.criterion;
     st = check(&h, &r);
-    if (!st)
+    if (!st && !trains_victims(r.attack))
         st = rd_gate(&h);
     if (!st)
         st = check_pool(&h);
@@ -393,10 +443,8 @@ rd_status rd_harness_run(struct rd_run *run, const struct rd_trial_request *requ
         st = rd_harness_student(&h);
     if (!st)
         st = identity(&h);
-    if (!st && h.withheld)
-        st = record_withheld(&h);
-    else if (!st)
-        st = r.attack->kind == RD_EVADE ? rd_harness_evade(&h) : rd_harness_extract(&h);
+    if (!st)
+        st = h.withheld ? record_withheld(&h) : judge(&h);
     rd_arena_release(&scratch);
     if (st)
         return RD_WRAP(inner.err, st, "cannot run %s on '%s'",

@@ -21,13 +21,25 @@ struct rd_trial_request {
     const struct rd_dataset *eval; /* judged here: disjoint from every pool; labels needed */
     const struct rd_dataset *pool; /* extract: what the thief may query; NULL: none */
     const struct rd_graph
-        *student;          /* extract: shape of the copy; NULL: the option, else built in */
+        *student; /* extract: shape of the copy; NULL: the option, else built in */
+    const struct rd_recipe *recipe; /* poison, infer: how each victim is trained, on which data.
+                                       target may then be NULL: verdicts speak of the recipe */
+    const struct rd_clicks *clicks; /* poison a recommender: what real users did */
+    const struct rd_recommender *recommender; /* and how it is trained */
+    /* Controls before each trained victim; wrap NULL: none. text: canonical, as rd_target.controls
+     */
+    struct rd_dress {
+        void *self;
+        rd_status (*wrap)(void *self, struct rd_run *run, struct rd_target *victim,
+            struct rd_target **dressed_out);
+    } dress;
+    double noticing;       /* poison: a loss of clean accuracy above it is noticed; 0: 0.02 */
     bool pool_is_labeled;  /* the thief owns the pool's labels: no-query baseline trains on them */
     enum rd_norm norm;     /* evade; 0: the first the attack knows of linf, l2 */
     unsigned actor_access; /* mask; 0: whatever the attack declares */
     uint64_t
         budget;  /* rows one run may spend; 0: no bound. evade: shared equally by the examples */
-    size_t runs; /* extract: independent thefts; 0: one */
+    size_t runs; /* independent thefts or victims; 0: the attack's option, else one */
     size_t curve_points;     /* evade: radii eps/k .. eps to measure; below 2: only eps itself */
     float box_low, box_high; /* every input stays inside; equal: read off the data (0..1, 0..255, or
                                 its range) */
@@ -37,7 +49,10 @@ struct rd_trial_request {
     bool withheld_is_failure; /* access that the target does not give: a record of failure, not an
                                  error (re-tests) */
     const char
-        *save; /* path for adversarial examples (.npy) or the first run's copy (.onnx), or NULL */
+        *save; /* path for adversarial examples (.npy), the first run's copy or the first victim
+                  (.onnx), or NULL */
+    const char *save_trigger;          /* poison: path for mask and pattern (.npz), or NULL */
+    const char *save_scores;           /* infer: path for scores and truth (.npz), or NULL */
     const char *threat, *test, *actor; /* copied into the record; may be NULL */
     const char *control_aware; /* copied into the record: name of the adaptive variant, or NULL */
 };

@@ -87,6 +87,12 @@ rd_status rd_harness_evade(struct rd_harness *h);
 rd_status rd_harness_student(struct rd_harness *h);
 rd_status rd_harness_extract(struct rd_harness *h);
 
+/* --- harness_poison.c, harness_profiles.c, harness_infer.c: victims are trained here --- */
+
+rd_status rd_harness_poison(struct rd_harness *h);
+rd_status rd_harness_profiles(struct rd_harness *h);
+rd_status rd_harness_infer(struct rd_harness *h);
+
 /* --- estimate.c --- */
 
 rd_status rd_estimate_within(struct rd_harness *h, struct rd_estimate *out);

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "base/run.h"
 #include "graph/graph.h"
+#include "target/recipe.h"
 
 #include <redoubt/attack.h>
 
@@ -56,6 +57,82 @@ struct rd_extract_job {
     rd_status (*show)(
         struct rd_extract_job *job, const struct rd_graph *copy, struct rd_error *err);
     void *harness; /* behind show */
+};
+
+/*
+ * Poisoning: training examples in, training examples out. The harness trains the victim on what
+ * comes back, and a control on what went in with the same seed; the attack sees neither.
+ */
+struct rd_poison_job {
+    size_t run;                    /* which victim this is for: 0.. */
+    const struct rd_dataset *data; /* clean training data, as the recipe has it */
+    size_t classes;
+    float low, high; /* the box every input must stay in */
+    size_t budget;   /* rows the attacker may change or add: rate or count, resolved */
+    /*
+     * A reference model trained on the clean data with another seed, for attacks that order rows by
+     * loss; called at most once, NULL graph on failure.
+     */
+    rd_status (*reference)(
+        struct rd_poison_job *job, const struct rd_graph **graph_out, struct rd_error *err);
+    /* Room for data->n + budget rows. They start as a copy of data (n_out = data->n, none
+     * poisoned). */
+    float *x;
+    int *label;
+    int *contributor; /* NULL when the data names none; the attacker's own rows: actor's accounts */
+    bool *poisoned;   /* of each row: changed or added. The harness checks it against data */
+    size_t n_out;
+    /*
+     * A backdoor's trigger: triggered input = x (1 - mask) + pattern mask, both (inputs), mask in
+     * [0,1]; has_trigger false: availability or targeted attack without one. target: class that
+     * triggered (or source-class) inputs should get; -1: any wrong one. source: class whose inputs
+     * are to be misread; -1: all but target.
+     */
+    bool has_trigger;
+    float *mask, *pattern;
+    int target, source;
+    void *harness; /* behind reference */
+};
+
+/* Was this example trained on; what is its hidden feature; what does a class look like. */
+struct rd_infer_job {
+    size_t run;     /* which victim this is: 0.. */
+    const float *x; /* (n, inputs) the examples in question; membership: members and not, shuffled.
+                       attribute: with the hidden feature blanked. inversion: NULL */
+    const int *label;        /* (n) their true classes; inversion: the class asked for, one a row */
+    const uint64_t *example; /* (n) keys of random streams */
+    size_t n;
+    const struct rd_dataset *data; /* what the attacker holds: the population, with labels. Shadow
+                                      models train on subsets of it; NULL: nothing */
+    const size_t *row; /* (n) membership: each example's own row in data; SIZE_MAX: not in it
+                          (offline attackers hold none of them) */
+    const struct rd_recipe *recipe; /* how the victim is trained, as the attacker may know it */
+    float low, high;                /* the box */
+    /* attribute: the feature's columns [first, first + width) of a row, and the values it can take:
+     * value v means one-hot column v, or, with width 1, the number values[v] */
+    size_t feature_first, feature_width;
+    const float *values;
+    size_t n_values;
+    double *score;  /* (n) membership out: larger means more likely a member */
+    int *guess;     /* (n) attribute out: index of a value */
+    float *rebuilt; /* (n, inputs) inversion out */
+};
+
+/*
+ * A recommender's profiles: fake accounts with their clicks. Users 0..n_users-1 are real; the
+ * attack adds users n_users..n_users+budget-1.
+ */
+struct rd_clicks;
+struct rd_profile_job {
+    size_t run;
+    const struct rd_clicks *clicks;
+    size_t budget;   /* accounts the attacker may make */
+    size_t per_user; /* clicks one account may hold at most */
+    int item;        /* to push or to nuke */
+    bool nuke;
+    struct rd_click *fake; /* room for budget * per_user */
+    size_t n_fake;         /* out */
+    void *harness;
 };
 
 /* --- the ball and the box: what PGD projects with is what the harness judges with --- */

@@ -5,16 +5,34 @@
 #include "base/run.h"
 #include "tensor/tensor.h"
 
+enum rd_feature_type { RD_FEATURE_NUMBER, RD_FEATURE_CATEGORY };
+
+/* One column of a table, spread over width floats of a row: 1 for a number, one-hot for categories.
+ */
+struct rd_feature {
+    const char *name;
+    enum rd_feature_type type;
+    size_t first, width;
+    const char *const *category; /* (width), RD_FEATURE_CATEGORY */
+};
+
 struct rd_dataset {
     size_t n;
-    int ndim;                 /* of one example */
-    int64_t dim[RD_MAX_DIMS]; /* of one example */
-    size_t width;             /* floats per example */
-    const float *x;           /* (n, width) */
-    const int *label;         /* (n), NULL when there are none */
-    int classes;              /* 1 + largest label */
-    float low, high;          /* smallest and largest value of x */
-    char digest[65];          /* SHA-256 of shape, x and labels as used */
+    int ndim;                      /* of one example */
+    int64_t dim[RD_MAX_DIMS];      /* of one example */
+    size_t width;                  /* floats per example */
+    const float *x;                /* (n, width) */
+    const int *label;              /* (n), NULL when there are none */
+    int classes;                   /* 1 + largest label */
+    float low, high;               /* smallest and largest value of x */
+    const char *const *class_name; /* (classes), NULL when the classes are plain numbers */
+    /* Where a row came from: accounts or sources, numbered from 0; NULL: nobody said. */
+    const int *contributor; /* (n) */
+    size_t n_contributors;
+    /* What the numbers of a row mean, when they come from a table; NULL: one number each. */
+    const struct rd_feature *feature;
+    size_t n_features;
+    char digest[65]; /* SHA-256 of shape, x and labels as used */
 };
 
 /* Where the examples come from: a `dataset` artifact, or --input/--labels of a command. */

@@ -66,6 +66,23 @@ struct rd_train {
     const char *schedule; /* "constant" | "cosine" | "one-cycle" */
     size_t epochs, batch;
     uint64_t seed; /* order of examples and dropout */
+    /*
+     * Adversarial training: each batch is moved uphill in a Linf ball before its step. Madry et al.
+     * 2018: several steps; Wong et al. 2020 ("fast"): one, from a random start. steps 0: off.
+     */
+    struct rd_train_adversary {
+        unsigned steps;
+        double eps, step_size;
+        float low, high; /* the box */
+        bool random_start;
+        double ramp_epochs; /* eps grows from 0 to itself over so many; 0: at once */
+    } adversary;
+    /*
+     * DP-SGD (Abadi et al. 2016, algorithm 1): each example's gradient is clipped to this L2 norm,
+     * and Gaussian noise of deviation noise * clip is added to the sum. clip 0: off. What epsilon
+     * that gives is stats/rdp.h's matter.
+     */
+    double clip, noise;
 };
 extern const struct rd_train rd_train_default; /* adam, lr 0.001, 6 epochs, batch 64, cosine */
 

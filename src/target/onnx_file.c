@@ -255,28 +255,25 @@ static rd_status describe(
     return rd_graph_digest(graph, t->digest, err);
 }
 
-rd_status rd_target_open_onnx(const char *path, struct rd_pool *pool, struct rd_arena *arena,
-    struct rd_target **target_out, struct rd_error *err)
+rd_status rd_target_open_graph(const struct rd_graph *graph, const char *label,
+    struct rd_pool *pool, struct rd_arena *arena, struct rd_target **target_out,
+    struct rd_error *err)
 {
     struct onnx_file *f = RD_NEW(arena, struct onnx_file);
-    struct rd_graph *graph, *cut = NULL;
+    struct rd_graph *cut = NULL;
     char safe[160];
     rd_status st;
 
     if (!f)
         return RD_FAIL(err, RD_E_MEMORY, "no memory to open a target");
-    rd_text_safe_in(safe, sizeof safe, path);
+    rd_text_safe_in(safe, sizeof safe, label);
     f->target.self = f;
     f->target.label = rd_arena_strdup(arena, safe);
     if (!f->target.label)
         return RD_FAIL(err, RD_E_MEMORY, "no memory to open a target");
-    st = rd_graph_load(path, NULL, arena, &graph, err);
-    if (!st)
-        st = open_net(arena, graph, pool, &f->net, err);
-    if (st)
-        return RD_WRAP(err, st, "opening '%s'", safe);
+    st = open_net(arena, graph, pool, &f->net, err);
     f->logits = f->net;
-    if (rd_net_ends_in_softmax(f->net)) {
+    if (!st && rd_net_ends_in_softmax(f->net)) {
         st = without_softmax(graph, arena, &cut, err);
         if (!st)
             st = open_net(arena, cut, pool, &f->logits, err);
@@ -290,4 +287,16 @@ rd_status rd_target_open_onnx(const char *path, struct rd_pool *pool, struct rd_
         return RD_FAIL(err, RD_E_MEMORY, "no memory for scores of '%s'", safe);
     *target_out = &f->target;
     return RD_OK;
+}
+
+rd_status rd_target_open_onnx(const char *path, struct rd_pool *pool, struct rd_arena *arena,
+    struct rd_target **target_out, struct rd_error *err)
+{
+    struct rd_graph *graph;
+    char safe[160];
+    const rd_status st = rd_graph_load(path, NULL, arena, &graph, err);
+
+    if (st)
+        return RD_WRAP(err, st, "opening '%s'", rd_text_safe_in(safe, sizeof safe, path));
+    return rd_target_open_graph(graph, path, pool, arena, target_out, err);
 }

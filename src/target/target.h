@@ -10,6 +10,8 @@
 
 #include <redoubt/attack.h>
 
+struct rd_recipe;
+
 struct rd_target {
     void *self;
     const char *label; /* how messages name it: path or URL */
@@ -36,7 +38,8 @@ struct rd_target {
      */
     rd_status (*loss_gradient)(void *self, const float *x, const int *label, size_t n, float *grad,
         float *loss, int *answer, struct rd_error *err);
-    const char *no_gradients; /* why vjp and loss_gradient are NULL, or NULL */
+    const char *no_gradients;       /* why vjp and loss_gradient are NULL, or NULL */
+    const struct rd_recipe *recipe; /* how it was trained, when somebody said; NULL: not known */
 };
 
 /* Index of the largest of n scores, the lowest one on ties. */
@@ -45,5 +48,9 @@ int rd_target_argmax(const float *score, size_t n);
 /* Closed when the arena is released. */
 rd_status rd_target_open_onnx(const char *path, struct rd_pool *pool, struct rd_arena *arena,
     struct rd_target **target_out, struct rd_error *err);
+/* The same of a graph in memory, which must outlive it. label: how messages name it. */
+rd_status rd_target_open_graph(const struct rd_graph *graph, const char *label,
+    struct rd_pool *pool, struct rd_arena *arena, struct rd_target **target_out,
+    struct rd_error *err);
 
 #endif

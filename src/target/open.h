@@ -1,0 +1,53 @@
+/*
+ * open.h - a target from what a user can name: a file, an address, a command.
+ *
+ * Endpoints and processes do not say their shape: it comes with the data. Nothing is sent to a host
+ * that the limits do not list.
+ */
+#ifndef RD_TARGET_OPEN_H
+#define RD_TARGET_OPEN_H
+
+#include "target/target.h"
+
+/* From `scope` of redoubt.yaml, or from --allow-host. */
+struct rd_target_limits {
+    const char *const *hosts; /* "host:port", exact; nothing else is ever contacted */
+    size_t n_hosts;
+    double max_requests_per_second; /* 0 or NaN: no cap */
+    double max_spend;               /* currency, from price_per_1000; NaN: no cap */
+};
+
+struct rd_target_source {
+    const char *where; /* FILE.onnx, http://..., https://...; NULL when command is given */
+    const char *const *command; /* argv of a process that speaks JSON lines, NULL-terminated */
+    /* "v2" (Open Inference Protocol), "v1" (TF Serving, KServe), "mlflow", "mlflow-split",
+     * "template"; NULL: told from the address */
+    const char *protocol;
+    const char *request;  /* template: JSON text in which "$rows" stands for the nested rows */
+    const char *scores;   /* template: selector of the scores in the answer, or NULL */
+    const char *labels;   /* template: selector of the labels in the answer, or NULL */
+    const char *input;    /* v2: name of the input tensor; NULL: asked of the server */
+    const char *output;   /* v2: name of the output tensor; NULL: the first */
+    const char *const *headers; /* "Name: value" */
+    size_t n_headers;
+    const int64_t *dim; /* of one example, from the data */
+    int ndim;
+    size_t classes; /* 0: found out from a first answer */
+    double price_per_1000;
+    double timeout;     /* seconds for one request; 0: 30 */
+    size_t batch;       /* rows in one request at most; 0: 64 */
+    size_t concurrency; /* requests at once; 0: 4 */
+    size_t retries;     /* of 429, 503 and refused connections; 0: 5 */
+    const struct rd_target_limits *limits; /* NULL: no host is allowed */
+};
+
+/*
+ * Closed when the arena is released. RD_E_USAGE: a host outside the limits, before the first byte;
+ * RD_E_INPUT: answers that make no sense; RD_E_IO: not reached, or failed after all retries.
+ */
+rd_status rd_target_open(struct rd_run *run, const struct rd_target_source *source,
+    struct rd_arena *arena, struct rd_target **target_out);
+/* Is this an address rather than a file? */
+bool rd_target_is_url(const char *where);
+
+#endif
