@@ -37,6 +37,22 @@ static size_t batch_size(const struct rd_harness *h)
     return fit < 1 ? 1 : fit > 4096 ? 4096 : fit;
 }
 
+/* No radius was asked for: the distance found is the result. */
+static bool is_unbounded(const struct rd_harness *h)
+{
+    return h->request->attack->minimizes && rd_request_number(h->request, "eps") == 0;
+}
+
+/* Then the ball is one that holds the whole box. */
+static double radius_of(const struct rd_harness *h)
+{
+    const double wide = (double)h->high - (double)h->low;
+
+    if (!is_unbounded(h))
+        return rd_request_number(h->request, "eps");
+    return 1.001 * wide * (h->request->norm == RD_L2 ? sqrt((double)h->request->eval->width) : 1);
+}
+
 /* --- one batch --- */
 
 /* Proposals made legal; what is not finite falls back to the example itself. */
@@ -234,12 +250,35 @@ static rd_status next_radius(
     return st ? RD_WRAP(h->run->err, st, "security curve at eps %g", eps) : RD_OK;
 }
 
+/* The same, of an attack that looked for the nearest: its distances say it for every radius. */
+static void within_radius(
+    const struct rd_harness *h, const struct pass *full, double eps, struct rd_interval *y)
+{
+    const size_t n = h->request->eval->n;
+    size_t k = 0;
+
+    for (size_t i = 0; i < n; i++)
+        k += full->success[i] && full->distance[i] <= eps;
+    *y = rd_interval_of(rd_ci_proportion(k, n, RD_LEVEL));
+}
+
+static double farthest(const struct pass *p, size_t n)
+{
+    double top = 0;
+
+    for (size_t i = 0; i < n; i++)
+        top = p->success[i] && p->distance[i] > top ? p->distance[i] : top;
+    return top;
+}
+
 /* Success against radius, from 0 (the target's own errors) to eps. */
 static rd_status security_curve(struct rd_harness *h, const struct pass *full, struct rd_curve *c)
 {
     const size_t n = h->request->eval->n;
     const size_t asked = h->request->curve_points < 1 ? 1 : h->request->curve_points;
-    const size_t points = full->eps > 0 ? (asked > CURVE_MAX ? CURVE_MAX : asked) : 0;
+    const bool nearest = h->request->attack->minimizes;
+    const double top = is_unbounded(h) ? farthest(full, n) : full->eps;
+    const size_t points = top > 0 ? (asked > CURVE_MAX ? CURVE_MAX : asked) : 0;
     double *x = RD_NEW_ARRAY(h->arena, double, points + 1);
     struct rd_interval *y = RD_NEW_ARRAY(h->arena, struct rd_interval, points + 1);
     struct pass *pass = RD_NEW_ARRAY(h->run->scratch, struct pass, points + 1);
@@ -248,13 +287,17 @@ static rd_status security_curve(struct rd_harness *h, const struct pass *full, s
     if (!x || !y || !pass)
         return rd_run_no_memory(h->run, "the security curve");
     pass[points] = *full;
-    for (size_t k = points; !st && k-- > 1;)
+    for (size_t k = points; !nearest && !st && k-- > 1;)
         st = next_radius(h, &pass[k + 1], full->eps * (double)k / (double)points,
             full->share * (double)k / (double)points, &pass[k]);
     if (st)
         return st;
     y[0] = rd_interval_of(rd_ci_proportion(n - h->n_right, n, RD_LEVEL));
-    for (size_t k = 1; k <= points; k++) {
+    for (size_t k = 1; nearest && k <= points; k++) {
+        x[k] = top * (double)k / (double)points;
+        within_radius(h, full, k == points ? full->eps : x[k], &y[k]);
+    }
+    for (size_t k = 1; !nearest && k <= points; k++) {
         x[k] = pass[k].eps;
         y[k] = rd_interval_of(rd_ci_proportion(count(pass[k].success, n), n, RD_LEVEL));
     }
@@ -404,7 +447,7 @@ rd_status rd_harness_evade(struct rd_harness *h)
 {
     const struct rd_dataset *d = h->request->eval;
     struct rd_record *rec = h->record;
-    const double eps = rd_request_number(h->request, "eps");
+    const double eps = radius_of(h);
     size_t *who = RD_NEW_ARRAY(h->run->scratch, size_t, d->n), n_who = 0;
     struct rd_curve *curves = RD_NEW_ARRAY(h->arena, struct rd_curve, 2);
     struct pass p;
@@ -443,6 +486,10 @@ rd_status rd_harness_evade(struct rd_harness *h)
     rec->successes = count(p.success, d->n);
     rec->interval = rd_interval_of(rd_ci_proportion(rec->successes, rec->n, RD_LEVEL));
     rec->outcome = rd_outcome_judge(&rec->interval, h->criterion);
+    if (is_unbounded(h)) {
+        rec->outcome = RD_OUTCOME_INCONCLUSIVE;
+        rec->outcome_reason = "no eps was given, so any distance counts: see median_distance";
+    }
     rec->queries = p.spent;
     rec->gradients = p.gradients;
     return RD_OK;
