@@ -14,19 +14,23 @@
 
 struct rd_recipe;
 
-/* A control around training. Either side may be NULL. */
+/*
+ * A control around training. Either side may be NULL. Victims are trained side by side: both are
+ * called from several threads at once with the same self, which they only read.
+ */
 struct rd_treatment {
     void *self;
     const char *text; /* canonical: name and settings, no path */
     /*
      * Mark the rows of data to leave out: drop (n) comes in false. score (n), may be NULL: how
-     * suspicious each row is, larger is worse, NaN where it has no opinion. model: a network already
-     * trained on data, or NULL: the screen trains its own by the recipe when it needs one.
+     * suspicious each row is, larger is worse, NaN where it has no opinion. model: a network
+     * already trained on data, or NULL: the screen trains its own by the recipe when it needs one
+     * (that recipe has no treatments). Every screen sees all rows; run->seed is its own.
      */
     rd_status (*screen)(struct rd_run *run, void *self, const struct rd_recipe *recipe,
         const struct rd_dataset *data, const struct rd_graph *model, bool *drop, double *score);
-    rd_status (*train)(struct rd_run *run, void *self, const struct rd_dataset *data,
-        struct rd_train *how);
+    rd_status (*train)(
+        struct rd_run *run, void *self, const struct rd_dataset *data, struct rd_train *how);
 };
 
 struct rd_recipe {
@@ -51,13 +55,15 @@ rd_status rd_recipe_digest(struct rd_recipe *recipe, struct rd_error *err);
 /*
  * Train one network on data (recipe->data, or a poisoned or halved variant of it): screens first,
  * then training with fresh weights from seed. The network and the report live in arena. Same seed,
- * same bytes.
+ * same bytes; without treatments those that `model train --seed` gives. RD_E_INPUT: no labels, or
+ * none of the rows left by the screens; else as rd_net_train.
  */
 rd_status rd_recipe_train(struct rd_run *run, const struct rd_recipe *recipe,
     const struct rd_dataset *data, uint64_t seed, struct rd_arena *arena,
     struct rd_graph **trained_out, struct rd_recipe_report *report_out);
 
-/* Many at once, one thread each: the same networks as one after another. */
+/* Many at once, one thread each: the same networks as one after another, on any number of threads.
+ * run->step is called by one thread at a time; run->log is left silent. */
 struct rd_recipe_job {
     const struct rd_dataset *data;
     uint64_t seed;
