@@ -222,24 +222,22 @@ static void guess(const struct walk *w, size_t e, uint64_t k, float *row)
         row[i] = low + (high - low) * rd_rng_unit_float(&r);
 }
 
-/* Another example of the same batch, read as another class: the k-th after this one. */
-static bool borrow(const struct walk *w, size_t e, uint64_t k, float *row)
+/* What noise does not reach: some targets call all noise one class. Made of the example alone. */
+static bool disguise(const struct walk *w, size_t e, uint64_t kind, float *row)
 {
-    const struct rd_evade_job *job = w->job;
-    size_t found = 0;
+    const float *x = original(w, e), low = w->oracle->low, high = w->oracle->high;
+    const float flat[] = { low, high, (low + high) / 2 };
 
-    for (size_t i = 1; i < job->n; i++) {
-        const size_t other = (e + i) % job->n;
-
-        if (job->label[other] == job->label[e] || found++ < k)
-            continue;
-        memcpy(row, original(w, other), w->inputs * sizeof *row);
-        return true;
-    }
-    return false;
+    if (kind >= 2 + sizeof flat / sizeof *flat)
+        return false;
+    for (size_t i = 0; i < w->inputs; i++)
+        row[i] = kind == 0   ? in_box(w, low + (high - x[i]))  /* its negative */
+                 : kind == 1 ? x[w->inputs - 1 - i]             /* turned by 180 degrees */
+                             : flat[kind - 2];
+    return true;
 }
 
-/* Every example a misclassified far: noise, else one of the other examples. */
+/* Every example a misclassified far: noise, or the example in disguise. */
 static rd_status starts(struct walk *w, const struct hop_skip_jump *o, size_t *live, size_t *n_out)
 {
     const size_t n = w->job->n;
@@ -258,10 +256,9 @@ static rd_status starts(struct walk *w, const struct hop_skip_jump *o, size_t *l
             for (; i < n_open && w->n_rows < w->room; i++) {
                 float *row = w->rows + w->n_rows * w->inputs;
 
-                /* Every fourth try borrows: some targets call all noise one class. */
                 if (!w->left[open[i]])
                     continue;
-                if (k % 4 != 3 || !borrow(w, open[i], k / 4, row))
+                if (k % 3 != 2 || !disguise(w, open[i], k / 3, row))
                     guess(w, open[i], k, row);
                 w->who[w->n_rows++] = open[i];
             }
@@ -527,7 +524,7 @@ const struct rd_attack rd_attack_hop_skip_jump = {
     .version = 1,
     .summary = "nearest misclassified input from top-1 labels alone",
     .source = "Chen, Jordan, Wainwright 2020, arXiv:1904.02144, algorithm 2",
-    .departs = "every fourth start is another example; probes are sums of four bytes (L2); the "
+    .departs = "starts are noise, or the example disguised; probes are sums of four bytes (L2); the "
                "nearest point of the walk is kept, not the last",
     .atlas = "AML.T0043.001",
     .access = RD_ACCESS_LABELS,
