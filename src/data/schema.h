@@ -7,9 +7,13 @@
  *   scale: standard           # none | standard | minmax: of the numbers
  *   missing: ["", NA, "?"]    # words that mean that nothing is there
  *   columns:
- *     - {name: age, type: number, fill: 37, mean: 38.5, deviation: 13.6, low: 17, high: 90}
+ *     - {name: age, type: number, fill: 37, mean: 38.5, deviation: 13.6, seen: [17, 90]}
  *     - {name: job, type: category, categories: [clerk, sales]}
+ *     - {name: hours, type: number, low: 0, high: 168}      # what lies outside is an error
+ *     - {name: member, type: boolean, words: ["no", "yes"]} # 0 and 1
  *     - {name: id, type: ignore}
+ *     - {name: account, type: contributor}
+ *     - {name: day, type: time}                             # seconds, or 2026-11-25[T10:00:00]
  *     - {name: class, type: label, classes: ["<=50K", ">50K"]}
  *
  * A number that is missing becomes `fill` (the median, unless it is declared; `mean` by
@@ -55,6 +59,8 @@ struct rd_column {
     double mean, deviation; /* minmax: low and high - low */
     bool has_low, has_high; /* declared: a value outside is an error */
     double low, high;
+    bool has_seen; /* smallest and largest when the schema was made: information, no limit */
+    double seen_low, seen_high;
 };
 
 struct rd_schema {
@@ -66,6 +72,14 @@ struct rd_schema {
     const struct rd_column *column;
     size_t n_columns;
 };
+
+/* "number", "category", ...; "none", "standard", "minmax". */
+const char *rd_column_type_name(enum rd_column_type type);
+const char *rd_column_scale_name(enum rd_column_scale scale);
+bool rd_column_scale_find(const char *name, enum rd_column_scale *scale_out);
+
+/* What means "missing" unless a schema says otherwise; NULL-terminated. */
+extern const char *const rd_missing_words[];
 
 /* The category that stands for a missing one. */
 #define RD_CATEGORY_MISSING "(missing)"
