@@ -52,4 +52,17 @@ rd_status rd_zip_read(const struct rd_zip *zip, const struct rd_zip_entry *entry
     const struct rd_limits *limits, struct rd_arena *arena, struct rd_bytes *bytes_out,
     struct rd_error *err);
 
+/* One file of an archive to write; bytes are only looked at. */
+struct rd_zip_part {
+    const char *name; /* no path of the host: as rd_zip_open would accept it */
+    const void *bytes;
+    size_t size;
+};
+/*
+ * An archive of n stored (not packed) entries in this order, written whole or not at all. Without
+ * dates: the same parts give the same bytes. RD_E_LIMIT for 4 GiB and more, which would need zip64.
+ */
+rd_status rd_zip_write(
+    const char *path, const struct rd_zip_part *part, size_t n, struct rd_error *err);
+
 #endif

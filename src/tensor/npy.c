@@ -480,32 +480,63 @@ static const char *code_of(enum rd_dtype t)
     return NULL;
 }
 
-rd_status rd_npy_write(const char *path, const struct rd_tensor *t, struct rd_error *err)
+/* The bytes of a .npy file. */
+static rd_status put_npy(struct rd_buf *b, const struct rd_tensor *t, struct rd_error *err)
 {
     const char *code = code_of(t->dtype);
-    struct rd_buf b = { 0 };
-    rd_status st;
 
     if (!code)
         return RD_FAIL(err, RD_E_USAGE, ".npy files hold no %s", rd_dtype_name(t->dtype));
-    rd_buf_put(&b, magic, MAGIC_LEN);
-    rd_buf_put(&b, "\1\0\0\0", 4); /* version, and the length that follows below */
-    rd_buf_printf(&b, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
+    rd_buf_put(b, magic, MAGIC_LEN);
+    rd_buf_put(b, "\1\0\0\0", 4); /* version, and the length that follows below */
+    rd_buf_printf(b, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
         rd_dtype_size(t->dtype) > 1 ? '<' : '|', code);
     for (int d = 0; d < t->ndim; d++)
-        rd_buf_printf(&b, d == 0 ? "%" PRId64 "%s" : " %" PRId64 "%s", t->dim[d],
+        rd_buf_printf(b, d == 0 ? "%" PRId64 "%s" : " %" PRId64 "%s", t->dim[d],
             d + 1 < t->ndim || t->ndim == 1 ? "," : "");
-    rd_buf_puts(&b, "), }");
-    while ((b.len + 1) % ALIGN && !b.failed)
-        rd_buf_putc(&b, ' ');
-    rd_buf_putc(&b, '\n');
-    if (!b.failed) {
-        b.text[8] = (char)((b.len - 10) & 0xFF);
-        b.text[9] = (char)((b.len - 10) >> 8);
+    rd_buf_puts(b, "), }");
+    while ((b->len + 1) % ALIGN && !b->failed)
+        rd_buf_putc(b, ' ');
+    rd_buf_putc(b, '\n');
+    if (!b->failed) {
+        b->text[8] = (char)((b->len - 10) & 0xFF);
+        b->text[9] = (char)((b->len - 10) >> 8);
     }
-    rd_buf_put(&b, t->data, rd_tensor_bytes(t));
-    st = b.failed ? RD_FAIL(err, RD_E_MEMORY, "out of memory writing an array")
-                  : rd_file_write(path, b.text, b.len, 0644, err);
+    rd_buf_put(b, t->data, rd_tensor_bytes(t));
+    return b->failed ? RD_FAIL(err, RD_E_MEMORY, "out of memory writing an array") : RD_OK;
+}
+
+rd_status rd_npy_write(const char *path, const struct rd_tensor *t, struct rd_error *err)
+{
+    struct rd_buf b = { 0 };
+    rd_status st = put_npy(&b, t, err);
+
+    if (!st)
+        st = rd_file_write(path, b.text, b.len, 0644, err);
     rd_buf_release(&b);
+    return st;
+}
+
+rd_status rd_npz_write(
+    const char *path, const struct rd_npz_item *item, size_t n, struct rd_error *err)
+{
+    struct rd_arena scratch = RD_ARENA_INIT;
+    struct rd_buf *b = RD_NEW_ARRAY(&scratch, struct rd_buf, n + 1);
+    struct rd_zip_part *part = RD_NEW_ARRAY(&scratch, struct rd_zip_part, n + 1);
+    rd_status st = b && part ? RD_OK : RD_FAIL(err, RD_E_MEMORY, "no memory for %zu arrays", n);
+
+    for (size_t i = 0; !st && i < n; i++) {
+        st = put_npy(&b[i], item[i].tensor, err);
+        part[i].name = rd_arena_printf(&scratch, "%s.npy", item[i].name);
+        part[i].bytes = b[i].text;
+        part[i].size = b[i].len;
+        if (!st && !part[i].name)
+            st = RD_FAIL(err, RD_E_MEMORY, "no memory for the name of an array");
+    }
+    if (!st)
+        st = rd_zip_write(path, part, n, err);
+    for (size_t i = 0; b && i < n; i++)
+        rd_buf_release(&b[i]);
+    rd_arena_release(&scratch);
     return st;
 }

@@ -37,4 +37,12 @@ rd_status rd_npy_read(const char *path, const struct rd_limits *limits, struct r
  */
 rd_status rd_npy_write(const char *path, const struct rd_tensor *t, struct rd_error *err);
 
+/* Arrays that belong together, as numpy.savez writes them: each under its name in one archive. */
+struct rd_npz_item {
+    const char *name; /* without ".npy" */
+    const struct rd_tensor *tensor;
+};
+rd_status rd_npz_write(
+    const char *path, const struct rd_npz_item *item, size_t n, struct rd_error *err);
+
 #endif

@@ -290,6 +290,27 @@ static void archives_of_numpy_are_read(void **state)
     assert_non_null(strstr(err.frame[0].text, "no array 'z'; it has: x, y"));
 }
 
+static void an_archive_written_is_read_back(void **state)
+{
+    float score[] = { 0.5f, -1 };
+    int64_t label[] = { 3, 4, 5 };
+    const struct rd_tensor a = { RD_F32, 2, { 1, 2 }, score }, b = { RD_I64, 1, { 3 }, label };
+    const struct rd_npz_item item[] = { { "score", &a }, { "label", &b } };
+    const char *path = RD_BUILD_DIR "/written.npz";
+    struct rd_error err = { 0 };
+    struct rd_tensor *t;
+
+    (void)state;
+    assert_int_equal(rd_npz_write(path, item, 2, &err), RD_OK);
+    assert_int_equal(rd_npy_read(RD_BUILD_DIR "/written.npz:score", NULL, &arena, &t, &err), RD_OK);
+    assert_int_equal(t->ndim, 2);
+    assert_memory_equal(t->data, score, sizeof score);
+    assert_int_equal(rd_npy_read(RD_BUILD_DIR "/written.npz:label", NULL, &arena, &t, &err), RD_OK);
+    assert_int_equal(t->dtype, RD_I64);
+    assert_memory_equal(t->data, label, sizeof label);
+    (void)remove(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +324,7 @@ int main(void)
         cmocka_unit_test_teardown(a_cut_file_is_refused_at_any_length, release),
         cmocka_unit_test_teardown(what_is_written_is_read_back, release),
         cmocka_unit_test_teardown(archives_of_numpy_are_read, release),
+        cmocka_unit_test_teardown(an_archive_written_is_read_back, release),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
