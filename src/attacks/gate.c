@@ -99,10 +99,9 @@ static bool whole_numbers(const struct rd_dataset *d)
     return true;
 }
 
-static rd_status set_box(struct rd_harness *h)
+rd_status rd_gate_box(struct rd_harness *h, const struct rd_dataset *d)
 {
     const struct rd_trial_request *r = h->request;
-    const struct rd_dataset *d = r->eval;
 
     if (r->box_low < r->box_high) {
         if (d->low < r->box_low || d->high > r->box_high)
@@ -424,7 +423,7 @@ rd_status rd_gate(struct rd_harness *h)
     if (!st)
         st = check_labels(h);
     if (!st)
-        st = set_box(h);
+        st = rd_gate_box(h, d);
     if (!st)
         st = measure(h, &clean);
     if (!st)

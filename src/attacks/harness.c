@@ -3,6 +3,7 @@
  */
 #include "attacks/harness_parts.h"
 
+#include "base/buf.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -203,10 +204,10 @@ static rd_status check(struct rd_harness *h, struct rd_trial_request *r)
         st = check_save(h);
     if (!st)
         st = check_norm(h, r);
-    if (!st && trains_victims(a) && a->poison && !(r->recipe && r->eval))
+    if (!st && trains_victims(a) && a->poison && !(r->recipe && r->recipe->data && r->eval))
         st = RD_FAIL(
             h->run->err, RD_E_USAGE, "%s needs a training recipe and evaluation data", a->name);
-    if (!st && a->kind == RD_INFER && !r->recipe)
+    if (!st && a->kind == RD_INFER && !(r->recipe && r->recipe->data))
         st = RD_FAIL(h->run->err, RD_E_USAGE, "%s needs a training recipe", a->name);
     if (!st && a->inject && !(r->clicks && r->recommender))
         st = RD_FAIL(h->run->err, RD_E_USAGE, "%s needs clicks and a recommender", a->name);
@@ -275,7 +276,12 @@ static rd_status settings(struct rd_harness *h)
     for (const struct rd_option *o = r->attack->options; o && o->type != RD_OPT_END; o++)
         if (!strcmp(o->name, "runs"))
             pair[n++] = (struct rd_pair){ "runs", rd_arena_printf(h->arena, "%zu", r->runs) };
-        else if (strcmp(o->name, "student"))
+        else if (!strcmp(o->name, "image") && rd_request_text(r, "image")) {
+            st = rd_digest_file(rd_request_text(r, "image"), digest, h->run->err);
+            if (st)
+                return RD_WRAP(h->run->err, st, "the trigger image");
+            pair[n++] = (struct rd_pair){ "image", rd_arena_strdup(h->arena, digest) };
+        } else if (strcmp(o->name, "student"))
             pair[n++] = (struct rd_pair){ o->name, value_text(h->arena, o, r->options) };
     if (r->attack->kind == RD_EVADE) {
         pair[n++] = (struct rd_pair){ "norm", rd_norm_name(r->norm) };
@@ -286,6 +292,8 @@ static rd_status settings(struct rd_harness *h)
         pair[n++] = (struct rd_pair){ "budget",
             rd_arena_printf(h->arena, "%llu", (unsigned long long)r->budget) };
     } else if (trains_victims(r->attack)) {
+        if (r->recipe) /* made up, or somebody's own: it decides what a verdict speaks of */
+            pair[n++] = (struct rd_pair){ "recipe-assumed", r->recipe->assumed ? "yes" : "no" };
         if (r->noticing > 0 && r->attack->kind == RD_POISON)
             pair[n++] = (struct rd_pair){ "noticing",
                 rd_arena_strdup(h->arena, rd_text_from_double(r->noticing, number)) };
@@ -307,12 +315,32 @@ static rd_status settings(struct rd_harness *h)
     return RD_OK;
 }
 
+/* Those around the target, those around training, those before each victim: one a line. */
+static rd_status controls_text(struct rd_harness *h, const char **text_out)
+{
+    const struct rd_trial_request *r = h->request;
+    const char *parts[2] = { r->target ? r->target->controls : "", or_empty(r->dress.text) };
+    struct rd_buf all = { 0 };
+
+    for (size_t i = 0; i < 2; i++)
+        if (*parts[i])
+            rd_buf_printf(&all, "%s%s", all.len ? "\n" : "", parts[i]);
+    for (size_t i = 0; r->recipe && i < r->recipe->n_treatments; i++)
+        rd_buf_printf(&all, "%s%s", all.len ? "\n" : "", or_empty(r->recipe->treatment[i]->text));
+    *text_out = all.failed ? NULL : rd_arena_strdup(h->run->scratch, rd_buf_text(&all));
+    rd_buf_release(&all);
+    return *text_out ? RD_OK : rd_run_no_memory(h->run, "controls");
+}
+
 static rd_status controls(struct rd_harness *h)
 {
-    const char *text = h->request->target ? h->request->target->controls : "";
+    const char *text;
     size_t n = 0;
     const char **list;
+    rd_status st = controls_text(h, &text);
 
+    if (st)
+        return st;
     for (const char *p = text; *p; p++)
         n += p == text || p[-1] == '\n';
     list = RD_NEW_ARRAY(h->arena, const char *, n ? n : 1);

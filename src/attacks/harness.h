@@ -32,6 +32,7 @@ struct rd_trial_request {
         void *self;
         rd_status (*wrap)(void *self, struct rd_run *run, struct rd_target *victim,
             struct rd_target **dressed_out);
+        const char *text;
     } dress;
     double noticing;       /* poison: a loss of clean accuracy above it is noticed; 0: 0.02 */
     bool pool_is_labeled;  /* the thief owns the pool's labels: no-query baseline trains on them */

@@ -61,6 +61,8 @@ rd_status rd_harness_ask(struct rd_harness *h, const float *x, size_t n, int *la
 /* The box, and clean accuracy into h->clean; RD_E_INPUT saying what looks wrong when target and
  * data do not fit. */
 rd_status rd_gate(struct rd_harness *h);
+/* The box into h->low, h->high: the request's, which d must lie in, or read off d. */
+rd_status rd_gate_box(struct rd_harness *h, const struct rd_dataset *d);
 /* Do shapes agree (axes of length 1 left aside)? what: "data", "pool". */
 rd_status rd_gate_shape(const struct rd_target *target, const struct rd_dataset *d,
     const char *what, struct rd_error *err);

@@ -122,6 +122,8 @@ static rd_status keep(struct rd_run *run, const struct rd_dataset *data, const b
     kept->x = x;
     kept->label = label;
     kept->contributor = contributor;
+    kept->row = NULL; /* positions in the file, and times: no training looks at them */
+    kept->time = NULL;
     kept->digest[0] = '\0';
     return RD_OK;
 }
