@@ -183,6 +183,7 @@ static rd_status steal(
         .pool = r->pool ? r->pool->x : NULL,
         .n_pool = r->pool ? r->pool->n : 0,
         .pool_label = baseline ? r->pool->label : NULL,
+        .pool_group = r->pool && r->pool_is_labeled ? r->pool->label : NULL,
         .rows = baseline ? 0 : rows_allowed(h),
         .student = h->student,
         .show = show,

@@ -48,7 +48,9 @@ struct rd_extract_job {
      * made without a single query, which a theft is measured against.
      */
     const int *pool_label;
-    uint64_t rows;                  /* this theft may spend so many; UINT64_MAX: no bound */
+    const int *pool_group; /* (n_pool) the thief's own labels of its pool, when it owns them, as a
+                              grouping of what may be asked; else NULL */
+    uint64_t rows;         /* this theft may spend so many; UINT64_MAX: no bound */
     const struct rd_graph *student; /* shape of the copy: copy it, then rd_graph_init_weights */
     /*
      * Have the copy as it now is measured, against the queries spent so far (which the harness

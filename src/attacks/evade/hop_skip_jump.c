@@ -4,7 +4,8 @@
  * Each example keeps a point on the boundary. One iteration t estimates the boundary's normal there
  * from the answers to B_t = B_0 sqrt(t) random probes,
  *
- *   g = 1/(B - 1) sum over b of (phi(x_t + delta u_b) - mean phi) u_b,    phi = +1 misclassified, -1 not,
+ *   g = 1/(B - 1) sum over b of (phi(x_t + delta u_b) - mean phi) u_b,    phi = +1 misclassified,
+ * -1 not,
  *
  * goes ||x_t - x|| / sqrt(t) along g (L2) or sign g (Linf), halved until it is misclassified, and
  * comes back to the boundary by bisection toward x. All examples walk in step, so that the target
@@ -51,13 +52,13 @@ struct walk {
     const struct rd_oracle *oracle;
     const struct rd_evade_job *job;
     size_t inputs;
-    double theta;   /* width at which bisection ends, as share of the way */
-    uint64_t *left; /* (n) rows each example may still ask */
-    float *at;      /* (n, inputs) misclassified, at the boundary */
-    float *far;     /* (n, inputs) misclassified, where bisection starts from */
-    float *normal;  /* (n, inputs) */
-    double *all, *wrong; /* (n, inputs) sums of the probes: all, and those misclassified */
-    double *dist;        /* (n) from x to at; infinity: no start was found */
+    double theta;               /* width at which bisection ends, as share of the way */
+    uint64_t *left;             /* (n) rows each example may still ask */
+    float *at;                  /* (n, inputs) misclassified, at the boundary */
+    float *far;                 /* (n, inputs) misclassified, where bisection starts from */
+    float *normal;              /* (n, inputs) */
+    double *all, *wrong;        /* (n, inputs) sums of the probes: all, and those misclassified */
+    double *dist;               /* (n) from x to at; infinity: no start was found */
     double *low, *high, *width; /* (n) of a bisection */
     size_t *active;             /* (n) */
     /* one call of the target */
@@ -92,7 +93,7 @@ static rd_status walk_new(struct rd_run *run, const struct rd_oracle *oracle,
     w->high = RD_NEW_ARRAY(a, double, n);
     w->width = RD_NEW_ARRAY(a, double, n);
     w->active = RD_NEW_ARRAY(a, size_t, n);
-    w->rows = RD_NEW_ARRAY(a, float, w->room * inputs);
+    w->rows = RD_NEW_ARRAY(a, float, w->room *inputs);
     w->who = RD_NEW_ARRAY(a, size_t, w->room);
     w->key = RD_NEW_ARRAY(a, uint64_t, w->room);
     w->reach = RD_NEW_ARRAY(a, double, w->room);
@@ -191,8 +192,8 @@ static rd_status search(struct walk *w, const size_t *live, size_t n)
 
                 *(is_wrong(w, r) ? &w->high[e] : &w->low[e]) = mid;
                 if (is_wrong(w, r))
-                    memcpy(w->at + e * w->inputs, w->rows + r * w->inputs,
-                        w->inputs * sizeof *w->at);
+                    memcpy(
+                        w->at + e * w->inputs, w->rows + r * w->inputs, w->inputs * sizeof *w->at);
             }
         }
         for (size_t i = 0; i < n_active; i++) {
@@ -204,8 +205,8 @@ static rd_status search(struct walk *w, const size_t *live, size_t n)
         n_active = kept;
     }
     for (size_t i = 0; !st && i < n; i++)
-        w->dist[live[i]] = rd_ball_distance(w->job->norm, original(w, live[i]),
-            w->at + live[i] * w->inputs, w->inputs);
+        w->dist[live[i]] = rd_ball_distance(
+            w->job->norm, original(w, live[i]), w->at + live[i] * w->inputs, w->inputs);
     return st;
 }
 
@@ -231,8 +232,8 @@ static bool disguise(const struct walk *w, size_t e, uint64_t kind, float *row)
     if (kind >= 2 + sizeof flat / sizeof *flat)
         return false;
     for (size_t i = 0; i < w->inputs; i++)
-        row[i] = kind == 0   ? in_box(w, low + (high - x[i]))  /* its negative */
-                 : kind == 1 ? x[w->inputs - 1 - i]             /* turned by 180 degrees */
+        row[i] = kind == 0   ? in_box(w, low + (high - x[i])) /* its negative */
+                 : kind == 1 ? x[w->inputs - 1 - i]           /* turned by 180 degrees */
                              : flat[kind - 2];
     return true;
 }
@@ -306,8 +307,8 @@ static rd_status scatter(void *user, size_t block, size_t worker)
         float scale;
 
         for (size_t i = 0; i < w->inputs; i++) {
-            row[i] = w->job->norm == RD_L2 ? bell(rd_rng_u32(&rng))
-                                           : 2 * rd_rng_unit_float(&rng) - 1;
+            row[i] =
+                w->job->norm == RD_L2 ? bell(rd_rng_u32(&rng)) : 2 * rd_rng_unit_float(&rng) - 1;
             norm += (double)row[i] * row[i];
         }
         scale = norm > 0 ? (float)(w->reach[r] / sqrt(norm)) : 0;
@@ -352,8 +353,8 @@ static void set_normal(const struct walk *w, size_t e, size_t probes, size_t n_w
         norm += (double)g[i] * g[i];
     }
     for (size_t i = 0; norm > 0 && i < w->inputs; i++)
-        g[i] = w->job->norm == RD_L2 ? (float)(g[i] / sqrt(norm))
-                                     : (float)((g[i] > 0) - (g[i] < 0));
+        g[i] =
+            w->job->norm == RD_L2 ? (float)(g[i] / sqrt(norm)) : (float)((g[i] > 0) - (g[i] < 0));
 }
 
 /* How far the probes of iteration t reach. */
@@ -524,8 +525,9 @@ const struct rd_attack rd_attack_hop_skip_jump = {
     .version = 1,
     .summary = "nearest misclassified input from top-1 labels alone",
     .source = "Chen, Jordan, Wainwright 2020, arXiv:1904.02144, algorithm 2",
-    .departs = "starts are noise, or the example disguised; probes are sums of four bytes (L2); the "
-               "nearest point of the walk is kept, not the last",
+    .departs =
+        "starts are noise, or the example disguised; probes are sums of four bytes (L2); the "
+        "nearest point of the walk is kept, not the last",
     .atlas = "AML.T0043.001",
     .access = RD_ACCESS_LABELS,
     .norms = RD_L2 | RD_LINF,
