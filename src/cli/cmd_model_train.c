@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "data/dataset.h"
+#include "stats/rdp.h"
 #include "tensor/npy.h"
 
 #include <math.h>
@@ -16,6 +17,9 @@ struct model_train {
     int64_t epochs, batch;
     double lr, momentum, weight_decay, scale;
     bool keep_weights;
+    int64_t adversary_steps;
+    double adversary_eps, adversary_step_size, adversary_ramp, low, high;
+    double dp_clip, dp_noise, dp_delta;
 };
 
 static const char *const optimizers[] = { "adam", "sgd", NULL };
@@ -46,6 +50,24 @@ static const struct rd_option options[] = {
         "added to each gradient, times the weight"),
     RD_BOOL(struct model_train, keep_weights, "keep-weights", "no",
         "go on from the file's weights, not from fresh ones"),
+    RD_REAL(struct model_train, adversary_eps, "adversary-eps", "0", 0, 1e9, "input units",
+        "each batch is attacked first, in a Linf ball of this radius; 0: not"),
+    RD_INT(struct model_train, adversary_steps, "adversary-steps", "1", 1, 10000, "steps",
+        "of that attack, from a random start; 1 is fast training"),
+    RD_REAL(struct model_train, adversary_step_size, "adversary-step-size", "0", 0, 1e9,
+        "input units", "of one step; 0: 1.25 eps for one step, 2.5 eps / steps for more"),
+    RD_REAL(struct model_train, adversary_ramp, "adversary-ramp", "0", 0, 1e6, "epochs",
+        "eps grows from 0 to itself over so many"),
+    RD_REAL(struct model_train, low, "low", "0", -1e30, 1e30, "input units",
+        "least value of an input, for the adversary"),
+    RD_REAL(struct model_train, high, "high", "1", -1e30, 1e30, "input units",
+        "largest value of an input, for the adversary"),
+    RD_REAL(struct model_train, dp_clip, "dp-clip", "0", 0, 1e9, "",
+        "each example's gradient is clipped to this L2 norm (DP-SGD); 0: not"),
+    RD_REAL(struct model_train, dp_noise, "dp-noise", "0", 0, 1e6, "",
+        "deviation of the noise on their sum, in clips"),
+    RD_REAL(struct model_train, dp_delta, "dp-delta", "1e-5", 1e-30, 0.5, "",
+        "at which the privacy spent is stated"),
     RD_OPTION_END,
 };
 
@@ -66,7 +88,65 @@ static rd_status check(struct rd_cli *cli, const struct model_train *o)
         return RD_FAIL(cli->run.err, RD_E_USAGE, "--labels and --soft exclude each other");
     if (o->soft && o->index)
         return RD_FAIL(cli->run.err, RD_E_USAGE, "--index goes with --labels, not with --soft");
+    if (o->dp_noise > 0 && o->dp_clip <= 0)
+        return RD_FAIL(cli->run.err, RD_E_USAGE,
+            "--dp-noise without --dp-clip hides nothing: say how far a gradient may reach");
     return RD_OK;
+}
+
+static struct rd_train train_settings(const struct rd_cli *cli, const struct model_train *o)
+{
+    struct rd_train how = {
+        .optimizer = o->optimizer,
+        .lr = o->lr,
+        .momentum = o->momentum,
+        .weight_decay = o->weight_decay,
+        .schedule = o->schedule,
+        .epochs = (size_t)o->epochs,
+        .batch = (size_t)o->batch,
+        .seed = cli->run.seed,
+        .clip = o->dp_clip,
+        .noise = o->dp_noise,
+    };
+
+    if (o->adversary_eps > 0)
+        how.adversary = (struct rd_train_adversary){
+            .steps = (unsigned)o->adversary_steps,
+            .eps = o->adversary_eps,
+            .step_size = o->adversary_step_size > 0 ? o->adversary_step_size
+                         : o->adversary_steps == 1
+                             ? 1.25 * o->adversary_eps
+                             : 2.5 * o->adversary_eps / (double)o->adversary_steps,
+            .low = (float)o->low,
+            .high = (float)o->high,
+            .random_start = true,
+            .ramp_epochs = o->adversary_ramp,
+        };
+    return how;
+}
+
+/* What the noise is worth on n rows; infinity (null) without noise. */
+static double privacy(struct rd_cli *cli, const struct model_train *o, size_t n)
+{
+    const size_t batch = (size_t)o->batch < n ? (size_t)o->batch : n;
+    const struct rd_rdp spent = {
+        .q = (double)batch / (double)n,
+        .noise = o->dp_noise,
+        .steps = (double)o->epochs * (double)((n + batch - 1) / batch),
+    };
+    const double epsilon = rd_rdp_epsilon(&spent, o->dp_delta, NULL);
+
+    rd_json_kobject(cli->result, "privacy");
+    rd_json_kreal(cli->result, "clip", o->dp_clip);
+    rd_json_kreal(cli->result, "delta", o->dp_delta);
+    rd_json_kreal(cli->result, "epsilon", epsilon);
+    if (!isfinite(epsilon))
+        rd_json_ktext(cli->result, "epsilon_reason", "without noise there is no privacy");
+    rd_json_kreal(cli->result, "noise", o->dp_noise);
+    rd_json_kreal(cli->result, "sampling_probability", spent.q);
+    rd_json_kreal(cli->result, "steps", spent.steps);
+    rd_json_end(cli->result);
+    return epsilon;
 }
 
 static rd_status read_data(struct rd_cli *cli, const struct model_train *o,
@@ -114,23 +194,14 @@ static rd_status read_data(struct rd_cli *cli, const struct model_train *o,
 static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
 {
     const struct model_train *o = opts;
-    const struct rd_train how = {
-        .optimizer = o->optimizer,
-        .lr = o->lr,
-        .momentum = o->momentum,
-        .weight_decay = o->weight_decay,
-        .schedule = o->schedule,
-        .epochs = (size_t)o->epochs,
-        .batch = (size_t)o->batch,
-        .seed = cli->run.seed,
-    };
+    const struct rd_train how = train_settings(cli, o);
     struct rd_train_report report;
     struct rd_graph *start, *trained;
     struct rd_model m;
     struct rd_dataset d;
     const float *soft = NULL;
     char digest[RD_DIGEST_HEX], safe[160];
-    double began;
+    double began, epsilon = INFINITY;
     rd_status st = check(cli, o);
 
     (void)argc;
@@ -161,7 +232,19 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     rd_json_kreal(cli->result, "loss", report.loss);
     rd_json_ktext(cli->result, "model_digest", digest);
     rd_json_kint(cli->result, "n", (int64_t)d.n);
+    if (o->dp_clip > 0)
+        epsilon = privacy(cli, o, d.n);
     rd_json_kobject(cli->result, "settings");
+    if (o->adversary_eps > 0) {
+        rd_json_kobject(cli->result, "adversary");
+        rd_json_kreal(cli->result, "eps", how.adversary.eps);
+        rd_json_kreal(cli->result, "high", o->high);
+        rd_json_kreal(cli->result, "low", o->low);
+        rd_json_kreal(cli->result, "ramp", how.adversary.ramp_epochs);
+        rd_json_kreal(cli->result, "step_size", how.adversary.step_size);
+        rd_json_kint(cli->result, "steps", how.adversary.steps);
+        rd_json_end(cli->result);
+    }
     rd_json_kint(cli->result, "batch", o->batch);
     rd_json_kint(cli->result, "epochs", o->epochs);
     rd_json_kbool(cli->result, "keep_weights", o->keep_weights);
@@ -179,6 +262,11 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
         "%zu examples, %zu epochs: loss %.4f, accuracy %.2f %% on the way; saved %s\n", d.n,
         report.epochs, report.loss, 100 * report.accuracy,
         rd_text_safe_in(safe, sizeof safe, o->output));
+    if (o->dp_clip > 0)
+        (void)fprintf(cli->out,
+            isfinite(epsilon) ? "privacy spent: epsilon %.3f at delta %g (RDP, Poisson sampling)\n"
+                              : "no privacy: clipped, but without noise\n",
+            epsilon, o->dp_delta);
     return RD_OK;
 }
 
@@ -189,7 +277,11 @@ const struct rd_command rd_command_model_train = {
     .examples =
         "redoubt model train net.onnx --data x.npy --labels y.npy --epochs 6 --seed 1 -o out.onnx\n"
         "redoubt model train out.onnx --keep-weights --data more.npy --labels more-y.npy \\\n"
-        "    --optimizer sgd --lr 0.01 --schedule one-cycle -o better.onnx --json\n",
+        "    --optimizer sgd --lr 0.01 --schedule one-cycle -o better.onnx --json\n"
+        "redoubt model train net.onnx --data x.npy --labels y.npy --adversary-eps 0.3 \\\n"
+        "    --adversary-steps 10 --adversary-ramp 2 -o hardened.onnx\n"
+        "redoubt model train net.onnx --data x.npy --labels y.npy --dp-clip 1 --dp-noise 1.1 \\\n"
+        "    -o private.onnx\n",
     .options = options,
     .options_size = sizeof(struct model_train),
     .min_args = 1,

@@ -80,7 +80,8 @@ struct rd_train {
     /*
      * DP-SGD (Abadi et al. 2016, algorithm 1): each example's gradient is clipped to this L2 norm,
      * and Gaussian noise of deviation noise * clip is added to the sum. clip 0: off. What epsilon
-     * that gives is stats/rdp.h's matter.
+     * that gives is stats/rdp.h's matter: every step takes each example with probability batch / n
+     * (Poisson sampling), and there are epochs * ceil(n / batch) steps.
      */
     double clip, noise;
 };

@@ -494,15 +494,14 @@ static void mark_back(struct builder *b)
     }
 }
 
-static int logits_value(const struct builder *b)
+static int logits_value(const struct builder *b, bool wanted)
 {
     const struct rd_graph *g = b->graph;
     const int out = g->output[0], producer = g->value[out].producer;
     const struct rd_graph_node *node = producer >= 0 ? &g->node[producer] : NULL;
     int64_t axis;
 
-    if (b->code->mode != PLAN_TRAIN || !node || !plan_is_op(node, "Softmax") ||
-        g->value[out].ndim != 2)
+    if (!wanted || !node || !plan_is_op(node, "Softmax") || g->value[out].ndim != 2)
         return out;
     axis = rd_op_int(node, "axis", node->opset < 13 ? 1 : -1);
     return axis == 1 || axis == -1 ? node->input[0] : out;
@@ -533,7 +532,7 @@ rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kern
     c->mode = mode;
     c->packs = packs;
     c->aligned = aligned;
-    output = logits_value(&b);
+    output = logits_value(&b, mode == PLAN_TRAIN || limits->logits);
     mark_needed(&b, output);
     for (size_t at = 0; at < graph->n_nodes; at++)
         if (b.needed[at])

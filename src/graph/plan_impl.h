@@ -170,6 +170,7 @@ struct plan_limits {
     size_t rows;   /* examples of a context; 0: chosen by cache size */
     size_t floats; /* of a context */
     double work;   /* of one example */
+    bool logits;   /* a Softmax at the end is left out; training always does so */
 };
 /* RD_OK with *code_out NULL: the graph holds something a plan cannot do. */
 rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kernels,

@@ -4,6 +4,9 @@
  * A batch is cut into chunks whose size follows from the batch size alone. Chunks run side by side;
  * what couples them (batch normalization, gradients of weights, the loss) goes example after
  * example. So the same seed gives the same bytes on any number of threads.
+ *
+ * Private training (train_private.c) cuts into chunks of one example and draws its lots at random;
+ * a lot may be larger than a batch and is then gone through piece by piece.
  */
 #include "graph/net.h"
 
@@ -53,6 +56,8 @@ struct loop {
     struct train_param **param; /* of each slice of the update */
     size_t *slice;
     size_t n_slices;
+    struct train_adversary *adversary; /* NULL: none */
+    struct train_private *private;     /* NULL: plain training */
 };
 
 static rd_status check_settings(const struct rd_graph *graph, const struct rd_train *how,
@@ -75,7 +80,9 @@ static rd_status check_settings(const struct rd_graph *graph, const struct rd_tr
     if (!n || !labeled)
         return RD_FAIL(
             err, RD_E_USAGE, "training '%s' needs examples and their labels", graph->path);
-    return RD_OK;
+    const rd_status st = train_adversary_check(how, err);
+
+    return st ? st : train_private_check(how, err);
 }
 
 static rd_status check_data(const float *x, const int *label, const float *soft, size_t n,
@@ -244,7 +251,7 @@ static rd_status losses(void *user, size_t at, size_t worker)
         .n = ctx->n,
         .classes = code->outputs,
         .grad = plan_grad(code, ctx, code->output, 0),
-        .scale = 1 / (double)l->batch_n,
+        .scale = l->private ? 1 : 1 / (double)l->batch_n,
         .loss = l->loss + first,
         .hit = l->hit + first,
     });
@@ -271,7 +278,7 @@ static rd_status update(void *user, size_t at, size_t worker)
     };
 
     (void)worker;
-    for (const struct train_use *more = p->uses->next; more; more = more->next)
+    for (const struct train_use *more = l->private ? NULL : p->uses->next; more; more = more->next)
         l->t.code->kernels->add(
             p->uses->grad + first, more->grad + first, p->uses->grad + first, u.n);
     if (l->adam)
@@ -321,15 +328,19 @@ static rd_status all_backward(struct loop *l)
     return st;
 }
 
-static rd_status one_batch(struct loop *l, double rate, size_t step)
+/* Gradients of the batch_n examples from batch_first of the order on. */
+static rd_status gradients(struct loop *l, double share, struct rd_error *err)
 {
     struct train *t = &l->t;
     rd_status st;
 
     t->n_contexts = (l->batch_n + l->rows - 1) / l->rows;
-    st = rd_pool_run(t->pool, t->n_packs, refill, l);
-    if (!st)
-        st = rd_pool_run(t->pool, t->n_contexts, gather, l);
+    st = rd_pool_run(t->pool, t->n_contexts, gather, l);
+    if (!st && l->adversary)
+        st = train_adversary_move(l->adversary,
+            &(struct train_lot){ l->batch_x, l->label ? l->batch_label : NULL, l->batch_soft,
+                l->batch_key, l->batch_n },
+            share, err);
     if (!st)
         st = all_forward(l);
     if (!st)
@@ -337,19 +348,58 @@ static rd_status one_batch(struct loop *l, double rate, size_t step)
     if (!st)
         st = all_backward(l);
     if (!st)
-        st = train_weights(t);
-    if (st)
-        return st;
+        st = l->private ? train_private_add(l->private) : train_weights(t);
+    for (size_t i = 0; st && i < t->n_contexts; i++)
+        if (t->error[i].status == st && err) {
+            *err = t->error[i];
+            break;
+        }
+    return st;
+}
+
+static rd_status step_weights(struct loop *l, double rate, size_t step)
+{
     l->rate = (float)rate;
     l->root = 1;
     if (l->adam) {
         l->rate = (float)(rate / (1 - pow(l->how->momentum, (double)step)));
         l->root = (float)(1 / sqrt(1 - pow(0.999, (double)step)));
     }
-    return rd_pool_run(t->pool, l->n_slices, update, l);
+    return rd_pool_run(l->t.pool, l->n_slices, update, l);
 }
 
 /* --- the loop --- */
+
+struct tally {
+    double loss;
+    size_t hits, seen;
+};
+
+/* One step on `lot` examples from place `first` of the order on. */
+static rd_status one_step(struct loop *l, struct rd_run *run, size_t first, size_t lot, size_t step,
+    size_t all, struct tally *tally)
+{
+    const size_t batches = all / l->how->epochs;
+    const double ramp = l->how->adversary.ramp_epochs * (double)batches;
+    const double share = (double)step < ramp ? (double)step / ramp : 1;
+    rd_status st = rd_pool_run(l->t.pool, l->t.n_packs, refill, l);
+
+    for (size_t at = 0; at < lot && !st; at += l->batch) {
+        l->batch_first = first + at;
+        l->batch_n = lot - at < l->batch ? lot - at : l->batch;
+        st = gradients(l, share, run->err);
+        for (size_t i = 0; i < l->batch_n && !st; i++) {
+            tally->loss += l->loss[i];
+            tally->hits += l->hit[i];
+        }
+        tally->seen += l->batch_n;
+    }
+    if (!st && l->private)
+        st = train_private_close(l->private, step);
+    if (!st && (lot || l->private))
+        st = step_weights(l, rate_at(l, step, all), step + 1);
+    return st;
+}
 
 static rd_status epochs(struct loop *l, struct rd_run *run, struct rd_train_report *report)
 {
@@ -358,42 +408,33 @@ static rd_status epochs(struct loop *l, struct rd_run *run, struct rd_train_repo
 
     for (l->epoch = 0; l->epoch < l->how->epochs; l->epoch++) {
         struct rd_rng rng = rd_rng_stream(l->how->seed, "train/order", l->epoch);
-        double loss = 0;
-        size_t hits = 0;
+        struct tally tally = { 0 };
 
         for (size_t i = 0; i < l->n; i++)
             l->order[i] = i;
         rd_rng_shuffle(&rng, l->order, l->n);
-        for (l->batch_first = 0; l->batch_first < l->n; l->batch_first += l->batch) {
+        for (size_t at = 0; at < l->n; at += l->batch, step++) {
             rd_status st = rd_run_step(run, "training", step, all);
+            size_t lot = l->n - at < l->batch ? l->n - at : l->batch;
 
             if (st)
                 return st;
-            l->batch_n = l->n - l->batch_first < l->batch ? l->n - l->batch_first : l->batch;
-            step++;
-            st = one_batch(l, rate_at(l, step - 1, all), step);
-            for (size_t i = 0; st && i < l->t.n_contexts; i++)
-                if (l->t.error[i].status == st && run->err) {
-                    *run->err = l->t.error[i];
-                    break;
-                }
+            if (l->private)
+                train_private_lot(l->private, step, l->n, l->order, &lot);
+            st = one_step(l, run, l->private ? 0 : at, lot, step, all, &tally);
             if (st)
                 return RD_WRAP(run->err, st, "training, epoch %zu", l->epoch + 1);
-            for (size_t i = 0; i < l->batch_n; i++) {
-                loss += l->loss[i];
-                hits += l->hit[i];
-            }
-            if (!isfinite(loss)) {
+            if (!isfinite(tally.loss)) {
                 (void)RD_FAIL(run->err, RD_E_USAGE,
                     "the loss is no longer finite in epoch %zu, batch %zu: training diverged",
-                    l->epoch + 1, l->batch_first / l->batch + 1);
+                    l->epoch + 1, at / l->batch + 1);
                 (void)rd_error_hint(run->err, "try a learning rate below %.3g", l->how->lr);
                 return RD_E_USAGE;
             }
         }
         report->epochs = l->epoch + 1;
-        report->loss = loss / (double)l->n;
-        report->accuracy = (double)hits / (double)l->n;
+        report->loss = tally.seen ? tally.loss / (double)tally.seen : 0;
+        report->accuracy = tally.seen ? (double)tally.hits / (double)tally.seen : 0;
     }
     return rd_run_step(run, "training", all, all);
 }
@@ -426,6 +467,8 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
     l.batch = how->batch < n ? how->batch : n;
     l.rows = (l.batch + CHUNKS - 1) / CHUNKS;
     l.rows = l.rows > CHUNK_MAX ? CHUNK_MAX : l.rows ? l.rows : 1;
+    if (how->clip > 0)
+        l.rows = 1;
     l.t.pool = run->pool;
     l.adam = strcmp(how->optimizer, "adam") == 0;
     l.schedule = strcmp(how->schedule, "cosine") == 0      ? COSINE
@@ -448,8 +491,13 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
             graph->path);
     l.t.code->seed = how->seed;
     st = check_data(x, label, l.soft, n, l.t.code->inputs, l.t.code->outputs, run->err);
+    if (!st && how->adversary.steps)
+        st = train_adversary_new(&l.t, how, aligned, &l.t.packs, BATCH_BYTES / sizeof(float),
+            run->scratch, &l.adversary, run->err);
     if (!st)
         st = prepare(&l, run);
+    if (!st && how->clip > 0)
+        st = train_private_new(&l.t, how, (double)l.batch, run->scratch, &l.private, run->err);
     if (!st)
         st = epochs(&l, run, &report);
     if (st)

@@ -1,5 +1,5 @@
-/* train_impl.h - shared by train.c (the loop) and train_grad.c (gradients of weights, batch
- * normalization). */
+/* train_impl.h - shared by train.c (the loop), train_grad.c (gradients of weights, batch
+ * normalization), train_adversary.c and train_private.c. */
 #ifndef RD_GRAPH_TRAIN_IMPL_H
 #define RD_GRAPH_TRAIN_IMPL_H
 
@@ -20,6 +20,7 @@ struct train_use {
 struct train_param {
     int value;
     float *w, *m, *v;
+    float *sum; /* private training only: of the lot's clipped gradients */
     size_t count;
     struct train_use *uses;
     struct train_param *next;
@@ -52,5 +53,36 @@ rd_status train_list(struct train *t, struct rd_arena *arena, struct rd_error *e
 rd_status train_weights(struct train *t);
 rd_status train_norm_forward(struct train *t, int step);
 rd_status train_norm_backward(struct train *t, int step);
+
+/* Some examples side by side, as the adversary moves them: x is overwritten. */
+struct train_lot {
+    float *x;
+    const int *label;
+    const float *soft;   /* when label is NULL */
+    const uint64_t *key; /* each example's own, of its random start */
+    size_t n;
+};
+struct train_adversary;
+rd_status train_adversary_check(const struct rd_train *how, struct rd_error *err);
+/* floats: what all its contexts may take. Its packed weights join packs. */
+rd_status train_adversary_new(const struct train *t, const struct rd_train *how,
+    const struct rd_tensor **aligned, struct plan_pack **packs, size_t floats,
+    struct rd_arena *arena, struct train_adversary **adversary_out, struct rd_error *err);
+/* share: of eps and step size, 0 to 1. The packed weights must be filled. */
+rd_status train_adversary_move(
+    struct train_adversary *a, const struct train_lot *lot, double share, struct rd_error *err);
+
+struct train_private;
+rd_status train_private_check(const struct rd_train *how, struct rd_error *err);
+/* lot: the expected number of examples of one step. RD_E_USAGE: batch normalization. */
+rd_status train_private_new(struct train *t, const struct rd_train *how, double lot,
+    struct rd_arena *arena, struct train_private **private_out, struct rd_error *err);
+/* Which of n examples this step is about, into row (room for n). */
+void train_private_lot(
+    const struct train_private *p, uint64_t step, size_t n, size_t *row, size_t *n_out);
+/* After the backward pass of contexts of one row each: adds every clipped gradient. */
+rd_status train_private_add(struct train_private *p);
+/* Noise, mean; into the first use's gradient of each weight. */
+rd_status train_private_close(struct train_private *p, uint64_t step);
 
 #endif
