@@ -308,6 +308,8 @@ rd_status rd_dataset_slice(const struct rd_dataset *d, size_t first, size_t n,
     slice.n = n;
     slice.x = d->x + first * d->width;
     slice.label = d->label ? d->label + first : NULL;
+    slice.contributor = d->contributor ? d->contributor + first : NULL;
+    slice.time = d->time ? d->time + first : NULL;
     st = summarize(&slice, err);
     if (!st)
         *slice_out = slice;

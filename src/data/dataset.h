@@ -120,7 +120,8 @@ struct rd_data_profile {
 rd_status rd_data_profile(const struct rd_dataset *d, struct rd_arena *arena,
     struct rd_data_profile *profile_out, struct rd_error *err);
 
-/* Built-in generators, by name: "product-images". */
+/* Built-in generators, by name: "product-images", "transactions" (with its presets; transactions.h
+ * has the settings). */
 rd_status rd_dataset_generate(const char *name, uint64_t seed, size_t n, struct rd_arena *arena,
     struct rd_dataset *dataset_out, struct rd_error *err);
 

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "data/dataset.h"
+#include "data/transactions.h"
 
 #include <string.h>
 
@@ -24,11 +25,14 @@ rd_status rd_dataset_generate(const char *name, uint64_t seed, size_t n, struct 
     int *label;
     char safe[64];
 
+    if (!strcmp(name, "transactions"))
+        return rd_transactions_generate(NULL, seed, n, arena, dataset_out, err);
     for (size_t i = 0; i < sizeof generators / sizeof *generators; i++)
         if (!strcmp(generators[i].name, name))
             g = &generators[i];
     if (!g)
-        return RD_FAIL(err, RD_E_USAGE, "no generator '%s'; there is product-images",
+        return RD_FAIL(err, RD_E_USAGE,
+            "no generator '%s'; there are product-images and transactions",
             rd_text_safe_in(safe, sizeof safe, name));
     d.ndim = g->ndim;
     d.classes = g->classes;
