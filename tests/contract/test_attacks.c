@@ -6,6 +6,7 @@
 
 #include "attacks/harness.h"
 #include "fake_target.h"
+#include "target/recipe.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -17,6 +18,12 @@
 
 enum { N = 24, POOL = 300, OPTIONS_MAX = 4096 };
 
+/* Those of a recipe: victims are trained, no target is asked. */
+static bool trains_victims(const struct rd_attack *a)
+{
+    return a->kind == RD_POISON || a->kind == RD_INFER;
+}
+
 /* --- one trial of any attack on the linear target --- */
 
 struct stage {
@@ -24,6 +31,10 @@ struct stage {
     float x[N * FAKE_INPUTS], pool_x[POOL * FAKE_INPUTS];
     int label[N], pool_label[POOL];
     struct rd_dataset eval, pool;
+    float eval_x[POOL * FAKE_INPUTS]; /* of a recipe: not at the boundary */
+    int eval_label[POOL];
+    struct rd_recipe recipe;
+    struct rd_graph *graph;
     _Alignas(64) unsigned char options[OPTIONS_MAX];
     struct rd_arena arena;
     struct rd_error err;
@@ -39,10 +50,48 @@ static void set_if_there(
         assert_int_equal(rd_options_set(a->options, options, name, value, NULL), RD_OK);
 }
 
+static void random_points(
+    const struct fake_target *f, const char *stream, float *x, int *label, struct rd_dataset *d)
+{
+    struct rd_rng r = rd_rng_stream(5, stream, 0);
+
+    for (size_t i = 0; i < POOL; i++) {
+        for (size_t k = 0; k < FAKE_INPUTS; k++)
+            x[i * FAKE_INPUTS + k] = rd_rng_unit_float(&r);
+        label[i] = fake_margin(f, x + i * FAKE_INPUTS) > 0;
+    }
+    *d = (struct rd_dataset){ .n = POOL,
+        .ndim = 1,
+        .dim = { FAKE_INPUTS },
+        .width = FAKE_INPUTS,
+        .x = x,
+        .label = label,
+        .classes = 2,
+        .high = 1,
+        .digest = "22" };
+}
+
+/* A line in four dimensions, from 300 points of either side; no target. */
+static void stage_recipe(struct stage *s)
+{
+    static const struct rd_graph_spec layers[] = { { RD_LAYER_DENSE, 2, 0, 0, 0 },
+        { RD_LAYER_END, 0, 0, 0, 0 } };
+    const int64_t dim[] = { FAKE_INPUTS };
+
+    assert_int_equal(rd_graph_build(layers, dim, 1, &s->arena, &s->graph, NULL), RD_OK);
+    random_points(&s->fake, "eval", s->eval_x, s->eval_label, &s->eval);
+    s->recipe = (struct rd_recipe){ .graph = s->graph, .data = &s->pool, .how = rd_train_default };
+    s->recipe.how.lr = 0.1;
+    s->recipe.how.batch = 20;
+    s->recipe.how.epochs = 4;
+    assert_int_equal(rd_recipe_digest(&s->recipe, NULL), RD_OK);
+    s->q.recipe = &s->recipe;
+    s->q.target = NULL;
+}
+
 /* Points at Linf distances 0.01 .. 0.12; the target gives what the attack needs and not more. */
 static void stage_set(struct stage *s, const struct rd_attack *a, struct rd_pool *pool)
 {
-    struct rd_rng r = rd_rng_stream(5, "pool", 0);
     unsigned needs;
 
     memset(s, 0, sizeof *s);
@@ -56,20 +105,7 @@ static void stage_set(struct stage *s, const struct rd_attack *a, struct rd_pool
     if (!(needs & RD_ACCESS_LABELS) && a->kind == RD_EXTRACT)
         s->fake.target.access |= RD_ACCESS_LABELS;
     fake_points(&s->fake, 0.01, N, s->x, s->label, &s->eval);
-    for (size_t i = 0; i < POOL; i++) {
-        for (size_t k = 0; k < FAKE_INPUTS; k++)
-            s->pool_x[i * FAKE_INPUTS + k] = rd_rng_unit_float(&r);
-        s->pool_label[i] = fake_margin(&s->fake, s->pool_x + i * FAKE_INPUTS) > 0;
-    }
-    s->pool = (struct rd_dataset){ .n = POOL,
-        .ndim = 1,
-        .dim = { FAKE_INPUTS },
-        .width = FAKE_INPUTS,
-        .x = s->pool_x,
-        .label = s->pool_label,
-        .classes = 2,
-        .high = 1,
-        .digest = "22" };
+    random_points(&s->fake, "pool", s->pool_x, s->pool_label, &s->pool);
     s->run = (struct rd_run){ .err = &s->err, .seed = 11, .pool = pool, .scratch = &s->arena };
     s->q = (struct rd_trial_request){ .attack = a,
         .options = s->options,
@@ -78,6 +114,8 @@ static void stage_set(struct stage *s, const struct rd_attack *a, struct rd_pool
         .pool = a->kind == RD_EXTRACT ? &s->pool : NULL,
         .criterion = NAN,
         .stated_accuracy = NAN };
+    if (trains_victims(a))
+        stage_recipe(s);
 }
 
 static rd_status stage_go(struct stage *s)
@@ -118,6 +156,9 @@ static void has_a_complete_descriptor(void **state)
     assert_true(a->access != 0);
     assert_int_equal(a->evade != NULL, a->kind == RD_EVADE);
     assert_int_equal(a->extract != NULL, a->kind == RD_EXTRACT);
+    assert_int_equal(a->poison || a->inject, a->kind == RD_POISON);
+    assert_false(a->poison && a->inject);
+    assert_int_equal(a->infer != NULL, a->kind == RD_INFER);
     assert_int_equal(a->norms != 0, a->kind == RD_EVADE);
     assert_non_null(a->cost);
     assert_ptr_equal(rd_attack_find(a->name), a);
@@ -153,8 +194,12 @@ static void presets_are_legal_and_runs(void **state)
     assert_int_equal(stage_go(&s), RD_OK);
     assert_true(s.record.n > 0);
     assert_true(s.record.rows_total >= s.record.queries);
-    assert_int_equal(s.record.rows_total, s.fake.rows); /* every row is accounted for */
-    assert_true(s.record.gradients <= s.fake.gradients);
+    if (s.q.target)
+        assert_int_equal(s.record.rows_total, s.fake.rows); /* every row is accounted for */
+    else
+        assert_int_equal(s.fake.rows, 0);
+    if (s.q.target)
+        assert_true(s.record.gradients <= s.fake.gradients);
     assert_true(s.record.n_settings > 0);
     stage_clear(&s);
 }
@@ -196,6 +241,8 @@ static void stays_in_budget(void **state)
     const struct rd_attack *a = *state;
     static struct stage s;
 
+    if (trains_victims(a))
+        return;
     for (uint64_t each = 1; each <= 7; each += 3) {
         stage_set(&s, a, NULL);
         s.q.budget = a->kind == RD_EVADE ? each * N : each * 10;
@@ -217,7 +264,7 @@ static void costs_no_more_than_it_says(void **state)
     a->cost(s.options, a->kind == RD_EXTRACT ? POOL : N, &cost);
     assert_true((double)s.record.queries <= cost.rows + cost.gradients);
     assert_true((double)s.record.gradients <= cost.gradients);
-    assert_true(s.record.queries > 0);
+    assert_true(a->kind == RD_POISON ? !s.record.queries : s.record.queries > 0);
     stage_clear(&s);
 }
 
@@ -255,6 +302,8 @@ static void meets_the_known_optimum(void **state)
     const struct rd_attack *a = *state;
     static struct stage s;
 
+    if (trains_victims(a))
+        return;
     if (a->kind == RD_EXTRACT) { /* a line in four dimensions is easily copied */
         stage_set(&s, a, NULL);
         assert_int_equal(stage_go(&s), RD_OK);
@@ -320,6 +369,10 @@ static void survives_each_failed_allocation(void **state)
         set_if_there(a, s.options, "epochs", "1");
         set_if_there(a, s.options, "queries", "20");
         set_if_there(a, s.options, "steps", "3");
+        if (a->kind == RD_POISON) {
+            s.q.runs = 2;
+            s.pool.n = 60;
+        }
         rd_alloc_fail_at(nth);
         st = rd_harness_run(&s.run, &s.q, &s.arena, &s.record);
         rd_alloc_fail_at(0);
@@ -388,6 +441,15 @@ static void a_leak_is_refused(void **state)
     const struct rd_attack *a = *state;
     static struct stage s;
 
+    if (a->poison) {
+        stage_set(&s, a, NULL);
+        memcpy(
+            s.pool_x + 17 * FAKE_INPUTS, s.eval_x + 5 * FAKE_INPUTS, FAKE_INPUTS * sizeof(float));
+        assert_int_equal(rd_harness_run(&s.run, &s.q, &s.arena, &s.record), RD_E_INPUT);
+        assert_non_null(
+            strstr(s.err.frame[0].text, "row 5 of the evaluation data is also in the training"));
+        stage_clear(&s);
+    }
     if (a->kind != RD_EXTRACT)
         return;
     stage_set(&s, a, NULL);
@@ -395,6 +457,75 @@ static void a_leak_is_refused(void **state)
     assert_int_equal(rd_harness_run(&s.run, &s.q, &s.arena, &s.record), RD_E_INPUT);
     assert_non_null(
         strstr(s.err.frame[0].text, "row 5 of the evaluation data is also in the pool"));
+    stage_clear(&s);
+}
+
+/* Share and count say the same; both are kept; below three victims there is no verdict. */
+static void a_poison_keeps_its_budget(void **state)
+{
+    const struct rd_attack *a = *state;
+    static struct stage s;
+
+    if (!a->poison)
+        return;
+    for (size_t rows = 3; rows <= 60; rows += 57) {
+        double count, clean, control, drop;
+        char text[16];
+
+        stage_set(&s, a, NULL);
+        (void)snprintf(text, sizeof text, "%zu", rows);
+        if (rows == 60)
+            assert_int_equal(rd_options_set(a->options, s.options, "rate", "0.2", NULL), RD_OK);
+        else
+            assert_int_equal(rd_options_set(a->options, s.options, "count", text, NULL), RD_OK);
+        s.q.runs = rows == 60 ? 3 : 2;
+        assert_int_equal(stage_go(&s), RD_OK);
+        assert_string_equal(s.record.unit, "run");
+        assert_int_equal(s.record.n, s.q.runs);
+        count = rd_record_metric(&s.record, "poisoned_count")->v.value;
+        assert_true(count > 0 && count <= (double)rows);
+        assert_true(
+            fabs(rd_record_metric(&s.record, "poisoned_share")->v.value - count / POOL) < 1e-12);
+        clean = rd_record_metric(&s.record, "clean_accuracy")->v.value;
+        control = rd_record_metric(&s.record, "clean_accuracy_control")->v.value;
+        drop = rd_record_metric(&s.record, "accuracy_drop")->v.value;
+        assert_true(control > 0.9 && fabs(control - clean - drop) < 1e-12);
+        assert_int_equal(rows == 60, !isnan(s.record.interval.low));
+        if (rows != 60) {
+            assert_int_equal(s.record.outcome, RD_OUTCOME_INCONCLUSIVE);
+            assert_string_equal(s.record.outcome_reason, "between-run variance unknown (2 runs)");
+        }
+        stage_clear(&s);
+    }
+}
+
+/* Four rates and what was asked for, and each run's own path, from no poisoned row on. */
+static void a_poison_has_a_curve(void **state)
+{
+    const struct rd_attack *a = *state;
+    static struct stage s;
+
+    if (!a->poison)
+        return;
+    stage_set(&s, a, NULL);
+    set_if_there(a, s.options, "rate", "0.05");
+    s.q.runs = 3;
+    s.q.curve_points = 2;
+    assert_int_equal(stage_go(&s), RD_OK);
+    assert_true(s.record.n_curves > 0 && s.record.n_traces > 0);
+    for (size_t i = 0; i < s.record.n_curves; i++) {
+        const struct rd_curve *c = &s.record.curves[i];
+        const double want[] = { 0, 2, 3, 9, 15, 30 }; /* of 300: nothing, .5, 1, 3, 5, 10 % */
+
+        assert_string_equal(c->budget, "poisoned");
+        assert_int_equal(c->n, 6);
+        for (size_t k = 0; k < c->n; k++)
+            assert_true(c->x[k] == want[k]);
+    }
+    for (size_t i = 0; i < s.record.n_traces; i++) {
+        assert_int_equal(s.record.traces[i].n, 6);
+        assert_true(s.record.traces[i].x[0] == 0 && s.record.traces[i].x[5] == 30);
+    }
     stage_clear(&s);
 }
 
@@ -414,6 +545,8 @@ static const struct {
     { "survives each failed allocation", survives_each_failed_allocation },
     { "a theft is judged over runs", a_theft_is_judged_over_runs },
     { "a leak is refused", a_leak_is_refused },
+    { "a poison keeps its budget", a_poison_keeps_its_budget },
+    { "a poison has a curve", a_poison_has_a_curve },
 };
 enum { N_PROMISES = sizeof promises / sizeof *promises, TESTS_MAX = 100 * N_PROMISES };
 
