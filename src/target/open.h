@@ -21,13 +21,14 @@ struct rd_target_source {
     const char *where; /* FILE.onnx, http://..., https://...; NULL when command is given */
     const char *const *command; /* argv of a process that speaks JSON lines, NULL-terminated */
     /* "v2" (Open Inference Protocol), "v1" (TF Serving, KServe), "mlflow", "mlflow-split",
-     * "template"; NULL: told from the address */
+     * "mlflow-records", "template"; NULL: told from the address */
     const char *protocol;
     const char *request;  /* template: JSON text in which "$rows" stands for the nested rows */
     const char *scores;   /* template: selector of the scores in the answer, or NULL */
     const char *labels;   /* template: selector of the labels in the answer, or NULL */
     const char *input;    /* v2: name of the input tensor; NULL: asked of the server */
-    const char *output;   /* v2: name of the output tensor; NULL: the first */
+    const char *output;   /* v2: name of the output tensor; v1, mlflow: of the member or column that
+                             holds the answer; NULL: the first that holds scores, else the first */
     const char *const *headers; /* "Name: value" */
     size_t n_headers;
     const int64_t *dim; /* of one example, from the data */
@@ -39,6 +40,22 @@ struct rd_target_source {
     size_t concurrency; /* requests at once; 0: 4 */
     size_t retries;     /* of 429, 503 and refused connections; 0: 5 */
     const struct rd_target_limits *limits; /* NULL: no host is allowed */
+    const char *const *class_names; /* (classes), for endpoints that answer words; NULL: none */
+    const char *const *columns;     /* names of an example's numbers (mlflow-split, -records); NULL:
+                                       none, their numbers */
+    /*
+     * For estimates: nothing is sent and no process is started. classes must be given; the target is
+     * taken to give scores and labels, and any question to it is RD_E_USAGE.
+     */
+    bool offline;
+};
+
+/* What has gone out to an endpoint or a process. */
+struct rd_target_usage {
+    uint64_t requests; /* retries and questions about the model included */
+    uint64_t rows;     /* in requests that were or may have been answered */
+    uint64_t retries;
+    uint64_t cached; /* rows that were answered from an earlier answer, and not sent */
 };
 
 /*
@@ -47,6 +64,8 @@ struct rd_target_source {
  */
 rd_status rd_target_open(struct rd_run *run, const struct rd_target_source *source,
     struct rd_arena *arena, struct rd_target **target_out);
+/* False for files, and for targets behind a defense. */
+bool rd_target_usage(const struct rd_target *target, struct rd_target_usage *usage_out);
 /* Is this an address rather than a file? */
 bool rd_target_is_url(const char *where);
 

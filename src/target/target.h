@@ -24,6 +24,7 @@ struct rd_target {
     const char *controls;  /* canonical text of the defenses around it, one a line, innermost first;
                               "" when none */
     double price_per_1000; /* currency per 1,000 rows */
+    double seconds_per_row; /* endpoints: assumed, for estimates, which send nothing; 0: time it */
     uint64_t quota;        /* rows that one attack may spend at most; 0: no quota */
     /* (n, classes): finite, else RD_E_INPUT. NULL when scores are withheld. */
     rd_status (*scores)(void *self, const float *x, size_t n, float *score, struct rd_error *err);
