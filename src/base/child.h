@@ -11,6 +11,8 @@
 
 #include "base/file.h"
 
+#include <stdbool.h>
+
 struct rd_child {
     const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
     const void *in;          /* given on stdin, then stdin is closed; NULL when in_size is 0 */
@@ -27,5 +29,29 @@ struct rd_child {
  */
 rd_status rd_child_run(const struct rd_child *child, struct rd_arena *arena,
     struct rd_bytes *out_out, struct rd_error *err);
+
+/*
+ * The same kind of child that stays: one line in, one line out, until it is stopped. What it writes
+ * to stderr is read and thrown away, but for the end of it, which messages quote.
+ */
+struct rd_talker;
+
+rd_status rd_talker_start(const char *const *argv, size_t memory_bytes,
+    struct rd_talker **talker_out, struct rd_error *err);
+/*
+ * Send line (with its newline) and wait for one line back, without its newline, into answer_out
+ * (valid until the next call). go_on is asked every 50 ms, NULL: never. Whatever fails, the child is
+ * killed and later calls fail as well: RD_E_IO when it died, was late or does not read; RD_E_INPUT
+ * when it wrote a line before it was asked; RD_E_LIMIT when its line has more than limit bytes;
+ * RD_E_CANCELED.
+ */
+rd_status rd_talker_ask(struct rd_talker *talker, const char *line, size_t size, size_t limit,
+    double timeout_ms, bool (*go_on)(void *user), void *user, struct rd_bytes *answer_out,
+    struct rd_error *err);
+/* Kill it and what it started, and let go. */
+void rd_talker_stop(struct rd_talker *talker);
+
+/* posix_spawn of argv as described above; errors -1: thrown away. 0 or an errno. */
+int rd_child_spawn_(const char *const *argv, int in, int out, int errors, int *pid_out);
 
 #endif
