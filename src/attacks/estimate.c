@@ -35,6 +35,10 @@ static rd_status time_target(struct rd_harness *h, size_t n, struct timing *t)
     double start;
     rd_status st;
 
+    if (target && target->seconds_per_row > 0) { /* an endpoint: an estimate sends nothing */
+        t->label = target->seconds_per_row;
+        return RD_OK;
+    }
     if (!label || !grad)
         return rd_run_no_memory(h->run, "timing");
     st = rd_harness_ask(h, d->x, n, label); /* the first call also warms up */
