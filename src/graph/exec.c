@@ -229,7 +229,12 @@ static rd_status run_node(struct rd_exec_pass *p, size_t index)
     const struct rd_exec *e = p->exec;
     const struct rd_graph_node *node = &e->graph->node[index];
     struct rd_op_call c = {
-        .node = node, .in = p->in, .out = p->out, .kernels = e->kernels, .err = p->err
+        .node = node,
+        .in = p->in,
+        .out = p->out,
+        .kernels = e->kernels,
+        .err = p->err,
+        .text = p->arena,
     };
     struct rd_tensor *unnamed;
     rd_status st;
@@ -525,7 +530,8 @@ rd_status rd_exec_back(const struct rd_exec *exec, struct rd_exec_pass *pass,
         for (int k = 0; k < g->node[i].n_inputs; k++)
             any = any || (g->node[i].input[k] >= 0 && b.needs[g->node[i].input[k]]);
         for (int k = 0; k < g->node[i].n_outputs; k++)
-            if (any && g->node[i].output[k] >= 0)
+            /* Integers and truth values are constants to the calculus: no gradient goes through. */
+            if (any && g->node[i].output[k] >= 0 && is_float(pass->t[g->node[i].output[k]].dtype))
                 b.needs[g->node[i].output[k]] = true;
     }
     for (size_t i = 0; i < g->n_outputs && !st; i++) {

@@ -103,8 +103,7 @@ static bool is_float(enum rd_dtype t)
 
 /* Why node i, some of whose inputs depend on a graph input, passes no gradient to output k; NULL
  * when it does. */
-static const char *stops(const struct rd_graph *graph, const struct rd_graph_node *node,
-    const bool *depends, const bool *wanted)
+static const char *stops(const struct rd_graph_node *node, const bool *depends)
 {
     if (!node->row->backward)
         return "has no gradient";
@@ -112,10 +111,6 @@ static const char *stops(const struct rd_graph *graph, const struct rd_graph_nod
         if (node->input[k] >= 0 && depends[node->input[k]] &&
             (k > 31 || !(node->row->grad_in >> k & 1)) && node->row->grad_in != RD_GRAD_ALL)
             return "has no gradient for one of its inputs that depends on the model's input";
-    for (int k = 0; k < node->n_outputs; k++)
-        if (node->output[k] >= 0 && wanted[node->output[k]] &&
-            !is_float(graph->value[node->output[k]].dtype))
-            return "gives integers, which have no gradient";
     return NULL;
 }
 
@@ -139,7 +134,9 @@ rd_status rd_graph_not_differentiable(const struct rd_graph *graph, struct rd_ar
             any = any || (node->input[k] >= 0 && depends[node->input[k]]);
         for (int k = 0; k < node->n_outputs; k++)
             if (node->output[k] >= 0 && !graph->value[node->output[k]].weight)
-                depends[node->output[k]] = any;
+                /* Integers and truth values are constants to the calculus; unknown types wait. */
+                depends[node->output[k]] = any && (is_float(graph->value[node->output[k]].dtype) ||
+                                                      !graph->value[node->output[k]].dtype);
     }
     wanted[graph->output[0]] = true;
     for (size_t i = graph->n_nodes; i-- > 0;) {
@@ -162,18 +159,30 @@ rd_status rd_graph_not_differentiable(const struct rd_graph *graph, struct rd_ar
         for (int k = 0; k < node->n_outputs; k++)
             to =
                 to || (node->output[k] >= 0 && wanted[node->output[k]] && depends[node->output[k]]);
-        why = from && to ? stops(graph, node, depends, wanted) : NULL;
+        why = from && to ? stops(node, depends) : NULL;
         if (!why)
             continue;
         *why_out = rd_arena_printf(
             arena, "node %s %s", rd_graph_node_label(graph, i, label, sizeof(label)), why);
         return *why_out ? RD_OK : RD_FAIL(err, RD_E_MEMORY, "no memory for a message");
     }
-    for (size_t i = 0; i < graph->n_inputs; i++)
-        if (depends[graph->input[i]] && wanted[graph->input[i]] &&
-            (graph->value[graph->output[0]].producer >= 0 || graph->output[0] == graph->input[i]))
-            return RD_OK;
+    if (depends[graph->output[0]])
+        return RD_OK;
     *why_out = "the first output depends on no input of a float type";
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        const struct rd_graph_node *node = &graph->node[i];
+        bool from = false;
+
+        for (int k = 0; k < node->n_inputs; k++)
+            from = from || (node->input[k] >= 0 && depends[node->input[k]]);
+        for (int k = 0; k < node->n_outputs && from; k++) {
+            if (node->output[k] < 0 || !wanted[node->output[k]] || depends[node->output[k]])
+                continue;
+            *why_out = rd_arena_printf(arena, "node %s gives integers, which have no gradient",
+                rd_graph_node_label(graph, i, label, sizeof(label)));
+            return *why_out ? RD_OK : RD_FAIL(err, RD_E_MEMORY, "no memory for a message");
+        }
+    }
     return RD_OK;
 }
 

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IR_MIN = 3, IR_MAX = 13, SHOWN = 80 };
+enum { IR_MIN = 3, IR_MAX = 14, SHOWN = 80 };
 
 enum { /* ModelProto */
     M_IR = 1,

@@ -45,7 +45,22 @@ struct rd_op_call {
     char *scratch; /* scratch(c) bytes, 64-byte aligned, undefined contents */
     size_t scratch_size, scratch_used;
     struct rd_error *err;
+
+    /* infer while the model is read: axis 0 of in[i] is the free batch; NULL at run time. */
+    const bool *batched;
+    struct rd_arena *text; /* forward: where strings that a row makes live; NULL: it makes none */
 };
+
+/*
+ * While the model is read, an int64 input that a row names in `sizes` may hold numbers that are not
+ * known yet: the size of the batch, or any. Legal sizes are never so small.
+ */
+#define RD_SYM_BATCH (INT64_MIN + 21058)
+#define RD_SYM_ANY (INT64_MIN + 21057)
+static inline bool rd_op_is_symbol(int64_t v)
+{
+    return v == RD_SYM_BATCH || v == RD_SYM_ANY;
+}
 
 #define RD_T(type) (1u << (type))
 enum {
@@ -107,6 +122,13 @@ struct rd_op {
     bool (*per_example)(const struct rd_op_call *c, const bool *batched);
     /* The value of output 0 when it stands in the attributes (Constant); NULL: computed. */
     const struct rd_tensor *(*constant)(const struct rd_graph_node *node);
+    /*
+     * For shapes that a model computes. moves: inputs whose elements are only moved, so that it
+     * does not matter what they are; sizes: inputs whose infer knows RD_SYM_*; shape_only: of input
+     * 0 nothing but the shape is read.
+     */
+    unsigned moves, sizes;
+    bool shape_only;
     bool view;   /* output 0 has input 0's bytes in the same order, only another shape */
     bool random; /* never folded */
 };

@@ -1,5 +1,5 @@
-/* op_shape.c - Flatten, Reshape, Identity, Dropout: the same bytes in another shape; and Transpose.
- */
+/* op_shape.c - Flatten, Reshape, Squeeze, Unsqueeze, Identity, Dropout: the same bytes in another
+ * shape; and Transpose. */
 #include "graph/op.h"
 
 #include <string.h>
@@ -80,6 +80,7 @@ const struct rd_op rd_op_identity = {
     .grad_in = 1,
     .flops = no_flops,
     .per_example = rd_op_rows_elementwise,
+    .moves = 1,
     .view = true,
 };
 
@@ -151,7 +152,7 @@ static rd_status resolve(struct rd_op_call *c, const int64_t *shape, int rank)
     const bool keep_zero = rd_op_int(c->node, "allowzero", 0) != 0;
     const struct rd_tensor *in = c->in[0];
     struct rd_tensor *out = c->out[0], rest_in = { .ndim = 0 }, rest_out = { .ndim = 0 };
-    bool copied[RD_MAX_DIMS] = { false }, has_zero = false;
+    bool copied[RD_MAX_DIMS] = { false }, copied_in[RD_MAX_DIMS] = { false }, has_zero = false;
     char from[120], to[120];
     int64_t have, given;
     int open = -1;
@@ -161,6 +162,16 @@ static rd_status resolve(struct rd_op_call *c, const int64_t *shape, int rank)
     for (int i = 0; i < rank; i++) {
         out->dim[i] = shape[i];
         has_zero = has_zero || shape[i] == 0;
+        if (rd_op_is_symbol(shape[i])) {
+            /* The size of the batch where the batch is: it is copied, and cancels. */
+            out->dim[i] = -1;
+            if (shape[i] == RD_SYM_BATCH && c->batched && c->batched[0] && !copied_in[0]) {
+                copied_in[0] = true;
+                continue;
+            }
+            rest_out.dim[rest_out.ndim++] = -1;
+            continue;
+        }
         if (shape[i] < -1)
             return RD_FAIL(c->err, RD_E_INPUT, "dimension %d of the new shape is %lld", i,
                 (long long)shape[i]);
@@ -174,7 +185,7 @@ static rd_status resolve(struct rd_op_call *c, const int64_t *shape, int rank)
                     "dimension %d of the new shape is 0 (as the input), but the input has only %d",
                     i, in->ndim);
             out->dim[i] = in->dim[i];
-            copied[i] = true;
+            copied[i] = copied_in[i] = true;
         } else if (shape[i] != -1) {
             rest_out.dim[rest_out.ndim++] = shape[i];
         }
@@ -183,12 +194,12 @@ static rd_status resolve(struct rd_op_call *c, const int64_t *shape, int rank)
         return RD_FAIL(
             c->err, RD_E_INPUT, "with allowzero the new shape cannot have both 0 and -1");
     for (int i = 0; i < in->ndim; i++)
-        if (!copied[i])
+        if (!copied_in[i])
             rest_in.dim[rest_in.ndim++] = in->dim[i];
     st = span(c, &rest_in, 0, rest_in.ndim, &have);
     if (!st)
         st = span(c, &rest_out, 0, rest_out.ndim, &given);
-    if (st || have == -1)
+    if (st || have == -1 || given == -1)
         return st; /* a -1 in the new shape stays free */
     if (open >= 0 && given > 0 && have % given == 0) {
         out->dim[open] = have / given;
@@ -274,8 +285,177 @@ const struct rd_op rd_op_reshape = {
     .grad_in = 1,
     .flops = no_flops,
     .per_example = reshape_rows,
+    .moves = 1,
+    .sizes = 2,
     .view = true,
 };
+
+/* --- Squeeze and Unsqueeze: axes are an attribute before opset 13, input 1 from there on --- */
+
+/* *n_out -1: not given; *known false: only known at run time. */
+static rd_status given_axes(const struct rd_op_call *c, int rank, bool *at, int *n_out, bool *known)
+{
+    const struct rd_tensor *axes = rd_op_in(c, 1);
+    size_t n_old;
+    const int64_t *list = rd_op_ints(c->node, "axes", &n_old);
+    int64_t from_input[RD_MAX_DIMS];
+    int n = (int)n_old;
+    rd_status st;
+
+    *known = true;
+    *n_out = -1;
+    for (int i = 0; i < RD_MAX_DIMS; i++)
+        at[i] = false;
+    if (axes && c->node->opset < 13)
+        return RD_FAIL(c->err, RD_E_INPUT, "the axes are an attribute before opset 13");
+    if (axes && !axes->data) {
+        *known = false;
+        *n_out =
+            axes->ndim == 1 && axes->dim[0] >= 0 && axes->dim[0] <= rank ? (int)axes->dim[0] : -1;
+        return RD_OK;
+    }
+    if (axes) {
+        st = rd_op_values(c, axes, "the axes", from_input, &n);
+        if (st)
+            return st;
+        list = from_input;
+    }
+    if (!axes && !list)
+        return RD_OK;
+    if (n > RD_MAX_DIMS || (size_t)n < n_old)
+        return RD_FAIL(
+            c->err, RD_E_LIMIT, "%zu axes are given; at most %d are supported", n_old, RD_MAX_DIMS);
+    for (int i = 0; i < n; i++) {
+        int axis;
+
+        st = rd_op_axis(c, list[i], rank, false, &axis);
+        if (st)
+            return st;
+        if (at[axis])
+            return RD_FAIL(c->err, RD_E_INPUT, "axis %d is given twice", axis);
+        at[axis] = true;
+    }
+    *n_out = n;
+    return RD_OK;
+}
+
+static rd_status squeeze_infer(struct rd_op_call *c)
+{
+    const struct rd_tensor *x = c->in[0];
+    struct rd_tensor *out = c->out[0];
+    bool at[RD_MAX_DIMS], known;
+    int n;
+    rd_status st = given_axes(c, x->ndim, at, &n, &known);
+
+    out->dtype = x->dtype;
+    if (st)
+        return st;
+    if (!known) {
+        out->ndim = n < 0 ? -1 : x->ndim - n;
+        for (int i = 0; i < out->ndim; i++)
+            out->dim[i] = -1;
+        return RD_OK;
+    }
+    for (int i = 0; n < 0 && i < x->ndim; i++) /* all of size 1: a free one may be that */
+        if (x->dim[i] == -1) {
+            out->ndim = -1;
+            return RD_OK;
+        }
+    out->ndim = 0;
+    for (int i = 0; i < x->ndim; i++) {
+        if (n < 0 ? x->dim[i] == 1 : at[i]) {
+            if (x->dim[i] != 1 && x->dim[i] != -1)
+                return RD_FAIL(
+                    c->err, RD_E_INPUT, "axis %d has size %lld, not 1", i, (long long)x->dim[i]);
+            continue;
+        }
+        out->dim[out->ndim++] = x->dim[i];
+    }
+    return RD_OK;
+}
+
+static bool squeeze_rows(const struct rd_op_call *c, const bool *batched)
+{
+    bool at[RD_MAX_DIMS], known;
+    int n;
+
+    return batched[0] && !(c->node->n_inputs > 1 && batched[1]) &&
+           !given_axes(c, c->in[0]->ndim, at, &n, &known) && known && n >= 0 && !at[0];
+}
+
+static rd_status unsqueeze_infer(struct rd_op_call *c)
+{
+    const struct rd_tensor *x = c->in[0], *axes = rd_op_in(c, 1);
+    struct rd_tensor *out = c->out[0];
+    bool at[RD_MAX_DIMS], known;
+    size_t count;
+    int n, next = 0;
+    rd_status st;
+
+    (void)rd_op_ints(c->node, "axes", &count);
+    if (axes && (axes->ndim > 1 || (axes->ndim == 1 && axes->dim[0] == -1 && !axes->data))) {
+        if (axes->ndim > 1)
+            return RD_FAIL(
+                c->err, RD_E_INPUT, "the axes must have one dimension, not %d", axes->ndim);
+        out->dtype = x->dtype;
+        out->ndim = -1;
+        return RD_OK;
+    }
+    if (axes)
+        count = axes->ndim ? (size_t)axes->dim[0] : 1;
+    else if (!rd_op_attr(c->node, "axes"))
+        return RD_FAIL(c->err, RD_E_INPUT, "the axes are missing");
+    if (count > (size_t)(RD_MAX_DIMS - x->ndim))
+        return RD_FAIL(c->err, RD_E_LIMIT,
+            "%zu new axes for %d dimensions; at most %d are supported in all", count, x->ndim,
+            RD_MAX_DIMS);
+    st = given_axes(c, x->ndim + (int)count, at, &n, &known);
+    out->dtype = x->dtype;
+    if (st)
+        return st;
+    out->ndim = x->ndim + (int)count;
+    for (int i = 0; i < out->ndim; i++)
+        out->dim[i] = !known ? -1 : at[i] ? 1 : x->dim[next++];
+    return RD_OK;
+}
+
+static bool unsqueeze_rows(const struct rd_op_call *c, const bool *batched)
+{
+    bool at[RD_MAX_DIMS], known;
+    int n;
+
+    return batched[0] && !(c->node->n_inputs > 1 && batched[1]) &&
+           !given_axes(c, c->out[0]->ndim, at, &n, &known) && known && !at[0];
+}
+
+static const struct rd_op_attr squeeze_attrs[] = {
+    { "axes", RD_ATTR_INTS, 1, 12, false },
+    { 0 },
+};
+
+#define SQUEEZE_ROW(id, name)                                                                      \
+    const struct rd_op rd_op_##id = {                                                              \
+        .op = name,                                                                                \
+        .domain = "",                                                                              \
+        .since = 1,                                                                                \
+        .min_in = 1,                                                                               \
+        .max_in = 2,                                                                               \
+        .min_out = 1,                                                                              \
+        .max_out = 1,                                                                              \
+        .in_type = { MOVABLE, RD_T_I64 },                                                          \
+        .attrs = squeeze_attrs,                                                                    \
+        .infer = id##_infer,                                                                       \
+        .forward = copy,                                                                           \
+        .backward = add_back,                                                                      \
+        .grad_in = 1,                                                                              \
+        .flops = no_flops,                                                                         \
+        .per_example = id##_rows,                                                                  \
+        .moves = 1,                                                                                \
+        .view = true,                                                                              \
+    }
+
+SQUEEZE_ROW(squeeze, "Squeeze");
+SQUEEZE_ROW(unsqueeze, "Unsqueeze");
 
 /* --- Dropout, as it is when a model answers: nothing is dropped --- */
 

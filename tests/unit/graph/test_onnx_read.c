@@ -312,7 +312,7 @@ static void the_wire_is_checked(void **state)
         { "\x05\0\0", 3, "field number 0" },
         { "\x3d\0\0", 3, "wants 4 bytes, 2 remain" },
         { "\x08\x08", 2, "it imports no opset" },
-        { "\x08\x63\x42\x02\x10\x0d", 6, "IR version 99 is outside 3..13" },
+        { "\x08\x63\x42\x02\x10\x0d", 6, "IR version 99 is outside 3..14" },
         { "\x42\x02\x10\x0d", 4, "it has no ir_version" },
         { "\x08\x08\x42\x02\x10\x0d", 6, "it has no graph" },
         { "\x08\x08\x42\x02\x10\x0d\x42\x02\x10\x0e\x3a\x00", 12, "at versions 13 and 14" },
