@@ -118,6 +118,14 @@ struct rd_infer_job {
     double *score;  /* (n) membership out: larger means more likely a member */
     int *guess;     /* (n) attribute out: index of a value */
     float *rebuilt; /* (n, inputs) inversion out */
+    /*
+     * What a network of the attacker's own would answer, were it served as the victim is: through
+     * the same rounding and the rest. Scores as oracle->scores gives them, (n, classes); not
+     * counted, since the victim is not asked.
+     */
+    rd_status (*answer)(struct rd_infer_job *job, const struct rd_graph *own, const float *x,
+        size_t n, float *score, struct rd_error *err);
+    void *harness; /* behind answer */
 };
 
 /*
