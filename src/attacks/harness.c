@@ -30,6 +30,26 @@ struct rd_interval rd_interval_of(struct rd_ci ci)
     return (struct rd_interval){ ci.value, ci.low, ci.high };
 }
 
+struct rd_interval rd_interval_open(size_t k, size_t open, size_t n)
+{
+    struct rd_interval v = rd_interval_of(rd_ci_proportion(k, n, RD_LEVEL));
+
+    if (open)
+        v.high = rd_ci_proportion(k + open, n, RD_LEVEL).high;
+    return v;
+}
+
+rd_status rd_outcome_lost(struct rd_harness *h, size_t done, size_t n, const char *what)
+{
+    struct rd_record *rec = h->record;
+
+    if (rec->outcome != RD_OUTCOME_DEMONSTRATED)
+        rec->outcome = RD_OUTCOME_INCONCLUSIVE;
+    rec->outcome_reason = rd_arena_printf(h->arena, "%zu of %zu %s: %s", done, n, what, h->lost);
+    rd_log_say(h->run->log, RD_LOG_WARN, "attacks", "the target gave up: %s", h->lost);
+    return rec->outcome_reason ? RD_OK : rd_run_no_memory(h->run, "the record");
+}
+
 double rd_request_number(const struct rd_trial_request *r, const char *name)
 {
     const struct rd_option *o = rd_option_find(r->attack->options, name);

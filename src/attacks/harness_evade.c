@@ -25,6 +25,8 @@ struct pass {
     double *queries, *distance; /* NaN without success */
     float *adv;                 /* (n, inputs) best proposals, or NULL */
     uint64_t spent, gradients;
+    size_t open; /* examples that the target's silence left undecided; else 0 */
+    bool lost;
     size_t clipped, refused; /* proposals that left ball or box; that held NaN or infinity */
 };
 
@@ -119,6 +121,32 @@ static rd_status judge(struct rd_harness *h, struct rd_counted *c, const struct 
     return st;
 }
 
+/*
+ * The target fell silent: what was seen to succeed stands, the rest is open. Without a radius the
+ * distance is what is measured, and the first success says nothing of it.
+ */
+static void salvage(
+    const struct rd_counted *c, const struct rd_evade_job *job, const size_t *who, struct pass *p)
+{
+    const size_t inputs = c->oracle.inputs;
+    const bool counts = !is_unbounded(c->harness);
+
+    p->lost = true;
+    for (size_t e = 0; e < job->n; e++) {
+        const size_t k = who[e];
+        const float *won = c->won + e * inputs;
+        const bool done = c->done[e] && counts;
+
+        p->open += !done;
+        p->success[k] = done;
+        p->queries[k] = done ? (double)c->first[e] : NAN;
+        p->distance[k] =
+            done ? rd_ball_distance(job->norm, job->x + e * inputs, won, inputs) : NAN;
+        if (p->adv && done)
+            memcpy(p->adv + k * inputs, won, inputs * sizeof *won);
+    }
+}
+
 /* who (n): rows of eval. */
 static rd_status attack_batch(struct rd_harness *h, const size_t *who, size_t n, struct pass *p)
 {
@@ -164,12 +192,22 @@ static rd_status attack_batch(struct rd_harness *h, const size_t *who, size_t n,
     /* An attack that ran into its budget is judged by what it has. */
     if (st == RD_E_LIMIT && c.over)
         st = RD_OK;
-    if (st) {
+    if (st && st != c.lost) {
         if (h->run->err)
             *h->run->err = err;
         goto out;
     }
-    st = judge(h, &c, &job, who, &scratch, p);
+    if (!st) {
+        const struct rd_error before = *h->run->err;
+
+        st = judge(h, &c, &job, who, &scratch, p);
+        if (rd_lost(st))
+            *h->run->err = before;
+    }
+    if (rd_lost(st)) {
+        salvage(&c, &job, who, p);
+        st = RD_OK;
+    }
     p->spent += c.queries;
     p->gradients += c.gradients;
 out:
@@ -182,8 +220,14 @@ static rd_status attack_all(struct rd_harness *h, const size_t *who, size_t n, s
     const size_t batch = batch_size(h);
     rd_status st = RD_OK;
 
-    for (size_t i = 0; !st && i < n; i += batch)
-        st = attack_batch(h, who + i, n - i < batch ? n - i : batch, p);
+    for (size_t i = 0; !st && i < n; i += batch) {
+        const size_t m = n - i < batch ? n - i : batch;
+
+        if (p->lost) /* not asked any more */
+            p->open += m;
+        else
+            st = attack_batch(h, who + i, m, p);
+    }
     return st;
 }
 
@@ -279,6 +323,7 @@ static rd_status security_curve(struct rd_harness *h, const struct pass *full, s
     const bool nearest = h->request->attack->minimizes;
     const double top = is_unbounded(h) ? farthest(full, n) : full->eps;
     const size_t points = top > 0 ? (asked > CURVE_MAX ? CURVE_MAX : asked) : 0;
+    size_t least = nearest ? 1 : points, n_out = 1; /* the smallest radius measured to its end */
     double *x = RD_NEW_ARRAY(h->arena, double, points + 1);
     struct rd_interval *y = RD_NEW_ARRAY(h->arena, struct rd_interval, points + 1);
     struct pass *pass = RD_NEW_ARRAY(h->run->scratch, struct pass, points + 1);
@@ -287,21 +332,26 @@ static rd_status security_curve(struct rd_harness *h, const struct pass *full, s
     if (!x || !y || !pass)
         return rd_run_no_memory(h->run, "the security curve");
     pass[points] = *full;
-    for (size_t k = points; !nearest && !st && k-- > 1;)
+    for (size_t k = points; !nearest && !st && k-- > 1 && !pass[k + 1].lost;) {
         st = next_radius(h, &pass[k + 1], full->eps * (double)k / (double)points,
             full->share * (double)k / (double)points, &pass[k]);
+        least = pass[k].lost ? least : k;
+    }
     if (st)
         return st;
     y[0] = rd_interval_of(rd_ci_proportion(n - h->n_right, n, RD_LEVEL));
-    for (size_t k = 1; nearest && k <= points; k++) {
+    for (size_t k = 1; nearest && k <= points; k++, n_out++) {
         x[k] = top * (double)k / (double)points;
         within_radius(h, full, k == points ? full->eps : x[k], &y[k]);
     }
-    for (size_t k = 1; !nearest && k <= points; k++) {
-        x[k] = pass[k].eps;
-        y[k] = rd_interval_of(rd_ci_proportion(count(pass[k].success, n), n, RD_LEVEL));
+    for (size_t k = least; !nearest && k && k <= points; k++, n_out++) {
+        x[n_out] = pass[k].eps;
+        y[n_out] = rd_interval_open(count(pass[k].success, n), pass[k].open, n);
     }
-    *c = (struct rd_curve){ "success", "eps", points + 1, x, y };
+    if (least > 1 && !full->lost)
+        rd_log_say(h->run->log, RD_LOG_WARN, "attacks", "the security curve is cut short: %s",
+            h->lost);
+    *c = (struct rd_curve){ "success", "eps", n_out, x, y };
     return RD_OK;
 }
 
@@ -328,7 +378,7 @@ static rd_status query_curve(struct rd_harness *h, const struct pass *p, struct 
 
         for (size_t i = 0; i < n; i++)
             reached += p->success[i] && p->queries[i] <= x[k];
-        y[k] = rd_interval_of(rd_ci_proportion(reached, n, RD_LEVEL));
+        y[k] = rd_interval_open(reached, p->open, n);
     }
     *c = (struct rd_curve){ "success", "queries", points, x, y };
     return RD_OK;
@@ -370,6 +420,7 @@ static rd_status metrics(struct rd_harness *h, const struct pass *p)
     double *queries = RD_NEW_ARRAY(h->run->scratch, double, d->n);
     struct rd_metric *m = RD_NEW_ARRAY(h->arena, struct rd_metric, 8);
     const size_t success = count(p->success, d->n);
+    struct rd_interval robust = rd_interval_of(rd_ci_proportion(d->n - success, d->n, RD_LEVEL));
     size_t fooled = 0;
 
     if (!distance || !queries || !m)
@@ -381,10 +432,10 @@ static rd_status metrics(struct rd_harness *h, const struct pass *p)
         }
     m[0] = (struct rd_metric){ "clean_accuracy",
         rd_interval_of(rd_ci_proportion(h->n_right, d->n, RD_LEVEL)), NULL };
-    m[1] = (struct rd_metric){ "robust_accuracy",
-        rd_interval_of(rd_ci_proportion(d->n - success, d->n, RD_LEVEL)), NULL };
-    m[2] = (struct rd_metric){ "fooled_share",
-        rd_interval_of(rd_ci_proportion(fooled, h->n_right, RD_LEVEL)),
+    if (p->open) /* at most all of them fell */
+        robust.low = rd_ci_proportion(d->n - success - p->open, d->n, RD_LEVEL).low;
+    m[1] = (struct rd_metric){ "robust_accuracy", robust, NULL };
+    m[2] = (struct rd_metric){ "fooled_share", rd_interval_open(fooled, p->open, h->n_right),
         h->n_right ? NULL : "the target answers no example rightly" };
     m[3] = (struct rd_metric){ "median_distance", median_of(distance, fooled),
         fooled ? NULL : "no example was fooled" };
@@ -392,8 +443,9 @@ static rd_status metrics(struct rd_harness *h, const struct pass *p)
         fooled ? NULL : "no example was fooled" };
     m[5] = (struct rd_metric){ "proposals_clipped", exactly((double)p->clipped), NULL };
     m[6] = (struct rd_metric){ "proposals_refused", exactly((double)p->refused), NULL };
+    m[7] = (struct rd_metric){ "undecided", exactly((double)p->open), NULL };
     rec->metrics = m;
-    rec->n_metrics = 7;
+    rec->n_metrics = p->open ? 8 : 7;
     return RD_OK;
 }
 
@@ -484,7 +536,7 @@ rd_status rd_harness_evade(struct rd_harness *h)
     rec->judged = "success share";
     rec->n = d->n;
     rec->successes = count(p.success, d->n);
-    rec->interval = rd_interval_of(rd_ci_proportion(rec->successes, rec->n, RD_LEVEL));
+    rec->interval = rd_interval_open(rec->successes, p.open, rec->n);
     rec->outcome = rd_outcome_judge(&rec->interval, h->criterion);
     if (is_unbounded(h)) {
         rec->outcome = RD_OUTCOME_INCONCLUSIVE;
@@ -492,5 +544,5 @@ rd_status rd_harness_evade(struct rd_harness *h)
     }
     rec->queries = p.spent;
     rec->gradients = p.gradients;
-    return RD_OK;
+    return p.lost ? rd_outcome_lost(h, d->n - p.open, d->n, "examples decided") : RD_OK;
 }

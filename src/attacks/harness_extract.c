@@ -32,14 +32,15 @@ struct theft {
     const struct rd_graph *loot;
     double *recall; /* (SHOW_MAX, classes) */
     uint64_t queries, gradients;
+    bool lost; /* the target fell silent before it was done */
 };
 
 /* --- the copy's shape --- */
 
-static rd_status built_in(struct rd_harness *h, struct rd_graph **graph_out)
+rd_status rd_harness_built_in(const int64_t *dim, int ndim, size_t n_classes,
+    struct rd_arena *arena, struct rd_graph **graph_out, struct rd_error *err)
 {
-    const struct rd_target *t = h->request->target;
-    const int classes = (int)t->classes;
+    const int classes = (int)n_classes;
     struct rd_graph_spec image[] = {
         { RD_LAYER_CONV, 16, 3, 1, 1 },
         { RD_LAYER_RELU, 0, 0, 0, 0 },
@@ -62,12 +63,12 @@ static rd_status built_in(struct rd_harness *h, struct rd_graph **graph_out)
         { RD_LAYER_DENSE, classes, 0, 0, 0 },
         { RD_LAYER_END, 0, 0, 0, 0 },
     };
-    const bool is_image = t->ndim == 3 && t->dim[1] >= 8 && t->dim[2] >= 8 && t->dim[0] <= 16;
+    const bool is_image = ndim == 3 && dim[1] >= 8 && dim[2] >= 8 && dim[0] <= 16;
 
-    return rd_graph_build(is_image       ? image
-                          : t->ndim == 1 ? vector + 1
-                                         : vector,
-        t->dim, t->ndim, h->run->scratch, graph_out, h->run->err);
+    return rd_graph_build(is_image    ? image
+                          : ndim == 1 ? vector + 1
+                                      : vector,
+        dim, ndim, arena, graph_out, err);
 }
 
 rd_status rd_harness_student(struct rd_harness *h)
@@ -81,7 +82,8 @@ rd_status rd_harness_student(struct rd_harness *h)
     h->student = h->request->student;
     if (!h->student) {
         st = path ? rd_graph_load(path, NULL, h->run->scratch, &graph, h->run->err)
-                  : built_in(h, &graph);
+                  : rd_harness_built_in(
+                        t->dim, t->ndim, t->classes, h->run->scratch, &graph, h->run->err);
         if (st)
             return RD_WRAP(h->run->err, st, "the student of the theft");
         h->student = graph;
@@ -203,7 +205,10 @@ static rd_status steal(
     st = r->attack->extract(&inner, &counted.oracle, r->options, &job);
     if (st == RD_E_LIMIT && counted.over && t->n_points)
         st = RD_OK;
-    if (!st && !t->n_points)
+    if (st && st == counted.lost) {
+        t->lost = true;
+        st = RD_OK;
+    } else if (!st && !t->n_points)
         st = RD_FAIL(&err, RD_E_BUG, "%s came back without a copy", r->attack->name);
     if (st && h->run->err)
         *h->run->err = err;
@@ -484,6 +489,39 @@ static rd_status judge(struct rd_harness *h, const struct results *s)
     return RD_OK;
 }
 
+/* No theft came to its end: nothing is known but what the gate saw. */
+static rd_status nothing_known(struct rd_harness *h)
+{
+    static const struct rd_interval none = { NAN, NAN, NAN };
+    struct rd_record *rec = h->record;
+    struct rd_metric *m = RD_NEW(h->arena, struct rd_metric);
+
+    if (!m)
+        return rd_run_no_memory(h->run, "the record");
+    *m = (struct rd_metric){ "clean_accuracy",
+        rd_interval_of(rd_ci_proportion(h->n_right, h->request->eval->n, RD_LEVEL)), NULL };
+    rec->metrics = m;
+    rec->n_metrics = 1;
+    rec->unit = "run";
+    rec->judged = "utility";
+    rec->interval = none;
+    rec->outcome = RD_OUTCOME_INCONCLUSIVE;
+    return RD_OK;
+}
+
+/* What is known of the thefts that were done. */
+static rd_status conclude(struct rd_harness *h, const struct results *s)
+{
+    rd_status st;
+
+    if (!s->runs)
+        return nothing_known(h);
+    st = judge(h, s);
+    if (!st)
+        st = metrics(h, s);
+    return st ? st : curves(h, s);
+}
+
 rd_status rd_harness_extract(struct rd_harness *h)
 {
     const struct rd_trial_request *r = h->request;
@@ -507,6 +545,11 @@ rd_status rd_harness_extract(struct rd_harness *h)
         st = rd_run_step(h->run, "theft", run, r->runs);
         if (!st)
             st = steal(h, run, false, &scratch, &theft[run]);
+        if (!st && theft[run].lost) {
+            s.runs = run;
+            rd_arena_release(&scratch);
+            break;
+        }
         if (!st && !run && r->save) {
             st = rd_graph_save(theft[0].loot, r->save, h->run->err);
             if (st)
@@ -520,8 +563,10 @@ rd_status rd_harness_extract(struct rd_harness *h)
         rd_arena_release(&scratch);
     }
     if (!st)
-        st = judge(h, &s);
-    if (!st)
-        st = metrics(h, &s);
-    return st ? st : curves(h, &s);
+        st = conclude(h, &s);
+    if (!st && s.runs < r->runs) {
+        h->record->queries += theft[s.runs].queries; /* they were asked all the same */
+        st = rd_outcome_lost(h, s.runs, r->runs, "thefts finished");
+    }
+    return st;
 }

@@ -28,6 +28,7 @@ struct rd_harness {
     const int *clean;               /* (eval->n): the target's labels, from the gate */
     size_t n_right;                 /* of eval */
     const struct rd_graph *student; /* extract */
+    char lost[RD_ERROR_TEXT];       /* why the target could not be asked to the end, "": it could */
 };
 
 /* --- oracle.c --- */
@@ -40,6 +41,7 @@ struct rd_counted {
     struct rd_arena *scratch;
     uint64_t cap; /* evade: rows for each example; extract: rows in all */
     bool over;    /* a call was refused since it would have passed the cap */
+    rd_status lost; /* the target gave no answer: rd_lost; RD_OK: it did */
     uint64_t queries, gradients;
     const struct rd_evade_job *job; /* NULL: extract */
     uint64_t *spent;                /* (job->n) rows by example */
@@ -53,7 +55,12 @@ struct rd_counted {
 /* Entries beyond access are NULL. job NULL: extract. Everything in scratch. */
 rd_status rd_counted_init(struct rd_counted *c, struct rd_harness *h,
     const struct rd_evade_job *job, uint64_t cap, struct rd_arena *scratch);
-/* Labels asked by the harness itself, counted in rows_total only. */
+/*
+ * Did the target fail in a way that says nothing about the model: not reached, cut off, late, a cap
+ * on spending? Then what was not decided is undecided, and never "not demonstrated".
+ */
+bool rd_lost(rd_status st);
+/* Labels asked by the harness itself, counted in rows_total only. A loss is noted in h->lost. */
 rd_status rd_harness_ask(struct rd_harness *h, const float *x, size_t n, int *label);
 
 /* --- gate.c --- */
@@ -104,6 +111,11 @@ rd_status rd_estimate_within(struct rd_harness *h, struct rd_estimate *out);
 /* Interval against criterion: CONTRACTS section 2. */
 enum rd_outcome rd_outcome_judge(const struct rd_interval *v, double criterion);
 struct rd_interval rd_interval_of(struct rd_ci ci);
+/* k of n, and open more that may or may not: the share k/n with bounds for both ends. */
+struct rd_interval rd_interval_open(size_t k, size_t open, size_t n);
+/* After rd_outcome_judge, when h->lost says that some of the units could not be decided: a finding
+ * stands, anything else is inconclusive. done, n, what: "3 of 5 thefts finished". */
+rd_status rd_outcome_lost(struct rd_harness *h, size_t done, size_t n, const char *what);
 /* An option of the attack by name as a number, NaN when it has none. */
 double rd_request_number(const struct rd_trial_request *r, const char *name);
 /* A TEXT option of the attack, NULL when it has none or it is empty. */

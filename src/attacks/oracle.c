@@ -4,6 +4,7 @@
 #include "attacks/harness_parts.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static size_t who(const struct rd_rows *rows, size_t i)
@@ -24,6 +25,28 @@ static rd_status check(const struct rd_counted *c, const struct rd_rows *rows, s
             return RD_FAIL(
                 err, RD_E_BUG, "the attack asked for example %zu of %zu", who(rows, i), c->job->n);
     return RD_OK;
+}
+
+bool rd_lost(rd_status st)
+{
+    return st == RD_E_IO || st == RD_E_LIMIT;
+}
+
+static void note_loss(struct rd_harness *h, rd_status st, const struct rd_error *err)
+{
+    if (!rd_lost(st) || h->lost[0])
+        return;
+    (void)snprintf(h->lost, sizeof h->lost, "%s",
+        err && err->frames ? err->frame[0].text : "the target gave no answer");
+}
+
+/* What the target's answer to a counted call came to. */
+static rd_status came(struct rd_counted *c, rd_status st, const struct rd_error *err)
+{
+    note_loss(c->harness, st, err);
+    if (rd_lost(st))
+        c->lost = st;
+    return st;
 }
 
 /* All rows of the call or none: nothing is asked that cannot be paid. */
@@ -93,7 +116,7 @@ static rd_status labels(void *self, const struct rd_rows *rows, int *label, stru
     rd_status st = spend(c, rows, err);
 
     if (!st)
-        st = c->target->labels(c->target->self, rows->x, rows->n, label, err);
+        st = came(c, c->target->labels(c->target->self, rows->x, rows->n, label, err), err);
     if (!st)
         watch(c, rows, label);
     return st;
@@ -107,7 +130,7 @@ static rd_status scores(void *self, const struct rd_rows *rows, float *score, st
     if (!st)
         st = spend(c, rows, err);
     if (!st)
-        st = c->target->scores(c->target->self, rows->x, rows->n, score, err);
+        st = came(c, c->target->scores(c->target->self, rows->x, rows->n, score, err), err);
     for (size_t i = 0; !st && i < rows->n; i++)
         c->answer[i] = rd_target_argmax(score + i * c->oracle.classes, c->oracle.classes);
     if (!st)
@@ -124,7 +147,8 @@ static rd_status vjp(void *self, const struct rd_rows *rows, const float *cotang
     if (st)
         return st;
     c->gradients += rows->n;
-    return c->target->vjp(c->target->self, rows->x, cotangent, rows->n, grad, err);
+    return came(
+        c, c->target->vjp(c->target->self, rows->x, cotangent, rows->n, grad, err), err);
 }
 
 static rd_status loss_gradient(void *self, const struct rd_rows *rows, const int *label,
@@ -140,6 +164,7 @@ static rd_status loss_gradient(void *self, const struct rd_rows *rows, const int
     c->gradients += rows->n;
     st = c->target->loss_gradient(
         c->target->self, rows->x, label, rows->n, grad, loss, c->answer, err);
+    (void)came(c, st, err);
     if (!st)
         watch(c, rows, c->answer);
     return st;
@@ -185,6 +210,7 @@ rd_status rd_harness_ask(struct rd_harness *h, const float *x, size_t n, int *la
     struct rd_target *t = h->request->target;
     const rd_status st = t->labels(t->self, x, n, label, h->run->err);
 
+    note_loss(h, st, h->run->err);
     if (st)
         return RD_WRAP(h->run->err, st, "asking '%s' for %zu labels", t->label, n);
     h->rows_total += n;

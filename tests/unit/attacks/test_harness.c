@@ -518,8 +518,118 @@ static void the_estimate_is_an_upper_bound_and_asks_little(void **state)
     assert_int_equal(e.gradients, 2 * 120 * N);
     assert_int_equal(e.rows, N + 2 * 122 * N + 2 * N);
     assert_true(fabs(e.money - (double)e.rows / 100) < 1e-9);
+    s.q.actor_access = RD_ACCESS_FILES; /* who has the file asks at home */
+    assert_int_equal(rd_harness_estimate(&s.run, &s.q, &e), RD_OK);
+    assert_true(e.money == 0);
+    s.q.actor_access = 0;
+    s.fake.rows = 0;
     assert_int_equal(go(&s), RD_OK);
     assert_true(s.record.rows_total <= e.rows);
+    tear_down(&s);
+}
+
+/* --- a target that falls silent --- */
+
+/* Answers so many calls, then none. */
+struct silent {
+    struct fake_target *fake;
+    size_t calls, most;
+    rd_status with;
+};
+static struct silent silent;
+
+static rd_status silent_labels(
+    void *self, const float *x, size_t n, int *label, struct rd_error *err)
+{
+    (void)self;
+    if (silent.calls++ >= silent.most)
+        return RD_FAIL(err, silent.with, "the wire was cut");
+    return fake_labels(silent.fake, x, n, label, err);
+}
+
+/* Moves all examples of a batch by 0.01 at a time and asks each time. */
+static rd_status creeps(struct rd_run *run, const struct rd_oracle *oracle, const void *options,
+    struct rd_evade_job *job)
+{
+    rd_status st = RD_OK;
+
+    (void)options;
+    for (size_t step = 1; !st && step <= 5; step++) {
+        int label[N];
+        const struct rd_rows rows = { .x = job->x_adv, .n = job->n };
+
+        for (size_t i = 0; i < job->n; i++)
+            for (size_t k = 0; k < FAKE_INPUTS && !job->done[i]; k++)
+                job->x_adv[i * FAKE_INPUTS + k] +=
+                    (job->label[i] ? -0.0100001f : 0.0100001f) * (k == 1 ? -1 : 1);
+        st = oracle->labels(oracle->self, &rows, label, run->err);
+    }
+    return st;
+}
+
+static void a_silent_target_decides_nothing(void **state)
+{
+    static const struct rd_attack attack = ATTACK(creeps, RD_ACCESS_LABELS);
+    static struct setting s;
+    const struct rd_metric *m;
+
+    (void)state;
+    for (int with = 0; with < 2; with++) {
+        set_up(&s, &attack, RD_ACCESS_LABELS);
+        s.q.batch = 20;
+        s.q.curve_points = 4;
+        /* The gate's call, the first batch's five and its judging, two of the second batch. */
+        silent = (struct silent){ &s.fake, 0, 1 + 6 + 2, with ? RD_E_LIMIT : RD_E_IO };
+        s.fake.target.labels = silent_labels;
+        assert_int_equal(go(&s), RD_OK);
+        /* The first batch stands at distances 0.01 .. 0.10: those to 0.05 fell. */
+        assert_int_equal(s.record.n, N);
+        assert_int_equal(s.record.successes, 10);
+        assert_int_equal(s.record.outcome, RD_OUTCOME_INCONCLUSIVE);
+        assert_string_equal(
+            s.record.outcome_reason, "20 of 40 examples decided: the wire was cut");
+        m = rd_record_metric(&s.record, "undecided");
+        assert_true(m && m->v.value == 20);
+        m = rd_record_metric(&s.record, "robust_accuracy");
+        assert_true(m->v.value == 0.75 && m->v.low < 0.25);
+        assert_true(s.record.interval.high > 0.75 && s.record.interval.low < 0.25);
+        assert_int_equal(s.record.n_curves, 2);
+        assert_int_equal(s.record.curves[0].n, 2); /* 0 and eps: nothing was asked after it */
+        assert_int_equal(s.err.frames, 0);
+        tear_down(&s);
+    }
+}
+
+static void what_was_seen_before_the_silence_stands(void **state)
+{
+    static const struct rd_attack attack = ATTACK(creeps, RD_ACCESS_LABELS);
+    static struct setting s;
+
+    (void)state;
+    set_up(&s, &attack, RD_ACCESS_LABELS);
+    s.q.criterion = 0.05;
+    silent = (struct silent){ &s.fake, 0, 1 + 3, RD_E_IO }; /* three steps, then nothing */
+    s.fake.target.labels = silent_labels;
+    assert_int_equal(go(&s), RD_OK);
+    assert_int_equal(s.record.successes, 6); /* 0.01, 0.02, 0.03, two of each */
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(s.record.trials[i].success, i < 6);
+    assert_true(s.record.trials[5].queries == 3);
+    assert_int_equal(s.record.outcome, RD_OUTCOME_DEMONSTRATED); /* 6 of 40 is enough for 0.05 */
+    assert_string_equal(s.record.outcome_reason, "6 of 40 examples decided: the wire was cut");
+    tear_down(&s);
+}
+
+static void a_target_that_never_answers_is_an_error(void **state)
+{
+    static const struct rd_attack attack = ATTACK(creeps, RD_ACCESS_LABELS);
+    static struct setting s;
+
+    (void)state;
+    set_up(&s, &attack, RD_ACCESS_LABELS);
+    silent = (struct silent){ &s.fake, 0, 0, RD_E_IO };
+    s.fake.target.labels = silent_labels;
+    assert_int_equal(go(&s), RD_E_IO);
     tear_down(&s);
 }
 
@@ -540,6 +650,9 @@ int main(void)
         cmocka_unit_test(the_two_criteria_decide_the_outcome),
         cmocka_unit_test(the_security_curve_meets_the_known_distances),
         cmocka_unit_test(what_the_target_gets_wrong_by_itself_counts_and_is_not_attacked),
+        cmocka_unit_test(a_silent_target_decides_nothing),
+        cmocka_unit_test(what_was_seen_before_the_silence_stands),
+        cmocka_unit_test(a_target_that_never_answers_is_an_error),
         cmocka_unit_test(survives_each_failed_allocation),
         cmocka_unit_test(the_estimate_is_an_upper_bound_and_asks_little),
     };
