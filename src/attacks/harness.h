@@ -62,6 +62,7 @@ struct rd_estimate {
     uint64_t rows;      /* that the target answers at most, gate, judging and curve included */
     uint64_t gradients; /* of those, vector-Jacobian products */
     double seconds, money;
+    uint64_t train_rows; /* rows passed through training: networks and epochs counted */
 };
 
 /*
@@ -80,5 +81,10 @@ rd_status rd_harness_run(struct rd_run *run, const struct rd_trial_request *requ
  * by the attack. */
 rd_status rd_harness_estimate(
     struct rd_run *run, const struct rd_trial_request *request, struct rd_estimate *estimate_out);
+
+/* The shape that is taken when nobody gives one: a small convolutional net for images of at least
+ * 8x8, else two hidden layers. In arena. */
+rd_status rd_harness_built_in(const int64_t *dim, int ndim, size_t n_classes,
+    struct rd_arena *arena, struct rd_graph **graph_out, struct rd_error *err);
 
 #endif
