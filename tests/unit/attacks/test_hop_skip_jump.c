@@ -5,6 +5,7 @@
 #include "fake_target.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { N = 40, OPTIONS_MAX = 256 };
