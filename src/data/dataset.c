@@ -3,142 +3,47 @@
 
 #include "base/buf.h"
 #include "base/digest.h"
+#include "base/inflate.h"
 #include "base/text.h"
+#include "base/zip.h"
 #include "data/array.h"
+#include "data/choice.h"
+#include "data/csv.h"
+#include "data/idx.h"
+#include "data/image.h"
+#include "data/images.h"
+#include "data/notes.h"
+#include "data/schema.h"
+#include "data/table.h"
+#include "tensor/npy.h"
 
-#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-enum {
-    SHOWN = 96,
-    LABEL_MAX =
-        1 << 20 /* more classes than any classifier has: then the file holds something else */
-};
-
-/* Which rows of the file are used, in order. */
-struct choice {
-    size_t n;
-    const int64_t *row; /* NULL: first, first + 1, ... */
-    size_t first;
-};
-
-static size_t row_of(const struct choice *c, size_t i)
-{
-    return c->row ? (size_t)c->row[i] : c->first + i;
-}
+enum { SHOWN = 96, HEADERS = 65536 + 4096 /* of any format of arrays */ };
 
 static const char *shown_name(char out[SHOWN], const char *name)
 {
     return rd_text_safe_in(out, SHOWN, name);
 }
 
-/* One number of any type; false when it is no whole number that fits. */
-static bool whole_at(const struct rd_tensor *t, size_t i, int64_t *out)
-{
-    double real;
+/* What every reader gets: what is asked for, where from, and where to put it. */
+struct reading {
+    const struct rd_dataset_source *source;
+    const char *file, *member; /* member NULL: none named */
+    struct rd_bytes in;        /* gzip already taken off */
+    const struct rd_limits *limits;
+    struct rd_arena *scratch, *arena;
+    struct rd_notes *notes;
+    struct rd_error *err;
+};
 
-    switch (t->dtype) {
-    case RD_U8:
-    case RD_BOOL:
-        *out = ((const uint8_t *)t->data)[i];
-        return true;
-    case RD_I8:
-        *out = ((const int8_t *)t->data)[i];
-        return true;
-    case RD_U16:
-        *out = ((const uint16_t *)t->data)[i];
-        return true;
-    case RD_I16:
-        *out = ((const int16_t *)t->data)[i];
-        return true;
-    case RD_U32:
-        *out = ((const uint32_t *)t->data)[i];
-        return true;
-    case RD_I32:
-        *out = ((const int32_t *)t->data)[i];
-        return true;
-    case RD_I64:
-        *out = ((const int64_t *)t->data)[i];
-        return true;
-    case RD_U64:
-        *out = (int64_t)((const uint64_t *)t->data)[i];
-        return *out >= 0;
-    case RD_F32:
-        real = (double)((const float *)t->data)[i];
-        break;
-    case RD_F64:
-        real = ((const double *)t->data)[i];
-        break;
-    default:
-        return false;
-    }
-    if (!(real >= -0x1p53 && real <= 0x1p53) || real != floor(real))
-        return false;
-    *out = (int64_t)real;
-    return true;
-}
-
-/* One number a row: (n) or (n, 1). */
-static bool is_column(const struct rd_tensor *t)
-{
-    return t->ndim == 1 || (t->ndim == 2 && t->dim[1] == 1);
-}
-
-static bool is_integer(enum rd_dtype t)
-{
-    return t != RD_F32 && t != RD_F64 && t != RD_F16 && t != RD_BF16 && t != RD_BOOL;
-}
-
-static rd_status choose(const struct rd_dataset_source *s, size_t rows, const struct rd_limits *l,
-    struct rd_arena *scratch, struct choice *c, struct rd_error *err)
-{
-    struct rd_tensor *t = NULL;
-    char name[SHOWN], shape[128];
-    int64_t *row = NULL;
-    rd_status st;
-
-    *c = (struct choice){ .n = rows };
-    if (s->index) {
-        (void)shown_name(name, s->index);
-        st = rd_array_read(s->index, l, scratch, &t, err);
-        if (st)
-            return st;
-        if (!is_column(t) || !is_integer(t->dtype))
-            return RD_FAIL(err, RD_E_INPUT,
-                "index '%s' must be one list of integers; it is %s of shape %s", name,
-                rd_dtype_name(t->dtype), rd_shape_text(t->dim, t->ndim, shape, sizeof(shape)));
-        c->n = (size_t)t->dim[0];
-    }
-    if (s->has_range) {
-        if (s->range[0] < 0 || s->range[1] <= s->range[0] || (uint64_t)s->range[1] > c->n)
-            return RD_FAIL(err, RD_E_INPUT,
-                "range [%" PRId64 ", %" PRId64 ") must be a part of the %zu %s", s->range[0],
-                s->range[1], c->n, t ? "positions of the index" : "rows");
-        c->first = (size_t)s->range[0];
-        c->n = (size_t)(s->range[1] - s->range[0]);
-    }
-    if (!c->n)
-        return RD_FAIL(err, RD_E_INPUT, "%s holds no %s", t ? "the index" : "the file",
-            t ? "positions" : "rows");
-    if (!t)
-        return RD_OK;
-    row = RD_NEW_ARRAY(scratch, int64_t, c->n);
-    if (!row)
-        return RD_FAIL(err, RD_E_MEMORY, "out of memory for an index of %zu", c->n);
-    for (size_t i = 0; i < c->n; i++) {
-        if (!whole_at(t, c->first + i, &row[i]) || (uint64_t)row[i] >= rows)
-            return RD_FAIL(err, RD_E_INPUT,
-                "index '%s', position %zu: row %" PRId64 " is not one of 0 to %zu", name,
-                c->first + i, row[i], rows - 1);
-    }
-    c->row = row;
-    return RD_OK;
-}
+/* --- arrays --- */
 
 /* The chosen rows side by side, still in the file's type. */
-static rd_status gather(const struct rd_tensor *t, const struct choice *c, struct rd_arena *scratch,
-    const struct rd_limits *l, struct rd_tensor **out, struct rd_error *err)
+static rd_status gather(const struct reading *r, const struct rd_tensor *t,
+    const struct rd_choice *c, struct rd_tensor **out)
 {
     const size_t bytes = rd_tensor_bytes(t) / (size_t)t->dim[0]; /* of one row */
     int64_t dim[RD_MAX_DIMS];
@@ -147,19 +52,19 @@ static rd_status gather(const struct rd_tensor *t, const struct choice *c, struc
 
     memcpy(dim, t->dim, sizeof(dim));
     dim[0] = (int64_t)c->n;
-    st = rd_tensor_new(scratch, t->dtype, dim, t->ndim, l, out, err);
+    st = rd_tensor_new(r->scratch, t->dtype, dim, t->ndim, r->limits, out, r->err);
     if (st)
         return st;
     to = (*out)->data;
     for (size_t i = 0; i < c->n; i++)
-        memcpy(to + i * bytes, (const unsigned char *)t->data + row_of(c, i) * bytes, bytes);
+        memcpy(to + i * bytes, (const unsigned char *)t->data + rd_choice_row(c, i) * bytes, bytes);
     return RD_OK;
 }
 
-static rd_status read_examples(const struct rd_dataset_source *s, const struct rd_tensor *t,
-    const struct choice *c, struct rd_arena *scratch, const struct rd_limits *l,
-    struct rd_arena *arena, struct rd_dataset *d, struct rd_error *err)
+static rd_status convert(const struct reading *r, const struct rd_tensor *t,
+    const struct rd_choice *c, struct rd_dataset *d)
 {
+    const struct rd_dataset_source *const s = r->source;
     struct rd_tensor *chosen, *x;
     char name[SHOWN];
     size_t bytes;
@@ -168,12 +73,12 @@ static rd_status read_examples(const struct rd_dataset_source *s, const struct r
     /* Bytes become floats: up to four times the size of the file's own type. */
     if (__builtin_mul_overflow(
             rd_tensor_count(t) / (size_t)t->dim[0] * sizeof(float), c->n, &bytes) ||
-        bytes > l->tensor_bytes)
-        return RD_FAIL(err, RD_E_LIMIT, "'%s': %zu rows as float32 need more than %zu bytes",
-            shown_name(name, s->path), c->n, l->tensor_bytes);
-    st = gather(t, c, scratch, l, &chosen, err);
+        bytes > r->limits->tensor_bytes)
+        return RD_FAIL(r->err, RD_E_LIMIT, "'%s': %zu rows as float32 need more than %zu bytes",
+            shown_name(name, s->path), c->n, r->limits->tensor_bytes);
+    st = gather(r, t, c, &chosen);
     if (!st)
-        st = rd_tensor_to_f32(chosen, s->scale, arena, &x, err);
+        st = rd_tensor_to_f32(chosen, s->scale, r->arena, &x, r->err);
     if (st)
         return st;
     d->n = c->n;
@@ -184,51 +89,291 @@ static rd_status read_examples(const struct rd_dataset_source *s, const struct r
     d->x = x->data;
     for (size_t i = 0; i < d->n * d->width; i++) {
         if (!isfinite(d->x[i]))
-            return RD_FAIL(err, RD_E_INPUT, "'%s', row %zu: value %zu is %s",
-                shown_name(name, s->path), row_of(c, i / d->width), i % d->width,
+            return RD_FAIL(r->err, RD_E_INPUT, "'%s', row %zu: value %zu is %s",
+                shown_name(name, s->path), rd_choice_row(c, i / d->width), i % d->width,
                 isnan(d->x[i]) ? "NaN" : "infinite, or too large for float32");
     }
     return RD_OK;
 }
 
-static rd_status read_labels(const struct rd_dataset_source *s, size_t rows, const struct choice *c,
-    struct rd_arena *scratch, const struct rd_limits *l, struct rd_arena *arena,
-    struct rd_dataset *d, struct rd_error *err)
+static rd_status no_table(const struct reading *r)
+{
+    const struct rd_dataset_source *const s = r->source;
+    char name[SHOWN];
+
+    if (s->schema || s->label_column || s->contributor_column || s->column_scale)
+        return RD_FAIL(r->err, RD_E_USAGE,
+            "'%s' is no table: schema, label column, contributor column and column scale are for "
+            "tables",
+            shown_name(name, s->path));
+    return RD_OK;
+}
+
+/* Labels from a file of their own, and the split by them. */
+static rd_status finish_choice(
+    const struct reading *r, size_t rows, struct rd_choice *c, int **label_out)
+{
+    rd_status st = RD_OK;
+
+    if (r->source->labels)
+        st = rd_choice_labels(r->source, rows, c, r->limits, r->arena, label_out, r->err);
+    return st ? st : rd_choice_split(&r->source->split, c, *label_out, r->arena, r->err);
+}
+
+static void count_classes(struct rd_dataset *d)
+{
+    for (size_t i = 0; d->label && i < d->n; i++)
+        d->classes = d->label[i] >= d->classes ? d->label[i] + 1 : d->classes;
+}
+
+static rd_status read_array(const struct reading *r, struct rd_dataset *d)
 {
     char name[SHOWN], shape[128];
+    struct rd_choice c;
     struct rd_tensor *t;
+    int *label = NULL;
+    size_t rows;
+    rd_status st = no_table(r);
+
+    if (!st)
+        st = rd_array_parse(
+            r->file, r->member, r->in.data, r->in.size, r->limits, r->scratch, &t, r->err);
+    if (st)
+        return st;
+    if (t->ndim < 1 || rd_tensor_count(t) == 0)
+        return RD_FAIL(r->err, RD_E_INPUT, "'%s' holds no examples: its shape is %s",
+            shown_name(name, r->source->path),
+            rd_shape_text(t->dim, t->ndim, shape, sizeof(shape)));
+    rows = (size_t)t->dim[0];
+    st = rd_choice_make(r->source, rows, r->limits, r->arena, &c, r->err);
+    if (!st)
+        st = finish_choice(r, rows, &c, &label);
+    if (!st)
+        st = convert(r, t, &c, d);
+    d->label = label;
+    d->row = c.row;
+    count_classes(d);
+    d->format = rd_zip_is(r->in.data, r->in.size)   ? "npz"
+                : rd_npy_is(r->in.data, r->in.size) ? "npy"
+                                                    : "idx";
+    return st;
+}
+
+/* --- tables --- */
+
+/* Classes called 0, 1, 2, ... are plain numbers. */
+static bool are_numbers(const char *const *word, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char text[24];
+
+        (void)snprintf(text, sizeof text, "%zu", i);
+        if (strcmp(word[i], text) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void name_classes(const struct rd_table *t, struct rd_dataset *d)
+{
+    for (size_t c = 0; d->label && c < t->schema->n_columns; c++)
+        if (t->column[c].type == RD_COLUMN_LABEL) {
+            d->classes = (int)t->column[c].n_words;
+            if (!are_numbers(t->column[c].word, t->column[c].n_words))
+                d->class_name = t->column[c].word;
+        }
+}
+
+/* The rows that numbers are learned from: all, or the part that is trained on, whichever is read.
+ */
+static rd_status learn(
+    const struct reading *r, struct rd_table *t, const struct rd_choice *chosen, const int *label)
+{
+    struct rd_split split = r->source->split;
+    struct rd_choice c = *chosen;
+    int *own = NULL;
+    rd_status st;
+
+    if (split.part == RD_SPLIT_ALL)
+        return rd_table_learn(t, NULL, t->rows, r->arena, r->notes, r->err);
+    split.part = RD_SPLIT_TRAIN;
+    if (label) {
+        own = RD_NEW_ARRAY(r->scratch, int, c.n);
+        if (!own)
+            return RD_FAIL(r->err, RD_E_MEMORY, "out of memory for %zu labels", c.n);
+        memcpy(own, label, c.n * sizeof *own);
+    }
+    st = rd_choice_split(&split, &c, own, r->scratch, r->err);
+    return st ? st : rd_table_learn(t, c.row, c.n, r->arena, r->notes, r->err);
+}
+
+static rd_status open_table(const struct reading *r, struct rd_table *t)
+{
+    const struct rd_dataset_source *const s = r->source;
+    struct rd_schema *schema = NULL;
+    struct rd_csv *csv;
+    rd_status st = RD_OK;
+
+    if (s->schema)
+        st = rd_schema_read(s->schema, r->limits, r->arena, &schema, r->err);
+    if (!st)
+        st = rd_csv_parse(r->file, r->in.data, r->in.size, schema ? schema->separator : 0,
+            r->limits, r->scratch, &csv, r->err);
+    if (!st && !schema)
+        st = rd_table_infer(csv, s, r->arena, &schema, r->notes, r->err);
+    if (!st && csv->guessed && csv->columns > 1 && csv->separator != ',')
+        rd_notes_add(r->notes, "cells are separated by %s", rd_csv_separator_name(csv->separator));
+    return st ? st : rd_table_bind(csv, s, schema, r->arena, t, r->notes, r->err);
+}
+
+/* The labels of the chosen rows, from the label column. */
+static rd_status pick_labels(
+    const struct reading *r, const int *all, const struct rd_choice *c, int **label_out)
+{
     int *label;
-    rd_status st = rd_array_read(s->labels, l, scratch, &t, err);
+
+    if (!all)
+        return RD_OK;
+    label = RD_NEW_ARRAY(r->arena, int, c->n);
+    if (!label)
+        return RD_FAIL(r->err, RD_E_MEMORY, "out of memory for %zu labels", c->n);
+    for (size_t i = 0; i < c->n; i++)
+        label[i] = all[rd_choice_row(c, i)];
+    *label_out = label;
+    return RD_OK;
+}
+
+static rd_status read_table(const struct reading *r, struct rd_dataset *d)
+{
+    const struct rd_dataset_source *const s = r->source;
+    struct rd_choice before, c;
+    struct rd_table t;
+    int *all = NULL, *label = NULL;
+    char name[SHOWN];
+    rd_status st;
+
+    if (r->member)
+        return RD_FAIL(r->err, RD_E_INPUT, "'%s' is no archive, so it holds no member of a name",
+            shown_name(name, r->file));
+    if (s->scale != 1)
+        return RD_FAIL(r->err, RD_E_USAGE,
+            "'%s' is a table: scale each column in its schema, or all with column scale",
+            shown_name(name, r->file));
+    st = open_table(r, &t);
+    if (!st)
+        st = rd_table_label(&t, r->arena, &all, r->notes, r->err);
+    if (!st)
+        st = rd_choice_make(s, t.rows, r->limits, r->arena, &c, r->err);
+    if (!st)
+        st = pick_labels(r, all, &c, &label);
+    if (!st && s->labels)
+        st = rd_choice_labels(s, t.rows, &c, r->limits, r->arena, &label, r->err);
+    before = c;
+    if (!st)
+        st = learn(r, &t, &before, label);
+    if (!st)
+        st = rd_choice_split(&s->split, &c, label, r->arena, r->err);
+    if (st)
+        return st;
+    d->n = c.n;
+    d->row = c.row;
+    d->label = label;
+    d->format = "csv";
+    d->schema = t.schema;
+    st = rd_table_encode(&t, c.row, r->limits, r->arena, d, r->notes, r->err);
+    name_classes(&t, d);
+    if (s->labels)
+        count_classes(d);
+    return st;
+}
+
+/* --- images --- */
+
+static rd_status read_images(
+    const struct reading *r, const struct rd_image_list *list, struct rd_dataset *d)
+{
+    const struct rd_dataset_source *const s = r->source;
+    struct rd_dataset_source choosing = *s;
+    struct reading q = *r;
+    struct rd_choice c;
+    int *label = NULL;
+    rd_status st = no_table(r);
+
+    q.source = &choosing;
+    if (list->has_parts)
+        choosing.split.part = RD_SPLIT_ALL; /* the folders have split it already */
+    if (!st)
+        st = rd_choice_make(s, list->n, r->limits, r->arena, &c, r->err);
+    if (!st && !s->labels && list->classes) {
+        label = RD_NEW_ARRAY(r->arena, int, c.n);
+        if (!label)
+            return RD_FAIL(r->err, RD_E_MEMORY, "out of memory for %zu labels", c.n);
+        for (size_t i = 0; i < c.n; i++)
+            label[i] = list->item[rd_choice_row(&c, i)].label;
+        d->classes = list->classes;
+        d->class_name = list->class_name;
+    }
+    if (!st)
+        st = finish_choice(&q, list->n, &c, &label);
+    if (st)
+        return st;
+    d->label = label;
+    d->row = c.row;
+    d->format = "images";
+    st = rd_images_decode(list, &c, s->resize, s->scale, r->limits, r->arena, d, r->notes, r->err);
+    if (s->labels)
+        count_classes(d);
+    return st;
+}
+
+static rd_status read_folder(const struct reading *r, struct rd_dataset *d)
+{
+    struct rd_image_list list;
+    const rd_status st = rd_images_list_folder(
+        r->source->path, r->source->split.part, r->limits, r->arena, &list, r->notes, r->err);
+
+    return st ? st : read_images(r, &list, d);
+}
+
+static rd_status read_archive(const struct reading *r, struct rd_dataset *d)
+{
+    struct rd_image_list list;
+    struct rd_zip *zip;
+    rd_status st =
+        rd_zip_open(r->file, r->in.data, r->in.size, r->limits, r->scratch, &zip, r->err);
 
     if (st)
         return st;
-    (void)shown_name(name, s->labels);
-    if (!is_column(t))
-        return RD_FAIL(err, RD_E_INPUT,
-            "labels '%s' must be one whole number a row, shape (n,); "
-            "they have shape %s",
-            name, rd_shape_text(t->dim, t->ndim, shape, sizeof(shape)));
-    if ((size_t)t->dim[0] != rows)
-        return RD_FAIL(err, RD_E_INPUT, "labels '%s' have %" PRId64 " rows, the examples %zu", name,
-            t->dim[0], rows);
-    label = RD_NEW_ARRAY(arena, int, c->n);
-    if (!label)
-        return RD_FAIL(err, RD_E_MEMORY, "out of memory for %zu labels", c->n);
-    for (size_t i = 0; i < c->n; i++) {
-        int64_t v = 0;
-        if (!whole_at(t, row_of(c, i), &v))
-            return RD_FAIL(
-                err, RD_E_INPUT, "labels '%s', row %zu: not a whole number", name, row_of(c, i));
-        if (v < 0 || v >= LABEL_MAX)
-            return RD_FAIL(err, RD_E_INPUT,
-                "labels '%s', row %zu: label %" PRId64 " is not one of 0 to %d", name, row_of(c, i),
-                v, LABEL_MAX - 1);
-        label[i] = (int)v;
-        if (label[i] >= d->classes)
-            d->classes = label[i] + 1;
+    if (!rd_images_in_zip(zip))
+        return read_array(r, d);
+    st = rd_images_list_zip(
+        zip, r->member, r->source->split.part, r->limits, r->arena, &list, r->notes, r->err);
+    return st ? st : read_images(r, &list, d);
+}
+
+static rd_status read_file(struct reading *r, struct rd_dataset *d)
+{
+    struct rd_image_item one = { .name = "", .label = -1 };
+    rd_status st = rd_npy_split(r->source->path, r->scratch, &r->file, &r->member, r->err);
+
+    if (!st)
+        st = rd_file_map(r->file, r->limits->file_bytes, r->scratch, &r->in, r->err);
+    if (!st && rd_gzip_is(r->in.data, r->in.size))
+        st = rd_gzip_read(r->file, r->in.data, r->in.size, r->limits->tensor_bytes + HEADERS,
+            r->limits, r->scratch, &r->in, r->err);
+    if (st)
+        return st;
+    if (rd_zip_is(r->in.data, r->in.size))
+        return read_archive(r, d);
+    if (rd_image_kind(r->in.data, r->in.size)) {
+        one.name = r->file;
+        return read_images(
+            r, &(struct rd_image_list){ .name = r->file, .one = r->in, .n = 1, .item = &one }, d);
     }
-    d->label = label;
-    return RD_OK;
+    if (rd_npy_is(r->in.data, r->in.size) || rd_idx_is(r->in.data, r->in.size) ||
+        !rd_csv_is(r->in.data, r->in.size))
+        return read_array(r, d);
+    return read_table(r, d);
 }
 
 /* low, high and digest from the rest. */
@@ -262,36 +407,28 @@ static rd_status summarize(struct rd_dataset *d, struct rd_error *err)
 rd_status rd_dataset_read(const struct rd_dataset_source *source, const struct rd_limits *limits,
     struct rd_arena *arena, struct rd_dataset *dataset_out, struct rd_error *err)
 {
-    const struct rd_limits *const l = limits ? limits : &rd_limits_default;
-    struct rd_arena scratch = RD_ARENA_INIT; /* the files in their own types */
+    struct rd_arena scratch = RD_ARENA_INIT; /* the files as they are */
+    struct rd_notes notes = { .arena = arena };
     struct rd_dataset d = { 0 };
-    struct choice c;
-    struct rd_tensor *t;
-    char name[SHOWN], shape[128];
-    size_t rows;
+    struct reading r = { .source = source,
+        .limits = limits ? limits : &rd_limits_default,
+        .scratch = &scratch,
+        .arena = arena,
+        .notes = &notes,
+        .err = err };
     rd_status st;
 
     if (!isfinite(source->scale) || source->scale == 0)
         return RD_FAIL(err, RD_E_USAGE, "scale must be a finite number other than 0");
-    st = rd_array_read(source->path, l, &scratch, &t, err);
-    if (st)
-        goto out;
-    if (t->ndim < 1 || rd_tensor_count(t) == 0) {
-        st = RD_FAIL(err, RD_E_INPUT, "'%s' holds no examples: its shape is %s",
-            shown_name(name, source->path), rd_shape_text(t->dim, t->ndim, shape, sizeof(shape)));
-        goto out;
-    }
-    rows = (size_t)t->dim[0];
-    st = choose(source, rows, l, &scratch, &c, err);
-    if (!st)
-        st = read_examples(source, t, &c, &scratch, l, arena, &d, err);
-    if (!st && source->labels)
-        st = read_labels(source, rows, &c, &scratch, l, arena, &d, err);
+    st = rd_file_is_dir(source->path) ? read_folder(&r, &d) : read_file(&r, &d);
     if (!st)
         st = summarize(&d, err);
+    if (!st && notes.failed)
+        st = RD_FAIL(err, RD_E_MEMORY, "out of memory for notes");
+    d.note = notes.item;
+    d.n_notes = notes.n;
     if (!st)
         *dataset_out = d;
-out:
     rd_arena_release(&scratch);
     return st;
 }
@@ -310,6 +447,8 @@ rd_status rd_dataset_slice(const struct rd_dataset *d, size_t first, size_t n,
     slice.label = d->label ? d->label + first : NULL;
     slice.contributor = d->contributor ? d->contributor + first : NULL;
     slice.time = d->time ? d->time + first : NULL;
+    slice.row = d->row ? d->row + first : NULL;
+    slice.row_first = d->row ? 0 : d->row_first + first;
     st = summarize(&slice, err);
     if (!st)
         *slice_out = slice;

@@ -38,7 +38,7 @@ struct rd_dataset {
     size_t width;                  /* floats per example */
     const float *x;                /* (n, width) */
     const int *label;              /* (n), NULL when there are none */
-    int classes;                   /* 1 + largest label */
+    int classes;                   /* 1 + largest label, or as many as have names */
     float low, high;               /* smallest and largest value of x */
     const char *const *class_name; /* (classes), NULL when the classes are plain numbers */
     /* Where a row came from: accounts or sources, numbered from 0; NULL: nobody said. */
@@ -54,9 +54,16 @@ struct rd_dataset {
     const char *format;                  /* "npy", "npz", "idx", "csv", "images"; NULL: generated */
     const char *const *contributor_name; /* (n_contributors) or NULL */
     const double *time;                  /* (n) of the time column, or NULL */
-    const size_t *row; /* (n) where each stood among the rows of the file, from 0; NULL: i */
+    /* Where row i stood among the rows of the file, from 0: rd_dataset_row. */
+    const size_t *row; /* (n); NULL: row_first + i */
+    size_t row_first;
     const struct rd_schema *schema; /* how a table was read (data/schema.h); NULL: no table */
 };
+
+static inline size_t rd_dataset_row(const struct rd_dataset *d, size_t i)
+{
+    return d->row ? d->row[i] : d->row_first + i;
+}
 
 enum rd_split_part { RD_SPLIT_ALL, RD_SPLIT_TRAIN, RD_SPLIT_TEST };
 
