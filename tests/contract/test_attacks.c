@@ -5,8 +5,10 @@
 #include "support.h"
 
 #include "attacks/harness.h"
+#include "data/clicks.h"
 #include "fake_target.h"
 #include "target/recipe.h"
+#include "target/recommender.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -35,6 +37,8 @@ struct stage {
     int eval_label[POOL];
     struct rd_recipe recipe;
     struct rd_graph *graph;
+    struct rd_clicks clicks; /* of a recommender's users */
+    struct rd_recommender recommender;
     _Alignas(64) unsigned char options[OPTIONS_MAX];
     struct rd_arena arena;
     struct rd_error err;
@@ -89,6 +93,20 @@ static void stage_recipe(struct stage *s)
     s->q.target = NULL;
 }
 
+/* Sixty users of thirty things. */
+static void stage_clicks(struct stage *s)
+{
+    const struct rd_clicks_shape shape = { .users = 60, .items = 30, .per_user = 9 };
+
+    assert_int_equal(rd_clicks_generate(&shape, 1, &s->arena, &s->clicks, NULL), RD_OK);
+    s->q.clicks = &s->clicks;
+    s->q.recommender = &s->recommender;
+    s->q.target = NULL;
+    set_if_there(s->q.attack, s->options, "accounts", "4");
+    set_if_there(s->q.attack, s->options, "clicks", "5");
+    set_if_there(s->q.attack, s->options, "k", "5");
+}
+
 /* Points at Linf distances 0.01 .. 0.12; the target gives what the attack needs and not more. */
 static void stage_set(struct stage *s, const struct rd_attack *a, struct rd_pool *pool)
 {
@@ -114,7 +132,9 @@ static void stage_set(struct stage *s, const struct rd_attack *a, struct rd_pool
         .pool = a->kind == RD_EXTRACT ? &s->pool : NULL,
         .criterion = NAN,
         .stated_accuracy = NAN };
-    if (trains_victims(a))
+    if (a->inject)
+        stage_clicks(s);
+    else if (trains_victims(a))
         stage_recipe(s);
 }
 
