@@ -4,8 +4,10 @@
 #include "system/read.h"
 #include "system/scenario_names.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* --- boundaries --- */
 
@@ -52,6 +54,132 @@ static void check_flows(struct rd_reader *r)
 
 /* --- artifacts and tests --- */
 
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t n = strlen(text), m = strlen(end);
+
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static void check_training(
+    struct rd_reader *r, const struct rd_artifact *a, const struct rd_crumb *crumb)
+{
+    static const char *const kinds[] = { "model", "dataset", "training recipe", "endpoint",
+        "process" };
+    const struct rd_artifact *data;
+    bool clicks;
+
+    if (a->is_recommender && (a->graph || a->optimizer))
+        rd_problem_add(r, a->at, crumb, NULL,
+            "a recipe trains a network ('graph', 'optimizer') or a 'recommender', not both");
+    if (a->noise > 0 && a->clip <= 0)
+        rd_problem_add(r, a->at, crumb, "noise", "needs 'clip': noise is in units of it");
+    if (a->data == RD_NONE)
+        return;
+    data = &r->system->artifacts[a->data];
+    clicks = data->format && strcmp(data->format, "clicks") == 0;
+    if (data->kind != RD_ARTIFACT_DATASET)
+        rd_problem_add(r, a->at, crumb, "data", "expected a dataset, '%s' is a %s", data->id,
+            kinds[data->kind]);
+    else if (clicks != a->is_recommender)
+        rd_problem_add(r, a->at, crumb, "data",
+            clicks ? "'%s' holds clicks, from which only a recipe with 'recommender' trains"
+                   : "a recommender trains on a dataset of format clicks, '%s' is not one",
+            data->id);
+    else if (!clicks && !data->labels && data->path && ends_with(data->path, ".npy"))
+        rd_problem_add(
+            r, a->at, crumb, "data", "expected a dataset with labels, '%s' has none", data->id);
+}
+
+static void check_dataset(
+    struct rd_reader *r, const struct rd_artifact *a, const struct rd_crumb *crumb)
+{
+    if (a->n_resize && a->n_resize != 2)
+        rd_problem_add(
+            r, a->at, crumb, "resize", "expected [height, width], found %zu numbers", a->n_resize);
+    if (a->format && (a->labels || a->index || a->has_range || a->schema || a->label_column ||
+                         a->contributor_column || a->column_scale || a->has_split || a->n_resize))
+        rd_problem_add(r, a->at, crumb, NULL,
+            "a dataset of format clicks is read as it is: only 'path' belongs to it");
+}
+
+/* Is the url's host:port, or its host with the scheme's port, in scope.hosts? A bare host there
+ * stands for the scheme's port. */
+static bool in_scope(const struct rd_scope *scope, const char *url, char shown[280])
+{
+    const bool tls = strncmp(url, "https://", 8) == 0;
+    const char *host = url + (tls ? 8 : 7), *port;
+    const size_t n = strcspn(host, "/?");
+    char with[300];
+
+    (void)snprintf(shown, 280, "%.*s", (int)n, host);
+    port = strrchr(shown, ':');
+    if (!port || strchr(port, ']'))
+        (void)snprintf(with, sizeof with, "%s:%d", shown, tls ? 443 : 80);
+    else
+        (void)snprintf(with, sizeof with, "%s", shown);
+    for (size_t i = 0; i < scope->n_hosts; i++) {
+        const char *h = scope->hosts[i];
+
+        if (h && (strcasecmp(h, shown) == 0 || strcasecmp(h, with) == 0))
+            return true;
+        /* "example.org" against "example.org:443" in the address. */
+        if (h && strncasecmp(h, with, strlen(h)) == 0 &&
+            strcmp(with + strlen(h), tls ? ":443" : ":80") == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_headers(
+    struct rd_reader *r, const struct rd_artifact *a, const struct rd_crumb *crumb)
+{
+    static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+
+    for (size_t i = 0; i < a->n_headers; i++) {
+        const char *h = a->headers[i] ? a->headers[i] : "X: y"; /* said already */
+        const size_t n = strspn(h, token);
+        bool plain = true;
+
+        for (const char *p = h; *p; p++)
+            plain = plain && *p >= ' ' && *p <= '~';
+        if (!n || h[n] != ':' || !plain) {
+            rd_problem_add(r, a->at, crumb, "headers",
+                "expected 'Name: value' of printable ASCII in entry %zu", i + 1);
+            return; /* the value may be a secret: it is not shown */
+        }
+    }
+}
+
+static void check_asked(
+    struct rd_reader *r, const struct rd_artifact *a, const struct rd_crumb *crumb)
+{
+    const struct rd_scope *scope = &r->system->scope;
+    const bool template = a->protocol && strcmp(a->protocol, "template") == 0;
+    char host[280], safe[280];
+
+    if (!scope->given)
+        rd_problem_add(r, a->at, crumb, NULL,
+            "needs 'scope' with owner and authorization: what is asked may be somebody's");
+    else if (a->url && !in_scope(scope, a->url, host))
+        rd_problem_add(r, a->at, crumb, "url",
+            "'%s' is not in scope.hosts; nothing else is ever "
+            "contacted",
+            rd_text_safe_in(safe, sizeof safe, host));
+    if (template && (!a->request || (!a->score_selector && !a->label_selector)))
+        rd_problem_add(r, a->at, crumb, "protocol",
+            "template needs 'request' and 'score_selector' or 'label_selector'");
+    if (a->url && !template && (a->request || a->score_selector || a->label_selector))
+        rd_problem_add(r, a->at, crumb, NULL,
+            "'request', 'score_selector' and 'label_selector' belong to protocol template");
+    if (a->kind == RD_ARTIFACT_PROCESS && a->command && !a->n_command)
+        rd_problem_add(r, a->at, crumb, "command", "expected a program and its words");
+    if (a->n_class_names && a->classes && (int64_t)a->n_class_names != a->classes)
+        rd_problem_add(r, a->at, crumb, "class_names", "expected %lld names, found %zu",
+            (long long)a->classes, a->n_class_names);
+    check_headers(r, a, crumb);
+}
+
 static void check_artifacts(struct rd_reader *r)
 {
     const struct rd_system *s = r->system;
@@ -59,17 +187,13 @@ static void check_artifacts(struct rd_reader *r)
     for (size_t i = 0; i < s->n_artifacts; i++) {
         const struct rd_artifact *a = &s->artifacts[i];
         const struct rd_crumb crumb = { NULL, "artifacts", a->id, i + 1 };
-        const struct rd_artifact *data;
 
-        if (a->kind != RD_ARTIFACT_TRAINING || a->data == RD_NONE)
-            continue;
-        data = &s->artifacts[a->data];
-        if (data->kind != RD_ARTIFACT_DATASET)
-            rd_problem_add(r, a->at, &crumb, "data", "expected a dataset, '%s' is a %s", data->id,
-                data->kind == RD_ARTIFACT_MODEL ? "model" : "training recipe");
-        else if (!data->labels)
-            rd_problem_add(r, a->at, &crumb, "data",
-                "expected a dataset with labels, '%s' has none", data->id);
+        if (a->kind == RD_ARTIFACT_TRAINING)
+            check_training(r, a, &crumb);
+        else if (a->kind == RD_ARTIFACT_DATASET)
+            check_dataset(r, a, &crumb);
+        else if (a->kind != RD_ARTIFACT_MODEL)
+            check_asked(r, a, &crumb);
     }
     for (size_t i = 0; i < s->n_tests; i++) {
         const struct rd_test_decl *t = &s->tests[i];
@@ -116,7 +240,8 @@ struct used { /* by the expressions of one scenario */
     const struct rd_crumb *crumb;
     const char *key;
     struct rd_place at;
-    const char *evade, *extract; /* a word that only this kind of attack measures */
+    const char *only[RD_INFER + 1]; /* by kind: a word that only this kind of attack measures */
+    bool uses[RD_MEASURES];
 };
 
 static void look_at_name(void *user, const char *name, size_t slot)
@@ -125,7 +250,9 @@ static void look_at_name(void *user, const char *name, size_t slot)
     const struct rd_scenario_word w = rd_scenario_word_at(u->names, slot);
     char safe[80];
 
-    if (w.kind == RD_WORD_ASSET && !u->names->system->assets[w.asset].value.given) {
+    if (w.kind == RD_WORD_ASSET && !u->names->system->assets[w.asset].value.given &&
+        strcmp(u->key, "magnitude") != 0) {
+        /* In a magnitude it is what the break-even is about. */
         rd_problem_add(u->r, u->at, u->crumb, u->key, "asset '%s' has no value",
             rd_text_safe_in(safe, sizeof(safe), name));
     } else if (w.kind == RD_WORD_PROPERTY && w.value.unknown) {
@@ -135,10 +262,11 @@ static void look_at_name(void *user, const char *name, size_t slot)
     } else if (w.kind == RD_WORD_MEASURE) {
         const unsigned kinds = rd_measure_words[w.measure].kinds;
 
-        if (kinds == 1u << RD_EVADE)
-            u->evade = rd_measure_words[w.measure].name;
-        if (kinds == 1u << RD_EXTRACT)
-            u->extract = rd_measure_words[w.measure].name;
+        u->uses[w.measure] = true;
+        for (int k = RD_EVADE; k <= RD_INFER; k++) {
+            if (kinds == 1u << k)
+                u->only[k] = rd_measure_words[w.measure].name;
+        }
     }
 }
 
@@ -164,6 +292,37 @@ static void check_expr(struct used *u, const char *text, enum rd_expr_type want)
     }
 }
 
+/* One scenario is about one kind of attack, and says what that kind needs to be told. */
+static void check_kinds(struct used *u, const struct rd_scenario *sc)
+{
+    static const char *const kinds[] = { "", "evasion", "poisoning", "extraction", "inference" };
+    int first = 0;
+
+    for (int k = RD_EVADE; k <= RD_INFER; k++) {
+        if (!u->only[k])
+            continue;
+        if (first) {
+            rd_problem_add(u->r, sc->at, u->crumb, NULL,
+                "'%s' is measured by %s and '%s' by %s; one scenario is about one of them",
+                u->only[first], kinds[first], u->only[k], kinds[k]);
+            return;
+        }
+        first = k;
+    }
+    if (first == RD_EVADE && (!sc->objects || !sc->queries_per_object))
+        rd_problem_add(u->r, sc->at, u->crumb, NULL,
+            "'%s' needs 'objects' and 'queries_per_object': what one campaign tries",
+            u->only[first]);
+    if (u->uses[RD_MEASURE_DECISIONS] && (!sc->decisions_per_day.given || !sc->dwell_days.given))
+        rd_problem_add(
+            u->r, sc->at, u->crumb, NULL, "'decisions' needs 'decisions_per_day' and 'dwell_days'");
+    if (u->uses[RD_MEASURE_DAYS] && !sc->dwell_days.given)
+        rd_problem_add(u->r, sc->at, u->crumb, NULL, "'days' needs 'dwell_days'");
+    if ((u->uses[RD_MEASURE_DISCLOSED] || u->uses[RD_MEASURE_CANDIDATES]) && !sc->candidates.given)
+        rd_problem_add(u->r, sc->at, u->crumb, NULL, "'%s' needs 'candidates'",
+            u->uses[RD_MEASURE_DISCLOSED] ? "disclosed" : "candidates");
+}
+
 static void check_scenario(
     struct rd_reader *r, const struct rd_scenario *sc, const struct rd_crumb *crumb)
 {
@@ -183,13 +342,7 @@ static void check_scenario(
     u.at = sc->magnitude_at;
     check_expr(&u, sc->magnitude, RD_EXPR_NUMBER);
     rd_arena_release(&arena);
-    if (u.evade && u.extract)
-        rd_problem_add(r, sc->at, crumb, NULL,
-            "'%s' is measured by evasion and '%s' by extraction; one scenario is about one of them",
-            u.evade, u.extract);
-    else if (u.evade && (!sc->objects || !sc->queries_per_object))
-        rd_problem_add(r, sc->at, crumb, NULL,
-            "'%s' needs 'objects' and 'queries_per_object': what one campaign tries", u.evade);
+    check_kinds(&u, sc);
 }
 
 static void check_scenarios(struct rd_reader *r)

@@ -30,6 +30,8 @@ enum rd_field_kind {
     RD_F_THREAT,     /* const char *: "<rule>@<element or flow id>"                     */
     RD_F_TEXTS,      /* const char *const *; size_t at offset2                          */
     RD_F_HOSTS,      /* the same, each host[:port]                                      */
+    RD_F_INTS,       /* const int64_t *; size_t at offset2                              */
+    RD_F_URL,        /* const char *: http:// or https://, no user, no fragment         */
     RD_F_ACCESS,     /* unsigned: mask of RD_ACCESS_*, closed under implication         */
     RD_F_TYPE,       /* const struct rd_element_type *                                  */
     RD_F_PROPERTIES, /* struct rd_settings, checked against the type at offset2         */
@@ -69,6 +71,7 @@ struct rd_field {
     unsigned flags;    /* RD_F_REQUIRED                                             */
     unsigned variants; /* mask of the section's variants that have the key; 0: all  */
     const char *key;
+    const char *unless;       /* required only where that key is not given; NULL: always   */
     const char *preset;       /* value when left out, in the user's syntax; NULL: none     */
     double min, max;          /* inclusive, of numbers                                     */
     const char *unit;         /* "currency", "days", ... or NULL                           */

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { FIELDS_MAX = 32 };
+enum { FIELDS_MAX = 64, INTS_MAX = 16 };
 
 static void *field_at(void *object, size_t offset)
 {
@@ -157,6 +157,32 @@ static void read_range(struct rd_reader *r, struct rd_at v, const struct rd_fiel
     *(bool *)field_at(object, f->offset2) = true;
 }
 
+static void read_ints(struct rd_reader *r, struct rd_at v, const struct rd_field *f, void *object)
+{
+    int64_t *item;
+
+    if (!is_list(r, v, "a list of whole numbers such as [3, 32, 32]"))
+        return;
+    if (v.doc->n < 1 || v.doc->n > INTS_MAX) {
+        rd_problem_add(r, rd_place_of(v.doc), v.crumb, v.key,
+            "expected 1 to %d whole numbers, found %zu", INTS_MAX, v.doc->n);
+        return;
+    }
+    item = RD_NEW_ARRAY(r->arena, int64_t, v.doc->n);
+    if (!item) {
+        r->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < v.doc->n; i++) {
+        const struct rd_at one = { &v.doc->item[i], v.crumb, v.key };
+
+        if (!rd_read_int(r, one, f, &item[i]))
+            return;
+    }
+    *(const int64_t **)field_at(object, f->offset) = item;
+    *(size_t *)field_at(object, f->offset2) = v.doc->n;
+}
+
 static void read_list(struct rd_reader *r, struct rd_at v, const struct rd_field *f, void *object)
 {
     const struct rd_section *section = f->sub;
@@ -295,6 +321,12 @@ static void read_field(struct rd_reader *r, const struct rd_field *f, struct rd_
     case RD_F_TEXTS:
     case RD_F_HOSTS:
         read_texts(r, v, f, object);
+        break;
+    case RD_F_INTS:
+        read_ints(r, v, f, object);
+        break;
+    case RD_F_URL:
+        (void)rd_read_url(r, v, field);
         break;
     case RD_F_ACCESS:
         read_access(r, v, field);
@@ -451,7 +483,8 @@ void rd_read_section(struct rd_reader *r, const struct rd_section *s, const stru
         }
         if (found[k])
             read_field(r, f, v, object);
-        else if ((f->flags & RD_F_REQUIRED) && !(f->kind == RD_F_VERSION && r->options->fragment))
+        else if ((f->flags & RD_F_REQUIRED) && !(f->unless && rd_doc_get(doc, f->unless)) &&
+                 !(f->kind == RD_F_VERSION && r->options->fragment))
             rd_problem_add(r, at, crumb, NULL, "key '%s' is missing: %s", f->key, f->help);
     }
 }

@@ -95,6 +95,7 @@ bool rd_read_int(struct rd_reader *r, struct rd_at v, const struct rd_field *f, 
 bool rd_read_date(struct rd_reader *r, struct rd_at v, const char **out);
 bool rd_read_currency(struct rd_reader *r, struct rd_at v, const char **out);
 bool rd_read_host(struct rd_reader *r, struct rd_at v, const char **out);
+bool rd_read_url(struct rd_reader *r, struct rd_at v, const char **out);
 bool rd_id_is_valid(const char *id);
 
 /* --- settings.c: maps whose keys other tables know --- */

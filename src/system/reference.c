@@ -77,6 +77,12 @@ static void put_value(struct rd_buf *out, const struct rd_field *f)
     case RD_F_HOSTS:
         rd_buf_puts(out, "list of `host` or `host:port`");
         break;
+    case RD_F_INTS:
+        rd_buf_puts(out, "list of whole numbers");
+        break;
+    case RD_F_URL:
+        rd_buf_puts(out, "`http://` or `https://` address");
+        break;
     case RD_F_ACCESS:
         rd_buf_puts(out, "list of ");
         put_list(out, f->words);
@@ -143,7 +149,9 @@ static void put_section(struct rd_buf *out, const struct rd_section *s)
             put_variants(out, s, f);
         rd_buf_puts(out, " | ");
         put_value(out, f);
-        if (f->flags & RD_F_REQUIRED)
+        if (f->flags & RD_F_REQUIRED && f->unless)
+            rd_buf_printf(out, " | *required* unless `%s`", f->unless);
+        else if (f->flags & RD_F_REQUIRED)
             rd_buf_puts(out, " | *required*");
         else if (f->preset)
             rd_buf_printf(out, " | `%s`", f->preset);
@@ -204,11 +212,13 @@ void rd_system_reference(struct rd_buf *out)
                      "artifact, `--artifact ID.labels=PATH` any other path by its key.\n");
     put_section(out, &rd_section_file);
     put_section(out, &rd_section_uncertain);
-    rd_buf_puts(out, "\nA plain number is taken as certain, with provenance `default`. `low` and "
-                     "`high` are the 5 % and 95 %\n"
-                     "quantiles of a lognormal (money, counts, rates, days) or of a logit-normal "
-                     "(probabilities); `by` and\n"
-                     "`date` are required for `expert`.\n");
+    rd_buf_puts(out,
+        "\nA plain number is taken as certain, with provenance `default`; `unknown` is as if the "
+        "key were left out. `low` and "
+        "`high` are the 5 % and 95 %\n"
+        "quantiles of a lognormal (money, counts, rates, days) or of a logit-normal "
+        "(probabilities); `by` and\n"
+        "`date` are required for `expert`.\n");
     put_types(out);
     rd_buf_puts(out, "\n## Words of `loss_when` and `magnitude`\n\n"
                      "An asset id stands for its value. A property is written `exposure` (of the "
@@ -223,7 +233,9 @@ void rd_system_reference(struct rd_buf *out)
         rd_buf_printf(out, "| `%s` | %s | %s |\n", rd_measure_words[i].name,
             kinds == 1u << RD_EVADE     ? "evasion"
             : kinds == 1u << RD_EXTRACT ? "extraction"
-                                        : "both",
+            : kinds == 1u << RD_POISON  ? "poisoning"
+            : kinds == 1u << RD_INFER   ? "inference"
+                                        : "evasion, extraction",
             rd_measure_words[i].help);
     }
     rd_buf_puts(out, "\n## Versions\n\n"

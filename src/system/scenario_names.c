@@ -8,6 +8,8 @@
 
 #define EVADE (1u << RD_EVADE)
 #define EXTRACT (1u << RD_EXTRACT)
+#define POISON (1u << RD_POISON)
+#define INFER (1u << RD_INFER)
 
 const struct rd_measure_word rd_measure_words[RD_MEASURES] = {
     [RD_MEASURE_SUCCESSES] = { "successes", EVADE,
@@ -20,6 +22,24 @@ const struct rd_measure_word rd_measure_words[RD_MEASURES] = {
         "share of inputs on which copy and model agree" },
     [RD_MEASURE_KAPPA] = { "kappa", EXTRACT, "agreement beyond chance" },
     [RD_MEASURE_ACCURACY] = { "accuracy", EXTRACT, "of the copy on the true labels" },
+    [RD_MEASURE_ASR] = { "asr", POISON,
+        "share of triggered (or aimed at) inputs that the poison turns, beyond the clean model's; "
+        "of "
+        "a recommender, by how much the item's hit rate grows" },
+    [RD_MEASURE_DROP] = { "drop", POISON, "share of clean accuracy that the poison takes" },
+    [RD_MEASURE_SAMPLES] = { "samples", POISON,
+        "poisoned samples (of a recommender: accounts) that survive screening" },
+    [RD_MEASURE_DAYS] = { "days", POISON, "that the poisoned model stays in use: `dwell_days`" },
+    [RD_MEASURE_DECISIONS] = { "decisions", POISON,
+        "that it can touch in that time: `decisions_per_day` x days" },
+    [RD_MEASURE_TPR] = { "tpr", INFER, "share of members that are recognized" },
+    [RD_MEASURE_FPR] = { "fpr", INFER, "share of others that are taken for members" },
+    [RD_MEASURE_AUC] = { "auc", INFER, "chance that a member scores above another" },
+    [RD_MEASURE_PPV] = { "ppv", INFER,
+        "share of members among those that it names, at the `prior`" },
+    [RD_MEASURE_DISCLOSED] = { "disclosed", INFER,
+        "expected disclosures: `candidates` x `prior` x tpr" },
+    [RD_MEASURE_CANDIDATES] = { "candidates", INFER, "records that the campaign asks about" },
 };
 
 /* Slots: the measures, then the assets, then PER_ELEMENT for the properties of each element. */

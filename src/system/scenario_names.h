@@ -13,13 +13,24 @@
 #include "system/system.h"
 
 enum rd_measure {
-    RD_MEASURE_SUCCESSES, /* evade: objects of the campaign on which it succeeded */
-    RD_MEASURE_OBJECTS,   /* evade: objects it tried                              */
-    RD_MEASURE_QUERIES,   /* rows it spent                                        */
-    RD_MEASURE_UTILITY,   /* extract: share of the gap to perfect agreement closed, 0..1 */
-    RD_MEASURE_FIDELITY,  /* extract: share of equal labels, 0..1                 */
-    RD_MEASURE_KAPPA,     /* extract: chance-corrected agreement, -1..1           */
-    RD_MEASURE_ACCURACY,  /* extract: of the copy on the true labels, 0..1        */
+    RD_MEASURE_SUCCESSES,  /* evade: objects of the campaign on which it succeeded */
+    RD_MEASURE_OBJECTS,    /* evade: objects it tried                              */
+    RD_MEASURE_QUERIES,    /* rows it spent                                        */
+    RD_MEASURE_UTILITY,    /* extract: share of the gap to perfect agreement closed, 0..1 */
+    RD_MEASURE_FIDELITY,   /* extract: share of equal labels, 0..1                 */
+    RD_MEASURE_KAPPA,      /* extract: chance-corrected agreement, -1..1           */
+    RD_MEASURE_ACCURACY,   /* extract: of the copy on the true labels, 0..1        */
+    RD_MEASURE_ASR,        /* poison: attack success of the victim less the clean model's, 0..1 */
+    RD_MEASURE_DROP,       /* poison: clean accuracy lost, -1..1                     */
+    RD_MEASURE_SAMPLES,    /* poison: samples that survive screening                 */
+    RD_MEASURE_DAYS,       /* poison: dwell time                                     */
+    RD_MEASURE_DECISIONS,  /* poison: decisions_per_day x days                       */
+    RD_MEASURE_TPR,        /* infer: at the attack's false-positive rate             */
+    RD_MEASURE_FPR,        /* infer: that rate, as measured                          */
+    RD_MEASURE_AUC,        /* infer                                                  */
+    RD_MEASURE_PPV,        /* infer: prior tpr / (prior tpr + (1 - prior) fpr)       */
+    RD_MEASURE_DISCLOSED,  /* infer: candidates x prior x tpr                        */
+    RD_MEASURE_CANDIDATES, /* infer: records asked about                            */
     RD_MEASURES
 };
 struct rd_measure_word {

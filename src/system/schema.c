@@ -69,6 +69,9 @@ static void put_real(struct rd_json *j, const struct rd_field *f)
         rd_json_object(j);
         put_ref(j, f->kind == RD_F_CHANCE ? "chance" : "amount");
         rd_json_end(j);
+        rd_json_object(j);
+        rd_json_ktext(j, "const", "unknown");
+        rd_json_end(j);
     }
     rd_json_end(j);
 }
@@ -91,6 +94,12 @@ static void host_item(struct rd_json *j, const struct rd_field *f)
 {
     (void)f;
     put_pattern(j, "^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9][A-Za-z0-9.-]*)(:[0-9]{1,5})?$");
+}
+static void int_item(struct rd_json *j, const struct rd_field *f)
+{
+    rd_json_ktext(j, "type", "integer");
+    rd_json_kreal(j, "minimum", f->min);
+    rd_json_kreal(j, "maximum", f->max);
 }
 static void word_item(struct rd_json *j, const struct rd_field *f)
 {
@@ -160,6 +169,14 @@ static void put_field(struct rd_json *j, const struct rd_field *f)
     case RD_F_HOSTS:
         put_array(j, host_item, f);
         break;
+    case RD_F_INTS:
+        put_array(j, int_item, f);
+        rd_json_kint(j, "minItems", 1);
+        rd_json_kint(j, "maxItems", 16);
+        break;
+    case RD_F_URL:
+        put_pattern(j, "^https?://[^ #@/?]+([/?][^ #]*)?$");
+        break;
     case RD_F_ACCESS:
         put_array(j, word_item, f);
         break;
@@ -218,9 +235,38 @@ static void put_required(struct rd_json *j, const struct rd_section *s, unsigned
 {
     rd_json_karray(j, "required");
     for (const struct rd_field *f = s->fields; f->kind != RD_F_END; f++) {
-        if ((f->flags & RD_F_REQUIRED) && (variant ? f->variants & variant : !f->variants))
+        if ((f->flags & RD_F_REQUIRED) && !f->unless &&
+            (variant ? f->variants & variant : !f->variants))
             rd_json_text(j, f->key);
     }
+    rd_json_end(j);
+}
+
+/* What is required where another key is not given. */
+static void put_required_unless(struct rd_json *j, const struct rd_section *s, unsigned variant)
+{
+    const char *unless = NULL;
+
+    for (const struct rd_field *f = s->fields; f->kind != RD_F_END; f++) {
+        if (f->unless && (f->variants & variant))
+            unless = f->unless;
+    }
+    if (!unless)
+        return;
+    rd_json_karray(j, "anyOf");
+    rd_json_object(j);
+    rd_json_karray(j, "required");
+    rd_json_text(j, unless);
+    rd_json_end(j);
+    rd_json_end(j);
+    rd_json_object(j);
+    rd_json_karray(j, "required");
+    for (const struct rd_field *f = s->fields; f->kind != RD_F_END; f++) {
+        if (f->unless && (f->variants & variant))
+            rd_json_text(j, f->key);
+    }
+    rd_json_end(j);
+    rd_json_end(j);
     rd_json_end(j);
 }
 
@@ -252,6 +298,7 @@ static void put_variants(struct rd_json *j, const struct rd_section *s)
         put_if(j, s->variant_key, kind->words[i]);
         rd_json_kobject(j, "then");
         put_required(j, s, 1u << i);
+        put_required_unless(j, s, 1u << i);
         rd_json_kobject(j, "properties");
         for (const struct rd_field *f = s->fields; f->kind != RD_F_END; f++) {
             if (f->variants && !(f->variants & 1u << i)) {

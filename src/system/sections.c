@@ -10,7 +10,14 @@ const char *const rd_access_words[] = { "labels", "scores", "gradients", "text",
 static const char *const provenance_words[] = { "default", "expert", "observed", "measured", NULL };
 static const char *const trust_words[] = { "untrusted", "partner", "trusted", NULL };
 static const char *const data_words[] = { "none", "proxy", "victim-like", NULL };
-static const char *const artifact_words[] = { "model", "dataset", "training", NULL };
+static const char *const artifact_words[] = { "model", "dataset", "training", "endpoint", "process",
+    NULL };
+static const char *const protocol_words[] = { "v2", "v1", "mlflow", "mlflow-split",
+    "mlflow-records", "template", NULL };
+static const char *const part_words[] = { "all", "train", "test", NULL };
+static const char *const format_words[] = { "clicks", NULL };
+static const char *const column_scale_words[] = { "none", "standard", "minmax", NULL };
+static const char *const schedule_words[] = { "constant", "cosine", "one-cycle", NULL };
 static const char *const optimizer_words[] = { "adam", "sgd", NULL };
 static const char *const control_words[] = { "active", "proposed", "retired", NULL };
 static const char *const norm_words[] = { "linf", "l2", NULL };
@@ -104,6 +111,7 @@ static const struct rd_field actor[] = {
     { RD_F_ENUM, .key = "data", .preset = "none", .words = data_words, .offset = AT(rd_actor, data), .help = "data they own before the first query" },
     { RD_F_TRI, .key = "labeled", .preset = "unknown", .offset = AT(rd_actor, labeled), .help = "they own labels for that data" },
     { RD_F_INT, .key = "keys", .preset = "1", .max = COUNT_MAX, .unit = "keys", .offset = AT(rd_actor, keys), .help = "accounts or API keys they can use" },
+    { RD_F_INT, .key = "accounts", .preset = "0", .max = COUNT_MAX, .unit = "accounts", .offset = AT(rd_actor, accounts), .help = "accounts through which they can add training data; 0: nobody said" },
     { RD_F_AMOUNT, .key = "days", .max = 36500, .unit = "days", .offset = AT(rd_actor, days), .help = "length of one campaign" },
     { RD_F_AMOUNT, .key = "budget", .max = MONEY_MAX, .unit = "currency", .offset = AT(rd_actor, budget), .help = "money spent in one campaign" },
     { RD_F_AMOUNT, .key = "gain", .max = MONEY_MAX, .unit = "currency", .offset = AT(rd_actor, gain), .help = "what success is worth to them" },
@@ -120,23 +128,88 @@ static const struct rd_field optimizer[] = {
 };
 static const struct rd_section optimizer_section = PART_OF("optimizer", "how the weights are changed", optimizer);
 
-enum { MODEL = 1u << RD_ARTIFACT_MODEL, DATASET = 1u << RD_ARTIFACT_DATASET, TRAINING = 1u << RD_ARTIFACT_TRAINING };
+/* Keys that a recipe of a network needs, and one of a recommender does not have. */
+#define NET_ONLY REQ, .unless = "recommender"
+static const struct rd_field split[] = {
+    { RD_F_ENUM, REQ, .key = "part", .words = part_words, .offset = AT(rd_artifact, split_part), .help = "which rows this artifact is" },
+    { RD_F_REAL, .key = "share", .preset = "0.2", .min = 0.001, .max = 0.999, .offset = AT(rd_artifact, split_share), .help = "share of each class that is put aside for test" },
+    { RD_F_INT, .key = "seed", .preset = "0", .max = 9007199254740991.0, .offset = AT(rd_artifact, split_seed), .help = "decides which rows; the same for both parts" },
+    FIELD_END,
+};
+static const struct rd_section split_section = PART_OF("split", "which part of one file of examples this is", split);
+
+static const struct rd_field adversary[] = {
+    { RD_F_INT, REQ, .key = "steps", .min = 1, .max = 1000, .unit = "steps", .offset = AT(rd_artifact, adversary_steps), .help = "steps uphill for each batch" },
+    { RD_F_REAL, REQ, .key = "eps", .min = 0, .max = 1e6, .unit = "input units", .offset = AT(rd_artifact, adversary_eps), .help = "radius of the Linf ball" },
+    { RD_F_REAL, .key = "step_size", .preset = "0", .max = 1e6, .unit = "input units", .offset = AT(rd_artifact, adversary_step_size), .help = "of one step; 0: 2.5 eps / steps" },
+    { RD_F_TRI, .key = "random_start", .preset = "unknown", .offset = AT(rd_artifact, adversary_random), .help = "begin anywhere in the ball; yes when left out" },
+    { RD_F_REAL, .key = "ramp_epochs", .preset = "0", .max = 10000, .unit = "epochs", .offset = AT(rd_artifact, adversary_ramp), .help = "eps grows to itself over so many; 0: at once" },
+    FIELD_END,
+};
+static const struct rd_section adversary_section = PART_OF("adversary", "training on inputs that were moved to be misclassified", adversary);
+
+static const struct rd_field recommender[] = {
+    { RD_F_INT, .key = "factors", .preset = "8", .min = 1, .max = 1024, .unit = "factors", .offset = AT(rd_artifact, factors), .help = "numbers that stand for a user or an item" },
+    { RD_F_INT, .key = "epochs", .preset = "10", .min = 1, .max = 1000, .unit = "epochs", .offset = AT(rd_artifact, recommender_epochs), .help = "rounds of alternating least squares" },
+    { RD_F_REAL, .key = "confidence", .preset = "5", .min = 1e-6, .max = 1e6, .offset = AT(rd_artifact, confidence), .help = "a click of weight w counts 1 + confidence w" },
+    { RD_F_REAL, .key = "regularization", .preset = "20", .min = 1e-6, .max = 1e6, .offset = AT(rd_artifact, regularization), .help = "how much large numbers are held back" },
+    FIELD_END,
+};
+static const struct rd_section recommender_section = PART_OF("recommender", "matrix factorization of clicks, in place of a network", recommender);
+
+enum {
+    MODEL = 1u << RD_ARTIFACT_MODEL,
+    DATASET = 1u << RD_ARTIFACT_DATASET,
+    TRAINING = 1u << RD_ARTIFACT_TRAINING,
+    ENDPOINT = 1u << RD_ARTIFACT_ENDPOINT,
+    PROCESS = 1u << RD_ARTIFACT_PROCESS,
+    ASKED = ENDPOINT | PROCESS,   /* answers from elsewhere */
+    TARGET = MODEL | ASKED,
+};
 static const struct rd_field artifact[] = {
     ID_NAME(rd_artifact),
     { RD_F_REF, REQ, .key = "of", .space = RD_SPACE_ELEMENT, .offset = AT(rd_artifact, of), .help = "the element it is the real thing of" },
     { RD_F_ENUM, REQ, .key = "kind", .words = artifact_words, .offset = AT(rd_artifact, kind), .help = "which of the keys below it has" },
-    { RD_F_PATH, REQ, .variants = MODEL | DATASET, .key = "path", .offset = AT(rd_artifact, path), .help = "file of the model (.onnx) or of the examples (.npy, .npz, idx)" },
-    { RD_F_SHARE, .variants = MODEL, .key = "clean_accuracy", .max = 1, .offset = AT(rd_artifact, clean_accuracy), .help = "its accuracy on clean data, checked before each attack" },
-    { RD_F_REAL, .variants = MODEL, .key = "price_per_1000_queries", .preset = "0", .max = MONEY_MAX, .unit = "currency", .offset = AT(rd_artifact, price_per_1000_queries), .help = "what a caller pays" },
+    { RD_F_PATH, REQ, .variants = MODEL | DATASET, .key = "path", .offset = AT(rd_artifact, path), .help = "file of the model (.onnx) or of the examples (.npy, .npz, idx, .csv, a folder or zip of images)" },
+    { RD_F_URL, REQ, .variants = ENDPOINT, .key = "url", .offset = AT(rd_artifact, url), .help = "full address of inference; its host:port must be in scope.hosts" },
+    { RD_F_TEXTS, REQ, .variants = PROCESS, .key = "command", .offset = AT(rd_artifact, command), .offset2 = AT(rd_artifact, n_command), .help = "program and its words; it reads and writes JSON lines" },
+    { RD_F_WORD, .variants = ENDPOINT, .key = "protocol", .words = protocol_words, .offset = AT(rd_artifact, protocol), .help = "of the endpoint; told from the address when left out" },
+    { RD_F_TEXT, .variants = ENDPOINT, .key = "request", .offset = AT(rd_artifact, request), .help = "protocol template: JSON text in which \"$rows\" stands for the rows" },
+    { RD_F_TEXT, .variants = ENDPOINT, .key = "score_selector", .offset = AT(rd_artifact, score_selector), .help = "protocol template: where the scores stand in the answer" },
+    { RD_F_TEXT, .variants = ENDPOINT, .key = "label_selector", .offset = AT(rd_artifact, label_selector), .help = "protocol template: where the labels stand in the answer" },
+    { RD_F_TEXT, .variants = ENDPOINT, .key = "input", .offset = AT(rd_artifact, input), .help = "protocol v2: name of the input tensor; asked of the server when left out" },
+    { RD_F_TEXT, .variants = ENDPOINT, .key = "output", .offset = AT(rd_artifact, output), .help = "name of the output tensor, member or column; the first that fits when left out" },
+    { RD_F_TEXTS, .variants = ENDPOINT, .key = "headers", .offset = AT(rd_artifact, headers), .offset2 = AT(rd_artifact, n_headers), .help = "`Name: value` each; `$WORD` in a value is the environment variable of that name, which is never written anywhere" },
+    { RD_F_INTS, .variants = ASKED, .key = "shape", .min = 1, .max = COUNT_MAX, .offset = AT(rd_artifact, shape), .offset2 = AT(rd_artifact, n_shape), .help = "of one example; the data's when left out" },
+    { RD_F_INT, .variants = ASKED, .key = "classes", .preset = "0", .max = 1e6, .unit = "classes", .offset = AT(rd_artifact, classes), .help = "that it tells apart; found out from a first answer when left out" },
+    { RD_F_TEXTS, .variants = ASKED, .key = "class_names", .offset = AT(rd_artifact, class_names), .offset2 = AT(rd_artifact, n_class_names), .help = "for answers in words, in the order of the classes; the data's when left out" },
+    { RD_F_REAL, .variants = ASKED, .key = "timeout", .preset = "30", .min = 0.01, .max = 3600, .unit = "seconds", .offset = AT(rd_artifact, timeout), .help = "for one request" },
+    { RD_F_INT, .variants = ASKED, .key = "concurrency", .preset = "4", .min = 1, .max = 64, .unit = "requests", .offset = AT(rd_artifact, concurrency), .help = "requests at once" },
+    { RD_F_INT, .variants = ASKED, .key = "retries", .preset = "5", .min = 1, .max = 100, .unit = "retries", .offset = AT(rd_artifact, retries), .help = "of a request that was refused for now (429, 503, no connection)" },
+    { RD_F_SHARE, .variants = TARGET, .key = "clean_accuracy", .max = 1, .offset = AT(rd_artifact, clean_accuracy), .help = "its accuracy on clean data, checked before each attack" },
+    { RD_F_REAL, .variants = TARGET, .key = "price_per_1000_queries", .preset = "0", .max = MONEY_MAX, .unit = "currency", .offset = AT(rd_artifact, price_per_1000_queries), .help = "what a caller pays" },
+    { RD_F_WORD, .variants = DATASET, .key = "format", .words = format_words, .offset = AT(rd_artifact, format), .help = "clicks: a table of user, item, weight and time for a recommender; else told from the content" },
     { RD_F_PATH, .variants = DATASET, .key = "labels", .offset = AT(rd_artifact, labels), .help = "file of the labels" },
     { RD_F_PATH, .variants = DATASET, .key = "index", .offset = AT(rd_artifact, index), .help = "file of row numbers: choice and order" },
     { RD_F_RANGE, .variants = DATASET, .key = "range", .max = COUNT_MAX, .offset = AT(rd_artifact, range), .offset2 = AT(rd_artifact, has_range), .help = "[first, behind last] positions of the index, or rows" },
     { RD_F_REAL, .variants = DATASET, .key = "scale", .preset = "1", .min = 1e-12, .max = 1e12, .offset = AT(rd_artifact, scale), .help = "every value is multiplied by it; a fraction such as 1/255 is fine" },
+    { RD_F_PATH, .variants = DATASET, .key = "schema", .offset = AT(rd_artifact, schema), .help = "file that says what the columns of a table are; inferred when left out" },
+    { RD_F_TEXT, .variants = DATASET, .key = "label_column", .offset = AT(rd_artifact, label_column), .help = "column of the labels, by name or number from 1; none: the table has none; found by name when left out" },
+    { RD_F_TEXT, .variants = DATASET, .key = "contributor_column", .offset = AT(rd_artifact, contributor_column), .help = "column that says who a row came from, by name or number from 1" },
+    { RD_F_WORD, .variants = DATASET, .key = "column_scale", .words = column_scale_words, .offset = AT(rd_artifact, column_scale), .help = "what is done with the numbers of a table; the schema's word when left out" },
+    { RD_F_MAP, .variants = DATASET, .key = "split", .sub = &split_section, .offset2 = AT(rd_artifact, has_split), .help = "take one part of the rows only" },
+    { RD_F_INTS, .variants = DATASET, .key = "resize", .min = 1, .max = 65536, .unit = "pixels", .offset = AT(rd_artifact, resize), .offset2 = AT(rd_artifact, n_resize), .help = "[height, width] that images are brought to" },
     { RD_F_REF, REQ, .variants = TRAINING, .key = "data", .space = RD_SPACE_ARTIFACT, .offset = AT(rd_artifact, data), .help = "the dataset it trains on" },
-    { RD_F_PATH, REQ, .variants = TRAINING, .key = "graph", .offset = AT(rd_artifact, graph), .help = "file of the network (.onnx); its weights are re-initialized from the seed" },
-    { RD_F_MAP, REQ, .variants = TRAINING, .key = "optimizer", .sub = &optimizer_section, .offset2 = RD_F_NONE, .help = "how the weights are changed" },
-    { RD_F_INT, REQ, .variants = TRAINING, .key = "epochs", .min = 1, .max = 10000, .unit = "epochs", .offset = AT(rd_artifact, epochs), .help = "passes over the data" },
-    { RD_F_INT, .variants = TRAINING, .key = "batch", .preset = "64", .min = 1, .max = 65536, .unit = "examples", .offset = AT(rd_artifact, batch), .help = "examples a step" },
+    { RD_F_PATH, NET_ONLY, .variants = TRAINING, .key = "graph", .offset = AT(rd_artifact, graph), .help = "file of the network (.onnx); its weights are re-initialized from the seed" },
+    { RD_F_MAP, NET_ONLY, .variants = TRAINING, .key = "optimizer", .sub = &optimizer_section, .offset2 = RD_F_NONE, .help = "how the weights are changed" },
+    { RD_F_INT, NET_ONLY, .variants = TRAINING, .key = "epochs", .min = 1, .max = 10000, .unit = "epochs", .offset = AT(rd_artifact, epochs), .help = "passes over the data" },
+    { RD_F_INT, .variants = TRAINING | ASKED, .key = "batch", .preset = "64", .min = 1, .max = 65536, .unit = "examples", .offset = AT(rd_artifact, batch), .help = "examples a step of training, or rows in one request" },
+    { RD_F_WORD, .variants = TRAINING, .key = "schedule", .preset = "cosine", .words = schedule_words, .offset = AT(rd_artifact, schedule), .help = "how the learning rate moves" },
+    { RD_F_REAL, .variants = TRAINING, .key = "clip", .preset = "0", .max = 1e6, .offset = AT(rd_artifact, clip), .help = "DP-SGD: L2 norm that an example's gradient is clipped to; 0: off" },
+    { RD_F_REAL, .variants = TRAINING, .key = "noise", .preset = "0", .max = 1e6, .offset = AT(rd_artifact, noise), .help = "DP-SGD: deviation of the noise, in units of clip" },
+    { RD_F_MAP, .variants = TRAINING, .key = "adversary", .sub = &adversary_section, .offset2 = AT(rd_artifact, has_adversary), .help = "adversarial training" },
+    { RD_F_MAP, .variants = TRAINING, .key = "recommender", .sub = &recommender_section, .offset2 = AT(rd_artifact, is_recommender), .help = "a recommender on a dataset of format clicks" },
+    { RD_F_TRI, .variants = TRAINING, .key = "assumed", .preset = "no", .offset = AT(rd_artifact, assumed), .help = "yes: nobody declared this recipe; what is found is about it, not about the deployed weights" },
     FIELD_END,
 };
 static const struct rd_section artifact_section = ITEMS("artifact", "the real thing behind an element", artifact, rd_artifact, .space = RD_SPACE_ARTIFACT, .variant_key = "kind");
@@ -176,17 +249,31 @@ static const struct rd_field secondary[] = {
 };
 static const struct rd_section secondary_section = PART_OF("secondary-loss", "fines, lawsuits, lost customers", secondary);
 
+static const struct rd_field observed[] = {
+    { RD_F_REAL, REQ, .key = "attempts", .max = COUNT_MAX, .unit = "campaigns", .offset = AT(rd_scenario, observed_attempts), .help = "campaigns that were noticed" },
+    { RD_F_REAL, REQ, .key = "years", .min = 0.001, .max = 1000, .unit = "years", .offset = AT(rd_scenario, observed_years), .help = "how long anybody looked" },
+    { RD_F_CHANCE, .key = "detection", .preset = "1", .max = 1, .offset = AT(rd_scenario, observed_detection), .help = "chance that a campaign is noticed" },
+    FIELD_END,
+};
+static const struct rd_section observed_section = PART_OF("observed", "what was counted; it updates attempts_per_year, never the losses", observed);
+
 static const struct rd_field scenario[] = {
     ID_NAME(rd_scenario),
     { RD_F_THREAT, REQ, .key = "threat", .offset = AT(rd_scenario, threat), .help = "what happens: <rule>@<element or flow>" },
     { RD_F_REF, REQ, .key = "actor", .space = RD_SPACE_ACTOR, .offset = AT(rd_scenario, actor), .help = "who does it" },
-    { RD_F_AMOUNT, REQ, .key = "attempts_per_year", .max = 1e6, .unit = "campaigns a year", .offset = AT(rd_scenario, attempts_per_year), .help = "campaigns of this actor" },
+    { RD_F_AMOUNT, .key = "attempts_per_year", .preset = "1", .max = 1e6, .unit = "campaigns a year", .offset = AT(rd_scenario, attempts_per_year), .help = "campaigns of this actor; one a year is assumed when nobody says" },
     { RD_F_EXPR, REQ, .key = "loss_when", .min = RD_EXPR_BOOL, .offset = AT(rd_scenario, loss_when), .offset2 = AT(rd_scenario, loss_when_at), .help = "when a campaign becomes a loss" },
-    { RD_F_EXPR, REQ, .key = "magnitude", .min = RD_EXPR_NUMBER, .unit = "currency", .offset = AT(rd_scenario, magnitude), .offset2 = AT(rd_scenario, magnitude_at), .help = "what the loss costs" },
+    { RD_F_EXPR, .key = "magnitude", .min = RD_EXPR_NUMBER, .unit = "currency", .offset = AT(rd_scenario, magnitude), .offset2 = AT(rd_scenario, magnitude_at), .help = "what the loss costs; without it, or with an asset whose value is unknown, the break-even is told" },
     { RD_F_MAP, .key = "secondary", .sub = &secondary_section, .offset2 = AT(rd_scenario, has_secondary), .help = "a further loss that may follow" },
     { RD_F_ENUM, .key = "manipulation", .preset = "none", .words = manipulation_words, .offset = AT(rd_scenario, manipulation), .help = "how a norm-bounded change is reached in reality; none: robustness only, no money" },
     { RD_F_INT, .key = "objects", .min = 1, .max = COUNT_MAX, .unit = "objects", .offset = AT(rd_scenario, objects), .help = "what one campaign of evasion tries" },
     { RD_F_INT, .key = "queries_per_object", .min = 1, .max = COUNT_MAX, .unit = "queries", .offset = AT(rd_scenario, queries_per_object), .help = "how often it tries each" },
+    { RD_F_AMOUNT, .key = "samples", .max = COUNT_MAX, .unit = "samples", .offset = AT(rd_scenario, samples), .help = "poisoning: training samples (of a recommender: accounts) that one campaign gets in; the actor's accounts when left out" },
+    { RD_F_AMOUNT, .key = "decisions_per_day", .preset = "0", .max = COUNT_MAX, .unit = "decisions a day", .offset = AT(rd_scenario, decisions_per_day), .help = "poisoning: decisions that it can touch, such as those that carry the trigger" },
+    { RD_F_AMOUNT, .key = "dwell_days", .preset = "0", .max = 36500, .unit = "days", .offset = AT(rd_scenario, dwell_days), .help = "poisoning: how long a poisoned model stays in use" },
+    { RD_F_AMOUNT, .key = "candidates", .preset = "0", .max = COUNT_MAX, .unit = "records", .offset = AT(rd_scenario, candidates), .help = "inference: records that one campaign asks about" },
+    { RD_F_CHANCE, .key = "prior", .preset = "0.5", .max = 1, .offset = AT(rd_scenario, prior), .help = "inference: share of members among the candidates" },
+    { RD_F_MAP, .key = "observed", .sub = &observed_section, .offset2 = AT(rd_scenario, has_observed), .help = "campaigns that were counted" },
     { RD_F_CHANCE, .key = "untried_stronger", .max = 1, .offset = AT(rd_scenario, stronger), .help = "chance that a stronger, untried attack succeeds where the tried one failed" },
     FIELD_END,
 };
@@ -202,6 +289,7 @@ static const struct rd_section appetite_section = ITEMS("appetite", "one point o
 static const struct rd_field risk[] = {
     { RD_F_LIST, .key = "scenarios", .sub = &scenario_section, .offset = AT(rd_system, scenarios), .offset2 = AT(rd_system, n_scenarios), .help = "what can happen" },
     { RD_F_LIST, .key = "appetite", .sub = &appetite_section, .offset = AT(rd_system, appetite), .offset2 = AT(rd_system, n_appetite), .help = "what may happen; larger losses with smaller probabilities" },
+    { RD_F_AMOUNT, .key = "accuracy_point_per_year", .max = MONEY_MAX, .unit = "currency", .offset = AT(rd_system, accuracy_point_per_year), .help = "what one percentage point of a model's accuracy is worth in a year; what a control takes of it is part of its cost" },
     FIELD_END,
 };
 static const struct rd_section risk_section = PART_OF("risk", "what is put money on, and how much is too much", risk);

@@ -108,30 +108,73 @@ struct rd_actor {
     enum rd_actor_data data;
     enum rd_tri labeled;
     int64_t keys;
+    int64_t accounts; /* 0: nobody said */
     struct rd_uncertain days, budget, gain;
     struct rd_place at;
 };
 
-enum rd_artifact_kind { RD_ARTIFACT_MODEL, RD_ARTIFACT_DATASET, RD_ARTIFACT_TRAINING };
+enum rd_artifact_kind {
+    RD_ARTIFACT_MODEL,
+    RD_ARTIFACT_DATASET,
+    RD_ARTIFACT_TRAINING,
+    RD_ARTIFACT_ENDPOINT,
+    RD_ARTIFACT_PROCESS
+};
 struct rd_artifact {
     const char *id, *name;
     int of; /* element */
     enum rd_artifact_kind kind;
-    /* model */
-    const char *path;      /* as resolved: usable from the current folder; NULL for training */
-    double clean_accuracy; /* NaN when not stated */
+    /* model, endpoint, process */
+    const char
+        *path; /* of a model or dataset, as resolved: usable from the current folder; else NULL */
+    double clean_accuracy;         /* NaN when not stated */
     double price_per_1000_queries; /* currency; 0 when not stated */
+    /* endpoint: its host is in scope.hosts. A header is `Name: value`, where $WORD stands for a
+     * variable of the environment that only the caller of the endpoint looks up. */
+    const char *url, *protocol, *request, *score_selector, *label_selector, *input, *output;
+    const char *const *headers;
+    size_t n_headers;
+    /* process: argv, not NULL-terminated */
+    const char *const *command;
+    size_t n_command;
+    /* endpoint, process */
+    const int64_t *shape; /* (n_shape) of one example; n_shape 0: the data's */
+    size_t n_shape;
+    int64_t classes; /* 0: found out */
+    const char *const *class_names;
+    size_t n_class_names;
+    double timeout; /* seconds */
+    int64_t concurrency, retries;
     /* dataset */
-    const char *labels, *index; /* resolved paths or NULL */
+    const char *format;                  /* "clicks" or NULL */
+    const char *labels, *index, *schema; /* resolved paths or NULL */
     bool has_range;
     int64_t range[2]; /* [first, behind last) positions of the index, or rows */
     double scale;     /* multiplies every value; 1 when not given */
+    const char *label_column, *contributor_column, *column_scale;
+    bool has_split;
+    int split_part; /* 0 all, 1 train, 2 test: enum rd_split_part of data/ */
+    double split_share;
+    int64_t split_seed;
+    const int64_t *resize; /* height, width; n_resize 0 or 2 */
+    size_t n_resize;
     /* training */
     int data;              /* artifact index of the dataset */
-    const char *graph;     /* resolved path */
+    const char *graph;     /* resolved path; NULL for a recommender */
     const char *optimizer; /* "adam" | "sgd" */
     double lr, momentum, weight_decay;
-    int64_t epochs, batch;
+    int64_t epochs;
+    int64_t batch;        /* examples a step; of endpoint and process: rows in one request */
+    const char *schedule; /* "constant" | "cosine" | "one-cycle" */
+    double clip, noise;   /* DP-SGD; clip 0: off */
+    bool has_adversary;
+    int64_t adversary_steps;
+    double adversary_eps, adversary_step_size, adversary_ramp;
+    enum rd_tri adversary_random;
+    bool is_recommender;
+    int64_t factors, recommender_epochs;
+    double confidence, regularization;
+    enum rd_tri assumed; /* yes: nobody declared this recipe */
     struct rd_place at;
 };
 
@@ -164,15 +207,21 @@ enum rd_manipulation { RD_MANIPULATION_NONE, RD_MANIPULATION_DIGITAL, RD_MANIPUL
 struct rd_scenario {
     const char *id, *name, *threat;
     int actor;
-    struct rd_uncertain attempts_per_year;
-    const char *loss_when; /* expression text: boolean */
+    struct rd_uncertain attempts_per_year; /* 1 when nobody said: given is false */
+    const char *loss_when;                 /* expression text: boolean */
     struct rd_place loss_when_at;
-    const char *magnitude; /* expression text: number, in currency */
+    const char *magnitude; /* expression text: number, in currency; NULL: nobody said */
     struct rd_place magnitude_at;
     bool has_secondary;
     struct rd_uncertain secondary_probability, secondary_magnitude;
     enum rd_manipulation manipulation;
     int64_t objects, queries_per_object; /* 0 when not given */
+    /* poison: what one campaign gets in, decisions it can touch, how long */
+    struct rd_uncertain samples, decisions_per_day, dwell_days;
+    struct rd_uncertain candidates, prior; /* infer: records asked about, share of members */
+    bool has_observed; /* campaigns counted in so many years, each noticed with that chance */
+    double observed_attempts, observed_years;
+    struct rd_uncertain observed_detection;
     struct rd_uncertain stronger; /* u: S = S_tried + (1 - S_tried) u; key `untried_stronger` */
     struct rd_place at;
 };
@@ -218,6 +267,7 @@ struct rd_system {
     size_t n_scenarios;
     const struct rd_appetite *appetite;
     size_t n_appetite;
+    struct rd_uncertain accuracy_point_per_year; /* of a model, in currency */
     const struct rd_decision *decisions;
     size_t n_decisions;
     int version; /* that the file says: older than RD_SYSTEM_VERSION was migrated in memory */

@@ -36,8 +36,10 @@ void rd_read_uncertain(
     const struct rd_crumb crumb = { .up = v.crumb, .key = v.key };
     const size_t before = r->n_problems + r->more_problems;
 
-    out->given = true;
     out->at = rd_place_of(v.doc);
+    if (v.doc->kind == RD_DOC_SCALAR && !v.doc->quoted && strcmp(v.doc->text, "unknown") == 0)
+        return; /* said, and not known: as if left out */
+    out->given = true;
     if (v.doc->kind != RD_DOC_MAP) {
         if (v.doc->kind == RD_DOC_LIST) {
             char found[RD_FOUND];

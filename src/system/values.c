@@ -269,3 +269,36 @@ bool rd_read_host(struct rd_reader *r, struct rd_at v, const char **out)
         return false;
     return is_host(*out) || wrong(r, v, want);
 }
+
+/* What stands between "://" and the path: a host of scope.hosts. No user, no fragment, no blanks.
+ */
+bool rd_read_url(struct rd_reader *r, struct rd_at v, const char **out)
+{
+    static const char want[] =
+        "an address such as https://127.0.0.1:8080/v2/models/m/infer, without user and '#'";
+    const char *text, *host;
+    char name[280];
+    size_t n;
+
+    if (!rd_read_text(r, v, want, &text))
+        return false;
+    if (strncmp(text, "http://", 7) == 0)
+        host = text + 7;
+    else if (strncmp(text, "https://", 8) == 0)
+        host = text + 8;
+    else
+        return wrong(r, v, want);
+    n = strcspn(host, "/?");
+    if (!n || n >= sizeof(name) || strlen(text) > 2000)
+        return wrong(r, v, want);
+    memcpy(name, host, n);
+    name[n] = '\0';
+    for (const char *p = text; *p; p++) {
+        if (*p <= ' ' || *p > '~' || *p == '#' || *p == '\\')
+            return wrong(r, v, want);
+    }
+    if (!is_host(name))
+        return wrong(r, v, want);
+    *out = text;
+    return true;
+}
