@@ -5,6 +5,8 @@
 #include "graph/net.h"
 
 #include "base/alloc.h"
+#include "base/pool.h"
+#include "base/rng.h"
 #include "graph/exec.h"
 #include "graph/op.h"
 #include "graph/plan.h"
@@ -14,7 +16,10 @@
 #include <string.h>
 
 /* Rows that the fallback takes at a time: bounds its memory. */
-enum { NET_ROWS = 64 };
+enum { NET_ROWS = 64, BLOCK_MOST = 4096 };
+
+/* What the test of a net in blocks may cost; a model file must not name its own price. */
+static const double TRIAL_WORK = 2e9, TRIAL_PER_FILE_BYTE = 2e4;
 
 /* What one example's values may take in all: a file of a few bytes must not cost a gigabyte. */
 static const size_t EXAMPLE_BYTES = (size_t)256 << 20;
@@ -27,6 +32,7 @@ struct rd_net {
     struct rd_plan *plan; /* NULL: node by node */
     struct rd_arena arena;
     const char *no_gradient; /* NULL: differentiable */
+    size_t block;            /* exec takes exactly so many rows at a time; 0: any number */
     bool ends_in_softmax, too_large;
     size_t inputs, outputs,
         classes; /* 0 when no classifier; classes 0 when the output is no (n, classes) */
@@ -68,10 +74,45 @@ static rd_status too_large(const struct rd_graph *g, bool *large_out, struct rd_
     return st == RD_E_MEMORY ? st : RD_OK;
 }
 
+/*
+ * Nets whose batch axis cannot be followed through the graph, or is fixed, are run in blocks: one
+ * row at a time, or as many as the model says. *out becomes the shape of the first output of such a
+ * block; net->block stays 0 when it does not have as many rows.
+ */
+static rd_status measure_block(struct rd_net *net, struct rd_graph_value *out, struct rd_error *err)
+{
+    const struct rd_graph *g = net->graph;
+    const struct rd_graph_value *in = &g->value[g->input[0]];
+    const int64_t block = in->dim[0] == -1 ? 1 : in->dim[0];
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct rd_error why = { 0 };
+    struct rd_tensor *shape;
+    rd_status st;
+
+    if (block < 1 || block > BLOCK_MOST)
+        return RD_OK;
+    st = rd_graph_shapes(g, 1, &arena, &shape, &why);
+    if (!st) {
+        const struct rd_tensor *t = &shape[g->output[0]];
+
+        if (t->ndim > 0 && t->dim[0] == block) {
+            out->ndim = t->ndim;
+            memcpy(out->dim, t->dim, sizeof(out->dim));
+            out->batched = true;
+            net->block = (size_t)block;
+        }
+    }
+    rd_arena_release(&arena);
+    if (st == RD_E_MEMORY && err)
+        *err = why;
+    return st == RD_E_MEMORY ? st : RD_OK;
+}
+
 static rd_status measure(struct rd_net *net, struct rd_error *err)
 {
     const struct rd_graph *g = net->graph;
     const struct rd_graph_value *in, *out;
+    struct rd_graph_value as_block;
     size_t inputs, outputs;
     rd_status st;
 
@@ -79,8 +120,17 @@ static rd_status measure(struct rd_net *net, struct rd_error *err)
         return RD_OK;
     in = &g->value[g->input[0]];
     out = &g->value[g->output[0]];
-    if (in->dtype != RD_F32 || out->dtype != RD_F32 || in->ndim < 1 || in->dim[0] != -1 ||
-        !out->batched || out->ndim < 1)
+    if (in->dtype != RD_F32 || out->dtype != RD_F32 || in->ndim < 1)
+        return RD_OK;
+    if (!out->batched || in->dim[0] != -1 || !per_example(out)) {
+        as_block = *out;
+        as_block.batched = false;
+        st = measure_block(net, &as_block, err);
+        if (st)
+            return st;
+        out = &as_block;
+    }
+    if (!out->batched || out->ndim < 1)
         return RD_OK;
     inputs = per_example(in);
     outputs = per_example(out);
@@ -97,6 +147,95 @@ static rd_status measure(struct rd_net *net, struct rd_error *err)
     net->out_n_dims = out->ndim;
     memcpy(net->out_dim, out->dim, sizeof(net->out_dim));
     return RD_OK;
+}
+
+/* n rows through exec, in one run; out (n, outputs). */
+static rd_status trial(struct rd_exec *exec, const struct rd_net *net, const float *x, size_t n,
+    struct rd_arena *arena, float *out, struct rd_error *err)
+{
+    struct rd_tensor t = { .dtype = RD_F32, .ndim = net->n_dims };
+    const struct rd_tensor *in[1] = { &t };
+    struct rd_tensor **all = RD_NEW_ARRAY(arena, struct rd_tensor *, net->graph->n_outputs);
+    rd_status st;
+
+    memcpy(t.dim, net->dim, sizeof(t.dim));
+    t.dim[0] = (int64_t)n;
+    t.data = (void *)(uintptr_t)x;
+    st = all ? rd_exec_run(exec, in, 1, arena, all, err)
+             : RD_FAIL(err, RD_E_MEMORY, "no memory to try the model");
+    if (!st && rd_tensor_count(all[0]) != n * net->outputs)
+        st = RD_FAIL(err, RD_E_USAGE, "its answer changes its shape");
+    if (!st)
+        memcpy(out, all[0]->data, n * net->outputs * sizeof(float));
+    return st;
+}
+
+/* Within what another order of summing may change. */
+static bool alike(const float *a, const float *b, size_t n)
+{
+    float scale = 0;
+
+    for (size_t i = 0; i < n; i++)
+        scale = fabsf(b[i]) > scale ? fabsf(b[i]) : scale;
+    for (size_t i = 0; i < n; i++)
+        if (!(fabsf(a[i] - b[i]) <= 1e-4f * scale || a[i] == b[i] || (isnan(a[i]) && isnan(b[i]))))
+            return false;
+    return true;
+}
+
+/*
+ * Does each row's answer come from that row alone? A free batch: rows together against each by
+ * itself. A fixed one of several rows: the same rows in another order. Where not, or where the test
+ * would cost too much, the net is none of rows.
+ */
+static rd_status try_blocks(struct rd_net *net, struct rd_error *err)
+{
+    const bool is_free = net->graph->value[net->graph->input[0]].dim[0] == -1;
+    const size_t n = is_free ? 3 : net->block;
+    const struct rd_exec_limits limits = {
+        .work = TRIAL_WORK + TRIAL_PER_FILE_BYTE * (double)net->graph->file_bytes
+    };
+    struct rd_rng rng = rd_rng_stream(1, "net/rows", 0);
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct rd_error why = { 0 };
+    struct rd_exec *exec = NULL;
+    float *x, *turned, *a, *b;
+    bool same = true;
+    rd_status st = RD_OK;
+
+    if (!is_free && n == 1)
+        return RD_OK;
+    x = RD_NEW_ARRAY(&arena, float, n * net->inputs);
+    turned = RD_NEW_ARRAY(&arena, float, n * net->inputs);
+    a = RD_NEW_ARRAY(&arena, float, n * net->outputs);
+    b = RD_NEW_ARRAY(&arena, float, n * net->outputs);
+    if (!x || !turned || !a || !b)
+        st = RD_FAIL(&why, RD_E_MEMORY, "no memory to try the model");
+    for (size_t i = 0; !st && i < n * net->inputs; i++)
+        x[i] = rd_rng_unit_float(&rng);
+    if (!st)
+        st = rd_exec_open(net->graph, rd_kernels(), &limits, &exec, &why);
+    if (!st)
+        st = trial(exec, net, x, n, &arena, a, &why);
+    for (size_t r = 0; r < n && !st; r++) {
+        if (is_free)
+            st = trial(exec, net, x + r * net->inputs, 1, &arena, b + r * net->outputs, &why);
+        else
+            memcpy(
+                turned + (n - 1 - r) * net->inputs, x + r * net->inputs, net->inputs * sizeof(*x));
+    }
+    if (!st && !is_free)
+        st = trial(exec, net, turned, n, &arena, b, &why);
+    for (size_t r = 0; r < n && !st && same; r++)
+        same =
+            alike(a + r * net->outputs, b + (is_free ? r : n - 1 - r) * net->outputs, net->outputs);
+    rd_exec_free(exec);
+    rd_arena_release(&arena);
+    if (st || !same)
+        net->inputs = net->outputs = net->classes = net->block = 0;
+    if (st == RD_E_MEMORY && err)
+        *err = why;
+    return st == RD_E_MEMORY ? st : RD_OK;
 }
 
 rd_status rd_net_open(const struct rd_graph *graph, struct rd_pool *pool, struct rd_net **net_out,
@@ -116,7 +255,9 @@ rd_status rd_net_open(const struct rd_graph *graph, struct rd_pool *pool, struct
         st = rd_graph_not_differentiable(graph, &net->arena, &net->no_gradient, err);
     if (!st)
         st = rd_exec_open(graph, rd_kernels(), NULL, &net->exec, err);
-    if (!st && net->inputs)
+    if (!st && net->inputs && net->block)
+        st = try_blocks(net, err);
+    if (!st && net->inputs && !net->block)
         st = rd_plan_open(graph, pool, &net->plan, err);
     if (st) {
         rd_net_free(net);
@@ -181,8 +322,9 @@ static rd_status check(const struct rd_net *net, bool gradient, struct rd_error 
             net->graph->path);
     if (!net->inputs)
         return RD_FAIL(err, RD_E_USAGE,
-            "'%s' is no network of rows: it wants one float32 input with a free first axis and a "
-            "first output computed row by row",
+            "'%s' is no network of rows: it wants one float32 input and a first output computed "
+            "from it "
+            "row by row",
             net->graph->path);
     if (gradient && net->no_gradient)
         return RD_FAIL(err, RD_E_USAGE, "%s", net->no_gradient);
@@ -235,21 +377,24 @@ static rd_status chunk_run(struct rd_net *net, const struct chunk *k, struct rd_
     const struct rd_tensor **cotangent;
     struct rd_exec_pass *pass = NULL;
     const size_t bytes = k->n * net->outputs * sizeof(float);
+    const size_t rows = net->block ? net->block : k->n; /* the last block may be filled up */
     rd_status st;
 
     memcpy(x.dim, net->dim, sizeof(x.dim));
-    x.dim[0] = (int64_t)k->n;
-    x.data = rd_arena_alloc(&arena, k->n * net->inputs, sizeof(float));
+    x.dim[0] = (int64_t)rows;
+    x.data = rd_arena_alloc(&arena, rows * net->inputs, sizeof(float));
     out = RD_NEW_ARRAY(&arena, struct rd_tensor *, g->n_outputs);
     grad = RD_NEW_ARRAY(&arena, struct rd_tensor *, g->n_values);
     cotangent = RD_NEW_ARRAY(&arena, const struct rd_tensor *, g->n_outputs);
-    cot.data = rd_arena_alloc(&arena, k->n * net->outputs, sizeof(float));
+    cot.data = rd_arena_alloc(&arena, rows * net->outputs, sizeof(float));
     st = RD_E_MEMORY;
     if (!x.data || !out || !grad || !cotangent || !cot.data) {
         st = RD_FAIL(err, st, "no memory for %zu rows", k->n);
         goto out;
     }
-    memcpy(x.data, k->x, k->n * net->inputs * sizeof(float));
+    for (size_t r = 0; r < rows; r++)
+        memcpy((float *)x.data + r * net->inputs, k->x + (r < k->n ? r : 0) * net->inputs,
+            net->inputs * sizeof(float));
     st = k->grad ? rd_exec_keep(net->exec, in, 1, &arena, &pass, out, err)
                  : rd_exec_run(net->exec, in, 1, &arena, out, err);
     if (st)
@@ -273,23 +418,65 @@ out:
     return st;
 }
 
+struct chunks {
+    struct rd_net *net;
+    const struct chunk *all;
+    size_t rows;
+    struct rd_error *error; /* one a chunk: the first that failed is the one told */
+};
+
+static rd_status one_chunk(void *user, size_t at, size_t worker)
+{
+    const struct chunks *c = user;
+    const struct chunk *all = c->all;
+    const size_t r = at * c->rows;
+    const struct chunk k = {
+        .x = all->x + r * c->net->inputs,
+        .cotangent = all->cotangent ? all->cotangent + r * c->net->outputs : NULL,
+        .label = all->label ? all->label + r : NULL,
+        .n = all->n - r < c->rows ? all->n - r : c->rows,
+        .out = all->out ? all->out + r * c->net->outputs : NULL,
+        .grad = all->grad ? all->grad + r * c->net->inputs : NULL,
+        .loss = all->loss ? all->loss + r : NULL,
+    };
+
+    (void)worker;
+    return chunk_run(c->net, &k, &c->error[at]);
+}
+
 static rd_status by_chunks(struct rd_net *net, const struct chunk *all, struct rd_error *err)
 {
+    const size_t rows = net->block ? net->block : NET_ROWS, n = (all->n + rows - 1) / rows;
+    const size_t turn = 256; /* chunks at a time: bounds what errors take */
+    struct chunks c = { .net = net, .rows = rows };
+    struct rd_arena arena = RD_ARENA_INIT;
     rd_status st = RD_OK;
 
-    for (size_t r = 0; r < all->n && !st; r += NET_ROWS) {
-        const struct chunk k = {
+    c.error = RD_NEW_ARRAY(&arena, struct rd_error, n < turn ? n + 1 : turn);
+    if (!c.error)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for %zu rows", all->n);
+    for (size_t first = 0; first < n && !st; first += turn) {
+        const size_t r = first * rows, m = n - first < turn ? n - first : turn;
+        const struct chunk part = {
             .x = all->x + r * net->inputs,
             .cotangent = all->cotangent ? all->cotangent + r * net->outputs : NULL,
             .label = all->label ? all->label + r : NULL,
-            .n = all->n - r < NET_ROWS ? all->n - r : NET_ROWS,
+            .n = all->n - r < m * rows ? all->n - r : m * rows,
             .out = all->out ? all->out + r * net->outputs : NULL,
             .grad = all->grad ? all->grad + r * net->inputs : NULL,
             .loss = all->loss ? all->loss + r : NULL,
         };
 
-        st = chunk_run(net, &k, err);
+        c.all = &part;
+        st = rd_pool_run(net->pool, m, one_chunk, &c);
+        for (size_t i = 0; st && err && i < m; i++)
+            if (c.error[i].status) {
+                *err = c.error[i];
+                st = err->status;
+                break;
+            }
     }
+    rd_arena_release(&arena);
     return st;
 }
 

@@ -4,7 +4,7 @@
  * The general door (rd_net_run) takes and gives named tensors of any type. The classifier's doors
  * below it take rows of the one float32 input and give rows of the first output; they split a batch
  * into small chunks over the pool, and their results depend neither on the thread count nor on how
- * a batch is split.
+ * a batch is split (but see below on models whose batch is fixed at more than one).
  */
 #ifndef RD_GRAPH_NET_H
 #define RD_GRAPH_NET_H
@@ -34,7 +34,15 @@ rd_status rd_net_gradient(struct rd_net *net, const struct rd_tensor *const *inp
     const struct rd_tensor *cotangent, const int *label, size_t n_labels, struct rd_arena *arena,
     struct rd_tensor **grad, struct rd_tensor **output_out, struct rd_error *err);
 
-/* --- classifiers: one float32 input with a free first axis --- */
+/*
+ * --- classifiers: one float32 input, a first output computed row by row from it ---
+ *
+ * Where the batch axis can be followed through the graph, chunks of rows run together. Where it
+ * cannot (it moves to another axis), rows run one at a time; where it is fixed at N by the model,
+ * in blocks of N, the last one filled up with its first row. Both only after a test at opening that
+ * a row's answer comes from that row alone: rows together against each by itself, or in another
+ * order, within 1e-4 of the largest number.
+ */
 size_t rd_net_inputs(const struct rd_net *net);  /* floats per example; 0 when it is no such net */
 size_t rd_net_outputs(const struct rd_net *net); /* floats per example of the first output */
 /* The example's shape without the batch axis. */

@@ -204,7 +204,9 @@ rd_status rd_op_values(const struct rd_op_call *c, const struct rd_tensor *t, co
             memcpy(&out[i], (const char *)t->data + i * sizeof(*out), sizeof(*out));
         } else {
             memcpy(&narrow, (const char *)t->data + i * sizeof(narrow), sizeof(narrow));
-            out[i] = narrow;
+            out[i] = narrow == RD_SYM32_BATCH ? RD_SYM_BATCH
+                     : narrow == RD_SYM32_ANY ? RD_SYM_ANY
+                                              : narrow;
         }
     }
     *n_out = (int)n;

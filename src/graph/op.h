@@ -52,11 +52,14 @@ struct rd_op_call {
 };
 
 /*
- * While the model is read, an int64 input that a row names in `sizes` may hold numbers that are not
- * known yet: the size of the batch, or any. Legal sizes are never so small.
+ * While the model is read, an input that a row names in `sizes` may hold numbers that are not known
+ * yet: the size of the batch, or any. Legal sizes are never so small. int32 has its own pair, which
+ * rd_op_values gives as those of int64.
  */
 #define RD_SYM_BATCH (INT64_MIN + 21058)
 #define RD_SYM_ANY (INT64_MIN + 21057)
+#define RD_SYM32_BATCH (INT32_MIN + 21058)
+#define RD_SYM32_ANY (INT32_MIN + 21057)
 static inline bool rd_op_is_symbol(int64_t v)
 {
     return v == RD_SYM_BATCH || v == RD_SYM_ANY;

@@ -282,6 +282,7 @@ const struct rd_op rd_op_where = {
     .forward = where_forward,
     .backward = where_backward,
     .grad_in = 6,
+    .moves = 6,
     .reads = RD_READS_IN,
     .scratch = where_scratch,
     .per_example = rd_op_rows_elementwise,

@@ -340,6 +340,13 @@ static bool build_training(struct builder *b, int at)
     return true;
 }
 
+/* Does input i only say which shape the output has? The plan knows that already. */
+static bool only_shapes(const struct rd_graph_node *node, int i)
+{
+    return node->row && ((node->row->view && i > 0 && !plan_is_op(node, "Dropout")) ||
+                            (i < 32 && node->row->sizes >> i & 1));
+}
+
 static void build_node(struct builder *b, int at)
 {
     const struct rd_graph_node *node = &b->graph->node[at];
@@ -357,7 +364,7 @@ static void build_node(struct builder *b, int at)
         const int v = node->input[i];
 
         in[i] = -1;
-        if (v < 0 || plan_value_at(b, v)->weight)
+        if (v < 0 || plan_value_at(b, v)->weight || only_shapes(node, i))
             continue;
         if (!plan_value_at(b, v)->batched || plan_value_at(b, v)->dtype != RD_F32) {
             b->refused = true;
@@ -411,7 +418,7 @@ static void mark_needed(struct builder *b, int output)
             continue;
         b->needed[at] = true;
         for (int i = 0; i < node->n_inputs; i++)
-            if (node->input[i] >= 0) {
+            if (node->input[i] >= 0 && !only_shapes(node, i)) {
                 b->uses[node->input[i]]++;
                 b->consumer[node->input[i]] = (int)at;
             }

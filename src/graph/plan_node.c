@@ -43,7 +43,7 @@ static void set(const struct plan_code *code, const struct plan_step *s,
 
         c->in_at[i] = NULL;
         c->din_at[i] = NULL;
-        if (v < 0)
+        if (v < 0 || (weight && !code->graph->value[v].weight)) /* a shape: known already */
             continue;
         if (weight)
             c->in[i] = *plan_weight(code, v);

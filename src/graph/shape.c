@@ -3,10 +3,13 @@
  *
  * One pass in topological order over the rows' infer. A node whose inputs are all constant is
  * computed at once, when that is cheap, so that shapes that the model computes are known too.
+ * Shapes that hold the free batch are computed as well, with a symbol in its place
+ * (shape_symbol.c).
  */
 #include "graph/exec.h"
 #include "graph/onnx.h"
 #include "graph/op.h"
+#include "graph/shape_symbol.h"
 
 #include "base/text.h"
 
@@ -20,11 +23,13 @@ static const double FOLD_WORK = 1e8;
 struct inference {
     const struct rd_graph *graph;
     struct rd_tensor *t; /* per value: dtype, ndim (-1 unknown), dim, data when constant */
+    bool *symbols;       /* per value: data holds RD_SYM_* */
     struct rd_arena *arena;
     size_t fold_bytes;
     double fold_work;
     const struct rd_tensor **in; /* room for the widest node */
-    struct rd_tensor **out, *unnamed;
+    struct rd_tensor **out, *unnamed, *masked;
+    bool *flag;
     struct rd_error *err;
 };
 
@@ -41,7 +46,10 @@ static rd_status prepare(struct inference *s)
     s->in = RD_NEW_ARRAY(s->arena, const struct rd_tensor *, in);
     s->out = RD_NEW_ARRAY(s->arena, struct rd_tensor *, out);
     s->unnamed = RD_NEW_ARRAY(s->arena, struct rd_tensor, out);
-    if (!s->t || !s->in || !s->out || !s->unnamed)
+    s->masked = RD_NEW_ARRAY(s->arena, struct rd_tensor, in);
+    s->flag = RD_NEW_ARRAY(s->arena, bool, in);
+    s->symbols = RD_NEW_ARRAY(s->arena, bool, g->n_values);
+    if (!s->t || !s->in || !s->out || !s->unnamed || !s->masked || !s->flag || !s->symbols)
         return RD_FAIL(s->err, RD_E_MEMORY, "no memory for the shapes of %zu values", g->n_values);
     for (size_t v = 0; v < g->n_values; v++) {
         const struct rd_graph_value *value = &g->value[v];
@@ -59,13 +67,24 @@ static rd_status prepare(struct inference *s)
 
 static void bind(struct inference *s, const struct rd_graph_node *node, struct rd_op_call *c)
 {
-    for (int k = 0; k < node->n_inputs; k++)
-        s->in[k] = node->input[k] < 0 ? NULL : &s->t[node->input[k]];
+    for (int k = 0; k < node->n_inputs; k++) {
+        const int v = node->input[k];
+        const unsigned knows = node->row->moves | node->row->sizes | rd_symbol_ops(node);
+
+        s->in[k] = v < 0 ? NULL : &s->t[v];
+        s->flag[k] = v >= 0 && s->graph->value[v].batched;
+        if (v < 0 || !s->symbols[v] || (k < 32 && knows >> k & 1))
+            continue;
+        s->masked[k] = s->t[v]; /* to this row the numbers are unknown */
+        s->masked[k].data = NULL;
+        s->in[k] = &s->masked[k];
+    }
     for (int k = 0; k < node->n_outputs; k++) {
         s->out[k] = node->output[k] < 0 ? &s->unnamed[k] : &s->t[node->output[k]];
         *s->out[k] = (struct rd_tensor){ .ndim = -1 };
     }
     *c = (struct rd_op_call){ .node = node, .in = s->in, .out = s->out, .err = s->err };
+    c->batched = s->flag;
 }
 
 static bool all_known(const struct rd_graph_node *node, struct rd_tensor *const *out, size_t *bytes)
@@ -87,6 +106,8 @@ static rd_status fold(struct inference *s, struct rd_op_call *c)
     const struct rd_graph_node *node = c->node;
     size_t bytes;
     double work;
+    bool symbols = false;
+    rd_status st;
 
     if (node->row->random || !node->row->forward || !all_known(node, s->out, &bytes))
         return RD_OK;
@@ -98,9 +119,17 @@ static rd_status fold(struct inference *s, struct rd_op_call *c)
             return RD_OK;
         }
     }
-    for (int k = 0; k < node->n_inputs; k++)
+    for (int k = 0; k < node->n_inputs && !node->row->shape_only; k++) {
         if (s->in[k] && !s->in[k]->data)
             return RD_OK;
+        symbols = symbols || (node->input[k] >= 0 && s->symbols[node->input[k]]);
+    }
+    if (symbols && !rd_symbol_movable(c, &bytes)) {
+        s->out[0]->data = rd_symbol_compute(c, s->arena);
+        if (s->out[0]->data && node->output[0] >= 0)
+            s->symbols[node->output[0]] = rd_symbol_inside(s->out[0]);
+        return RD_OK;
+    }
     work = node->row->flops ? node->row->flops(c) : (double)bytes;
     if (bytes > s->fold_bytes || work > s->fold_work)
         return RD_OK;
@@ -111,7 +140,14 @@ static rd_status fold(struct inference *s, struct rd_op_call *c)
         if (!s->out[k]->data)
             return RD_FAIL(s->err, RD_E_MEMORY, "no memory to compute a constant");
     }
-    return rd_exec_node(node, NULL, s->in, s->out, s->err);
+    if (node->row->shape_only)
+        st = node->row->forward(c);
+    else
+        st = rd_exec_node(node, NULL, s->in, s->out, s->err);
+    for (int k = 0; k < node->n_outputs && (symbols || node->row->shape_only); k++)
+        if (node->output[k] >= 0)
+            s->symbols[node->output[k]] = rd_symbol_inside(s->out[k]);
+    return st;
 }
 
 static rd_status step(struct inference *s, size_t index, struct rd_op_call *c)
@@ -139,16 +175,15 @@ static rd_status named(const struct inference *s, size_t index, rd_status st)
 
 /* Does the batch axis go through this node? */
 static bool stays_batched(
-    const struct inference *s, const struct rd_graph *g, const struct rd_op_call *c, bool *flag)
+    const struct inference *s, const struct rd_graph *g, const struct rd_op_call *c)
 {
     const struct rd_graph_node *node = c->node;
     bool any = false;
 
     for (int k = 0; k < node->n_inputs; k++) {
-        flag[k] = node->input[k] >= 0 && g->value[node->input[k]].batched;
-        any = any || flag[k];
+        any = any || s->flag[k];
         /* An input that depends on the batch but not row by row spoils its results. */
-        if (node->input[k] >= 0 && !flag[k] && !s->in[k]->data &&
+        if (node->input[k] >= 0 && !s->flag[k] && !s->in[k]->data &&
             g->value[node->input[k]].producer >= 0)
             return false;
         if (node->input[k] >= 0 && s->in[k]->ndim < 0)
@@ -157,7 +192,9 @@ static bool stays_batched(
     for (int k = 0; k < node->n_outputs; k++)
         if (s->out[k]->ndim < 1 || s->out[k]->dim[0] != -1)
             return false;
-    return any && node->row->per_example && node->row->per_example(c, flag);
+    if (!any)
+        return rd_symbol_repeats(c);
+    return node->row->per_example && node->row->per_example(c, s->flag);
 }
 
 rd_status rd_graph_infer(struct rd_graph *graph, const struct rd_limits *limits,
@@ -170,20 +207,12 @@ rd_status rd_graph_infer(struct rd_graph *graph, const struct rd_limits *limits,
         .fold_bytes = FOLD_BYTES + FOLD_PER_FILE_BYTE * graph->file_bytes };
     const char *batch_name = NULL;
     char safe[80];
-    bool *flag;
     rd_status st = prepare(&s);
-    size_t widest = 1;
 
     if (st)
         return st;
     if (s.fold_bytes > limits->memory_bytes / 2)
         s.fold_bytes = limits->memory_bytes / 2;
-    for (size_t i = 0; i < graph->n_nodes; i++)
-        widest =
-            (size_t)graph->node[i].n_inputs > widest ? (size_t)graph->node[i].n_inputs : widest;
-    flag = RD_NEW_ARRAY(arena, bool, widest);
-    if (!flag)
-        return RD_FAIL(err, RD_E_MEMORY, "no memory for shapes");
     for (size_t i = 0; i < graph->n_inputs; i++) {
         struct rd_graph_value *v = &graph->value[graph->input[i]];
 
@@ -202,7 +231,7 @@ rd_status rd_graph_infer(struct rd_graph *graph, const struct rd_limits *limits,
         st = step(&s, i, &c);
         if (st)
             return named(&s, i, st);
-        batched = stays_batched(&s, graph, &c, flag);
+        batched = stays_batched(&s, graph, &c);
         for (int k = 0; k < node->n_outputs; k++) {
             struct rd_graph_value *v = node->output[k] < 0 ? NULL : &graph->value[node->output[k]];
             struct rd_tensor *weight;
@@ -214,7 +243,7 @@ rd_status rd_graph_infer(struct rd_graph *graph, const struct rd_limits *limits,
             memcpy(v->dim, s.out[k]->dim, sizeof(v->dim));
             v->batched = batched;
             v->dim_name[0] = batched ? batch_name : NULL;
-            if (!s.out[k]->data)
+            if (!s.out[k]->data || s.symbols[node->output[k]])
                 continue;
             weight = RD_NEW(arena, struct rd_tensor);
             if (!weight)
@@ -229,7 +258,12 @@ rd_status rd_graph_infer(struct rd_graph *graph, const struct rd_limits *limits,
 rd_status rd_graph_shapes(const struct rd_graph *graph, int64_t n, struct rd_arena *arena,
     struct rd_tensor **shape_out, struct rd_error *err)
 {
-    struct inference s = { .graph = graph, .arena = arena, .err = err };
+    /* Shapes that the model computes need a little folding here too. */
+    struct inference s = { .graph = graph,
+        .arena = arena,
+        .err = err,
+        .fold_work = FOLD_WORK / 100,
+        .fold_bytes = FOLD_BYTES / 16 };
     char safe[80];
     rd_status st = prepare(&s);
 
