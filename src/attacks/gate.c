@@ -247,25 +247,34 @@ static rd_status try_mend(struct rd_harness *h, struct rd_arena *arena, struct s
     return st ? st : rd_agreement(s->answer, s->label, s->n, t->classes, arena, out, h->run->err);
 }
 
+static struct mend standardize(const struct sample *s)
+{
+    struct mend m = { "with values standardized to mean 0 and deviation 1",
+        "the network wants normalized inputs, and the normalization is missing", 1, 0, AXES_KEEP,
+        0 };
+
+    if (s->deviation > 0) {
+        m.factor = (float)(1 / s->deviation);
+        m.offset = (float)(-s->mean / s->deviation);
+    }
+    return m;
+}
+
 /* Add to the error which usual mistake it looks like. */
 static rd_status diagnose(struct rd_harness *h, double kappa)
 {
     struct rd_arena arena = RD_ARENA_INIT;
     struct rd_error *err = h->run->err, ignored = { 0 };
     struct sample s;
-    struct mend standard = { "with values standardized to mean 0 and deviation 1",
-        "the network wants normalized inputs, and the normalization is missing", 1, 0, AXES_KEEP,
-        0 };
+    struct mend standard;
     const struct mend *best = NULL;
     struct rd_agreement found = { 0 }, a;
     rd_status st;
 
     h->run->err = &ignored; /* the error to report is already there */
     st = sample_new(h, &arena, &s);
-    if (!st && s.deviation > 0) {
-        standard.factor = (float)(1 / s.deviation);
-        standard.offset = (float)(-s.mean / s.deviation);
-    }
+    if (!st)
+        standard = standardize(&s);
     for (size_t i = 0; !st && i <= N_MENDS; i++) {
         const struct mend *m = i == STANDARDIZE ? &standard : &mends[i];
 
@@ -434,5 +443,82 @@ rd_status rd_gate(struct rd_harness *h)
         st = look_at_scores(h);
     if (!st)
         h->n_right = clean.n_same;
+    return st;
+}
+
+/* --- the same looks, for init --- */
+
+static void take(struct rd_fit *f, const struct mend *m, const struct rd_agreement *a)
+{
+    f->what = m->what;
+    f->hint = m->hint;
+    f->mended_accuracy = a->share;
+    f->mended_kappa = a->kappa;
+    f->factor = m->factor;
+    f->offset = m->offset;
+    f->transpose = m->axes == AXES_TRANSPOSE;
+    f->reverse_channels = m->axes == AXES_REVERSE_CHANNELS;
+    f->shift = m->shift;
+}
+
+/* As rows 0, 1, ... stand, then mended; a mend must be clearly better, or, for the range alone, as
+ * good (check_range says why). */
+static rd_status look_for_fit(struct rd_harness *h, struct rd_arena *arena, struct rd_fit *f)
+{
+    static const struct mend as_is = { "", "", 1, 0, AXES_KEEP, 0 };
+    const struct rd_dataset *d = h->request->eval;
+    const bool bytes = h->request->target->ndim >= 2 && d->low >= 0 && d->high > 2 &&
+                       d->high <= 255 && whole_numbers(d);
+    struct rd_agreement a;
+    struct mend standard;
+    struct sample s;
+    rd_status st = sample_new(h, arena, &s);
+
+    if (!st)
+        st = try_mend(h, arena, &s, &as_is, &a);
+    if (st)
+        return st;
+    standard = standardize(&s);
+    f->n = s.n;
+    f->kappa = isnan(a.kappa) ? 0 : a.kappa; /* labels outside the classes: nothing agrees */
+    f->accuracy = isnan(a.kappa) ? 0 : a.share;
+    f->fits = f->kappa >= KAPPA_LEAST;
+    if (f->fits && bytes) {
+        st = try_mend(h, arena, &s, &mends[0], &a);
+        if (!st && a.kappa >= KAPPA_MENDED && a.kappa >= f->kappa - 0.05) {
+            take(f, &mends[0], &a);
+            f->fits = false;
+        }
+        return st;
+    }
+    for (size_t i = 0; !st && !f->fits && i <= N_MENDS; i++) {
+        const struct mend *m = i == STANDARDIZE ? &standard : &mends[i];
+
+        st = try_mend(h, arena, &s, m, &a);
+        if (!st && a.kappa >= KAPPA_MENDED && a.kappa > f->kappa + 0.2 &&
+            (!f->what || a.kappa > f->mended_kappa + 0.02))
+            take(f, m, &a);
+    }
+    return st;
+}
+
+rd_status rd_harness_fit(struct rd_run *run, struct rd_target *target,
+    const struct rd_dataset *eval, struct rd_fit *fit_out)
+{
+    const struct rd_trial_request request = { .target = target, .eval = eval };
+    struct rd_arena scratch = RD_ARENA_INIT;
+    struct rd_run inner = *run;
+    struct rd_harness h = { .run = &inner, .request = &request, .arena = &scratch };
+    rd_status st;
+
+    *fit_out = (struct rd_fit){ .factor = 1 };
+    inner.scratch = &scratch;
+    if (!eval->n || !eval->label)
+        return RD_FAIL(run->err, RD_E_INPUT, "the data has no %s",
+            eval->n ? "labels: nothing can be judged" : "examples");
+    st = rd_gate_shape(target, eval, "data", run->err);
+    if (!st)
+        st = look_for_fit(&h, &scratch, fit_out);
+    rd_arena_release(&scratch);
     return st;
 }

@@ -87,4 +87,22 @@ rd_status rd_harness_estimate(
 rd_status rd_harness_built_in(const int64_t *dim, int ndim, size_t n_classes,
     struct rd_arena *arena, struct rd_graph **graph_out, struct rd_error *err);
 
+/*
+ * Do target and data fit, and if not, which usual mistake mends it? For whoever writes down how the
+ * data is to be read, before any attack: the same mends that the sanity gate looks for, on a
+ * sample. Shapes must agree (rd_gate refuses otherwise); labels may be off by one.
+ */
+struct rd_fit {
+    size_t n;                /* rows of the sample */
+    double accuracy, kappa;  /* as the data is */
+    bool fits;               /* well above chance, and in the range it was made for */
+    const char *what, *hint; /* of the mend, NULL: none was needed or none helps */
+    double mended_accuracy, mended_kappa;
+    float factor, offset; /* mended value = value * factor + offset */
+    bool transpose, reverse_channels;
+    int shift; /* of labels */
+};
+rd_status rd_harness_fit(struct rd_run *run, struct rd_target *target,
+    const struct rd_dataset *eval, struct rd_fit *fit_out);
+
 #endif
