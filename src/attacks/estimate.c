@@ -3,16 +3,18 @@
  *
  * Rows are counted from the attack's own statement, an upper bound: examples that fall early cost
  * less. Seconds come from asking the target about a few rows of the evaluation data and, for a
- * theft, from training its student on them for one epoch.
+ * theft, from training its student on them for one epoch. Where victims are trained, rows are those
+ * of their training, and a short training gives the seconds.
  */
 #include "attacks/harness_parts.h"
+#include "attacks/poisoning.h"
 
 #include "graph/net.h"
 
 #include <math.h>
 #include <time.h>
 
-enum { TIMING_ROWS = 64 };
+enum { TIMING_ROWS = 64, RECIPE_ROWS = 256 };
 
 static double now(void)
 {
@@ -116,16 +118,85 @@ static double rows_in_all(const struct rd_harness *h, struct rd_cost *cost)
     return n + cost->rows;
 }
 
+/* Seconds a row of one epoch, on one thread. */
+static rd_status time_recipe(struct rd_harness *h, double *seconds_out)
+{
+    const struct rd_recipe *recipe = h->request->recipe;
+    const struct rd_dataset *d = recipe->data;
+    const size_t n = d->n < RECIPE_ROWS ? d->n : RECIPE_ROWS;
+    struct rd_recipe bare = { .graph = recipe->graph, .how = recipe->how };
+    struct rd_run inner = *h->run;
+    struct rd_recipe_report report;
+    struct rd_dataset few = *d;
+    struct rd_graph *trained;
+    double start;
+    rd_status st = RD_OK;
+
+    few.n = n;
+    inner.pool = NULL;
+    for (size_t epochs = 1; !st && epochs <= 2; epochs++) { /* the first also warms up */
+        bare.how.epochs = epochs;
+        start = now();
+        st = rd_recipe_train(&inner, &bare, &few, 1, h->run->scratch, &trained, &report);
+        *seconds_out = (now() - start) / (double)(n * epochs);
+    }
+    return st;
+}
+
+/* Victims and, in poisoning, controls and what the curve needs beside. */
+static double victims_of(const struct rd_trial_request *r)
+{
+    const double runs = (double)r->runs;
+
+    if (r->attack->kind == RD_INFER)
+        return runs;
+    return runs * (1 + (r->curve_points >= 2 ? RD_POISON_POINTS : 1));
+}
+
+/* Nothing is asked of a target: the cost is training, victims side by side. */
+static rd_status estimate_victims(struct rd_harness *h, struct rd_estimate *out)
+{
+    const struct rd_trial_request *r = h->request;
+    struct rd_cost cost = { 0 };
+    double rows, row = 0, threads = (double)rd_pool_threads(h->run->pool);
+    rd_status st;
+
+    *out = (struct rd_estimate){ 0 };
+    if (!r->recipe) /* a recommender: small, and trained in no time */
+        return RD_OK;
+    if (!r->recipe->data->n || !r->recipe->data->label)
+        return RD_FAIL(h->run->err, RD_E_INPUT, "the training data has no %s",
+            r->recipe->data->n ? "labels" : "examples");
+    st = time_recipe(h, &row);
+    if (st)
+        return RD_WRAP(h->run->err, st, "estimating %s", r->attack->name);
+    if (r->attack->cost) /* rows of one pass; how many passes is the recipe's matter */
+        r->attack->cost(r->options, r->recipe->data->n, &cost);
+    rows = (double)r->recipe->how.epochs *
+           (victims_of(r) * (double)r->recipe->data->n + (double)r->runs * cost.train_rows);
+    out->train_rows = (uint64_t)fmin(rows, 9e18);
+    out->seconds = rows * row / threads;
+    return RD_OK;
+}
+
+/* Whoever holds the file asks at home, for nothing. */
+static double money(const struct rd_trial_request *r, double rows)
+{
+    return r->actor_access & RD_ACCESS_FILES ? 0 : rows / 1000 * r->target->price_per_1000;
+}
+
 rd_status rd_estimate_within(struct rd_harness *h, struct rd_estimate *out)
 {
     const struct rd_trial_request *r = h->request;
     const bool theft = r->attack->kind == RD_EXTRACT;
-    const size_t timing = r->eval->n < TIMING_ROWS ? r->eval->n : TIMING_ROWS;
+    const size_t timing = r->eval && r->eval->n < TIMING_ROWS ? r->eval->n : TIMING_ROWS;
     struct timing t = { 0 };
     struct rd_cost cost = { 0 };
     double all;
     rd_status st;
 
+    if (r->attack->kind == RD_POISON || r->attack->kind == RD_INFER)
+        return estimate_victims(h, out);
     if (!r->eval->n)
         return RD_FAIL(h->run->err, RD_E_INPUT, "the evaluation data has no examples");
     st = rd_gate_shape(r->target, r->eval, "evaluation data", h->run->err);
@@ -143,7 +214,8 @@ rd_status rd_estimate_within(struct rd_harness *h, struct rd_estimate *out)
         .gradients = (uint64_t)fmin(cost.gradients, 9e18),
         .seconds = (all - cost.gradients) * t.label + cost.gradients * t.gradient +
                    cost.train_rows * t.train,
-        .money = all / 1000 * r->target->price_per_1000,
+        .money = money(r, all),
+        .train_rows = (uint64_t)fmin(cost.train_rows, 9e18),
     };
     return RD_OK;
 }

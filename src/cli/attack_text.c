@@ -91,6 +91,21 @@ static const struct shown {
     { "baseline_accuracy", "  without a query", SHARE },
     { "min_recall", "least class recall", SHARE },
     { "utility", "utility of the theft", SHARE },
+    { "clean_accuracy_control", "  of the clean control", SHARE },
+    { "accuracy_drop", "accuracy lost", SHARE },
+    { "asr", "attack success", SHARE },
+    { "asr_clean_model", "  on the clean control", SHARE },
+    { "asr_gain", "  gained by the poison", SHARE },
+    { "poisoned_share", "poisoned rows", SHARE },
+    { "poisoned_count", "  by count", PLAIN },
+    { "dropped", "rows screened out", PLAIN },
+    { "screen_recall", "  of the poison", SHARE },
+    { "screen_precision", "  of these poison", SHARE },
+    { "screen_flag_rate_clean", "  of clean data", SHARE },
+    { "auc", "AUC", PLAIN },
+    { "tpr", "true positive rate", SHARE },
+    { "tpr_1_percent_fpr", "  at 1 % FPR", SHARE },
+    { "tpr_0_1_percent_fpr", "  at 0.1 % FPR", SHARE },
 };
 
 static void print_number(FILE *out, double v, enum form form)
@@ -140,6 +155,13 @@ static void print_curve(FILE *out, const struct rd_curve *c)
         100 * c->y[c->n - 1].value);
 }
 
+static const char *trial_name(const struct rd_record *r)
+{
+    const struct rd_attack *a = rd_attack_find(r->attack);
+
+    return a && a->kind != RD_EXTRACT ? "victim" : "theft";
+}
+
 static void print_outcome(FILE *out, const struct rd_record *r)
 {
     char safe[160];
@@ -149,8 +171,8 @@ static void print_outcome(FILE *out, const struct rd_record *r)
     if (!strcmp(r->unit, "example"))
         (void)fprintf(out, "%zu of %zu examples misclassified", r->successes, r->n);
     else
-        (void)fprintf(out, "%zu of %zu %s reached the criterion", r->successes, r->n,
-            r->n == 1 ? "theft" : "thefts");
+        (void)fprintf(out, "%zu of %zu %s%s reached the criterion", r->successes, r->n,
+            trial_name(r), r->n == 1 ? "" : "s");
     if (!isnan(v->low) && !isnan(v->high))
         (void)fprintf(out, ", %s %.1f %% (%.1f to %.1f) against %.1f %%", r->judged, 100 * v->value,
             100 * v->low, 100 * v->high, 100 * r->criterion);
@@ -159,6 +181,30 @@ static void print_outcome(FILE *out, const struct rd_record *r)
     if (r->outcome_reason)
         (void)fprintf(out, "; %s", rd_text_safe_in(safe, sizeof safe, r->outcome_reason));
     (void)fputc('\n', out);
+}
+
+/* Of the kinds whose metrics differ from attack to attack: those that have no line above. */
+static void print_others(FILE *out, const struct rd_record *r)
+{
+    const struct rd_attack *a = rd_attack_find(r->attack);
+
+    if (!a || (a->kind != RD_POISON && a->kind != RD_INFER))
+        return;
+    for (size_t i = 0; i < r->n_metrics; i++) {
+        struct shown plain = { r->metrics[i].name, NULL, PLAIN };
+        bool known = false;
+        char label[24];
+
+        for (size_t k = 0; k < sizeof shown / sizeof *shown; k++)
+            known |= !strcmp(shown[k].metric, plain.metric);
+        if (known)
+            continue;
+        (void)snprintf(label, sizeof label, "%.21s", plain.metric);
+        for (char *c = label; *c; c++)
+            *c = *c == '_' ? ' ' : *c;
+        plain.label = label;
+        print_metric(out, &plain, &r->metrics[i]);
+    }
 }
 
 void rd_attack_print_record(FILE *out, const struct rd_record *r)
@@ -178,10 +224,14 @@ void rd_attack_print_record(FILE *out, const struct rd_record *r)
         if (m)
             print_metric(out, &shown[i], m);
     }
+    print_others(out, r);
     for (size_t i = 0; i < r->n_curves; i++)
-        if (strcmp(r->curves[i].metric, "kappa") && strcmp(r->curves[i].metric, "accuracy"))
+        if (strcmp(r->curves[i].metric, "kappa") && strcmp(r->curves[i].metric, "accuracy") &&
+            strcmp(r->curves[i].metric, "clean_accuracy"))
             print_curve(out, &r->curves[i]);
     print_outcome(out, r);
+    if (!r->rows_total && !r->queries) /* poisoning asks no target */
+        return;
     (void)fprintf(out,
         "  %-22s%llu rows by the attack (%llu of them gradients), %llu answered in all\n", "cost",
         (unsigned long long)r->queries, (unsigned long long)r->gradients,
