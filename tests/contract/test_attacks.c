@@ -89,6 +89,9 @@ static void stage_recipe(struct stage *s)
     s->recipe.how.batch = 20;
     s->recipe.how.epochs = 4;
     assert_int_equal(rd_recipe_digest(&s->recipe, NULL), RD_OK);
+    /* A feature that can be guessed takes few values. */
+    for (size_t i = 0; rd_option_find(s->q.attack->options, "feature") && i < POOL; i++)
+        s->pool_x[i * FAKE_INPUTS] = rintf(s->pool_x[i * FAKE_INPUTS]);
     s->q.recipe = &s->recipe;
     s->q.target = NULL;
 }
@@ -118,6 +121,8 @@ static void stage_set(struct stage *s, const struct rd_attack *a, struct rd_pool
     set_if_there(a, s->options, "eps", "0.1");
     set_if_there(a, s->options, "queries", "200");
     set_if_there(a, s->options, "epochs", "6");
+    set_if_there(a, s->options, "feature", "1");
+    set_if_there(a, s->options, "shadows", "6");
     needs = rd_attack_needs(a, s->options);
     fake_target_init(&s->fake, needs);
     if (!(needs & RD_ACCESS_LABELS) && a->kind == RD_EXTRACT)
@@ -261,14 +266,17 @@ static void stays_in_budget(void **state)
     const struct rd_attack *a = *state;
     static struct stage s;
 
-    if (trains_victims(a))
+    if (a->kind == RD_POISON)
         return;
     for (uint64_t each = 1; each <= 7; each += 3) {
         stage_set(&s, a, NULL);
         s.q.budget = a->kind == RD_EVADE ? each * N : each * 10;
         assert_int_equal(stage_go(&s), RD_OK);
-        assert_true(s.record.queries <= s.q.budget);
-        assert_int_equal(s.record.rows_total, s.fake.rows);
+        if (a->kind == RD_INFER) /* each victim by itself; what the harness asks is not counted */
+            assert_true(s.record.queries <= s.record.n * s.q.budget);
+        else
+            assert_true(s.record.queries <= s.q.budget);
+        assert_true(a->kind == RD_INFER || s.record.rows_total == s.fake.rows);
         stage_clear(&s);
     }
 }
@@ -278,12 +286,14 @@ static void costs_no_more_than_it_says(void **state)
     const struct rd_attack *a = *state;
     struct rd_cost cost = { 0 };
     static struct stage s;
+    double times;
 
     stage_set(&s, a, NULL);
     assert_int_equal(stage_go(&s), RD_OK);
-    a->cost(s.options, a->kind == RD_EXTRACT ? POOL : N, &cost);
-    assert_true((double)s.record.queries <= cost.rows + cost.gradients);
-    assert_true((double)s.record.gradients <= cost.gradients);
+    times = a->kind == RD_INFER ? (double)s.record.n : 1; /* said of one victim */
+    a->cost(s.options, a->kind == RD_EVADE ? N : a->kind == RD_INFER ? 2 * POOL : POOL, &cost);
+    assert_true((double)s.record.queries <= times * (cost.rows + cost.gradients));
+    assert_true((double)s.record.gradients <= times * cost.gradients);
     assert_true(a->kind == RD_POISON ? !s.record.queries : s.record.queries > 0);
     stage_clear(&s);
 }
