@@ -140,8 +140,7 @@ static void salvage(
         p->open += !done;
         p->success[k] = done;
         p->queries[k] = done ? (double)c->first[e] : NAN;
-        p->distance[k] =
-            done ? rd_ball_distance(job->norm, job->x + e * inputs, won, inputs) : NAN;
+        p->distance[k] = done ? rd_ball_distance(job->norm, job->x + e * inputs, won, inputs) : NAN;
         if (p->adv && done)
             memcpy(p->adv + k * inputs, won, inputs * sizeof *won);
     }
@@ -349,8 +348,8 @@ static rd_status security_curve(struct rd_harness *h, const struct pass *full, s
         y[n_out] = rd_interval_open(count(pass[k].success, n), pass[k].open, n);
     }
     if (least > 1 && !full->lost)
-        rd_log_say(h->run->log, RD_LOG_WARN, "attacks", "the security curve is cut short: %s",
-            h->lost);
+        rd_log_say(
+            h->run->log, RD_LOG_WARN, "attacks", "the security curve is cut short: %s", h->lost);
     *c = (struct rd_curve){ "success", "eps", n_out, x, y };
     return RD_OK;
 }

@@ -39,8 +39,8 @@ struct rd_counted {
     struct rd_harness *harness;
     struct rd_target *target;
     struct rd_arena *scratch;
-    uint64_t cap; /* evade: rows for each example; extract: rows in all */
-    bool over;    /* a call was refused since it would have passed the cap */
+    uint64_t cap;   /* evade: rows for each example; extract: rows in all */
+    bool over;      /* a call was refused since it would have passed the cap */
     rd_status lost; /* the target gave no answer: rd_lost; RD_OK: it did */
     uint64_t queries, gradients;
     const struct rd_evade_job *job; /* NULL: extract */

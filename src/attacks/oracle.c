@@ -147,8 +147,7 @@ static rd_status vjp(void *self, const struct rd_rows *rows, const float *cotang
     if (st)
         return st;
     c->gradients += rows->n;
-    return came(
-        c, c->target->vjp(c->target->self, rows->x, cotangent, rows->n, grad, err), err);
+    return came(c, c->target->vjp(c->target->self, rows->x, cotangent, rows->n, grad, err), err);
 }
 
 static rd_status loss_gradient(void *self, const struct rd_rows *rows, const int *label,

@@ -40,10 +40,10 @@ rd_status rd_talker_start(const char *const *argv, size_t memory_bytes,
     struct rd_talker **talker_out, struct rd_error *err);
 /*
  * Send line (with its newline) and wait for one line back, without its newline, into answer_out
- * (valid until the next call). go_on is asked every 50 ms, NULL: never. Whatever fails, the child is
- * killed and later calls fail as well: RD_E_IO when it died, was late or does not read; RD_E_INPUT
- * when it wrote a line before it was asked; RD_E_LIMIT when its line has more than limit bytes;
- * RD_E_CANCELED.
+ * (valid until the next call). go_on is asked every 50 ms, NULL: never. Whatever fails, the child
+ * is killed and later calls fail as well: RD_E_IO when it died, was late or does not read;
+ * RD_E_INPUT when it wrote a line before it was asked; RD_E_LIMIT when its line has more than limit
+ * bytes; RD_E_CANCELED.
  */
 rd_status rd_talker_ask(struct rd_talker *talker, const char *line, size_t size, size_t limit,
     double timeout_ms, bool (*go_on)(void *user), void *user, struct rd_bytes *answer_out,

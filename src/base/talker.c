@@ -28,8 +28,8 @@ struct rd_talker {
     char name[96];
     pid_t pid;
     int in, out, errors;
-    struct rd_buf line; /* what came, not yet given away */
-    size_t given;       /* bytes of it that the last answer took, newline included */
+    struct rd_buf line;  /* what came, not yet given away */
+    size_t given;        /* bytes of it that the last answer took, newline included */
     char tail[TAIL + 1]; /* the end of its stderr */
     size_t n_tail;
     bool dead;
@@ -145,8 +145,8 @@ static rd_status died(struct rd_talker *t, struct rd_error *err)
     if (status != -1 && WEXITSTATUS(status) == 127)
         return RD_FAIL(err, RD_E_NOTFOUND, "there is no program '%s'%s", t->name, said);
     if (status != -1)
-        return RD_FAIL(err, RD_E_IO, "'%s' ended with exit code %d%s", t->name,
-            WEXITSTATUS(status), said);
+        return RD_FAIL(
+            err, RD_E_IO, "'%s' ended with exit code %d%s", t->name, WEXITSTATUS(status), said);
     return RD_FAIL(err, RD_E_IO, "'%s' closed its output%s", t->name, said);
 }
 
@@ -255,7 +255,8 @@ static rd_status take(struct rd_talker *t, size_t limit, size_t *whole_out, stru
         *whole_out = t->line.len + (size_t)(newline - chunk);
     rd_buf_put(&t->line, chunk, (size_t)n);
     if (t->line.failed || (!newline && t->line.len > limit))
-        return RD_FAIL(err, RD_E_LIMIT, "'%s' wrote more than %zu bytes in one line", t->name, limit);
+        return RD_FAIL(
+            err, RD_E_LIMIT, "'%s' wrote more than %zu bytes in one line", t->name, limit);
     return RD_OK;
 }
 

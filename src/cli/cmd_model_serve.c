@@ -32,10 +32,9 @@ static const struct rd_option options[] = {
     RD_INT(struct model_serve, port, "port", "0", 0, 65535, "", "TCP port; 0: any that is free"),
     RD_TEXT(struct model_serve, host, "host", "127.0.0.1", "ADDRESS",
         "127.0.0.1, ::1 or localhost: this machine only"),
-    RD_CHOICE(struct model_serve, protocol, "protocol", "any", protocols,
-        "answer in one protocol only"),
-    RD_BOOL(struct model_serve, labels_only, "labels-only", "no",
-        "answer the class and no scores"),
+    RD_CHOICE(
+        struct model_serve, protocol, "protocol", "any", protocols, "answer in one protocol only"),
+    RD_BOOL(struct model_serve, labels_only, "labels-only", "no", "answer the class and no scores"),
     RD_OPTION_END,
 };
 
@@ -54,8 +53,8 @@ struct incoming {
 
 /* --- answers --- */
 
-static enum MHD_Result reply(struct server *s, struct MHD_Connection *c, unsigned status,
-    const struct rd_buf *body)
+static enum MHD_Result reply(
+    struct server *s, struct MHD_Connection *c, unsigned status, const struct rd_buf *body)
 {
     const char *text = body->failed ? "{\"error\":\"no memory\"}" : rd_buf_text(body);
     struct MHD_Response *r = MHD_create_response_from_buffer(
@@ -112,7 +111,7 @@ static enum MHD_Result infer(struct server *s, struct MHD_Connection *c,
     if (st) {
         status = st == RD_E_LIMIT ? 413 : st == RD_E_MEMORY ? 500 : 400;
     } else {
-        score = RD_NEW_ARRAY(&scratch, float, q.n *s->model.classes);
+        score = RD_NEW_ARRAY(&scratch, float, q.n * s->model.classes);
         st = score ? s->target->scores(s->target->self, q.x, q.n, score, &err)
                    : RD_FAIL(&err, RD_E_MEMORY, "no memory for %zu rows", q.n);
         status = st ? 500 : 200;
@@ -211,8 +210,8 @@ static unsigned route(struct server *s, struct MHD_Connection *c, const char *ur
     if (!strcmp(url, "/v2/health/live") || !strcmp(url, "/v2/health/ready"))
         *done = reply_text(s, c, 200, url[11] == 'l' ? "{\"live\":true}" : "{\"ready\":true}");
     else if (!strcmp(url, "/v2"))
-        *done = reply_text(s, c, 200,
-            "{\"name\":\"redoubt\",\"version\":\"" RD_VERSION "\",\"extensions\":[]}");
+        *done = reply_text(
+            s, c, 200, "{\"name\":\"redoubt\",\"version\":\"" RD_VERSION "\",\"extensions\":[]}");
     else if (!strcmp(url, "/ping") || !strcmp(url, "/health"))
         *done = reply_text(s, c, 200, "\n");
     else if (!strcmp(url, "/version"))
@@ -231,8 +230,7 @@ static bool declared_too_large(struct MHD_Connection *c)
 }
 
 static enum MHD_Result handle(void *user, struct MHD_Connection *c, const char *url,
-    const char *method, const char *version, const char *upload, size_t *upload_size,
-    void **state)
+    const char *method, const char *version, const char *upload, size_t *upload_size, void **state)
 {
     struct server *s = user;
     struct incoming *in = *state;

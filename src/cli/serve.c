@@ -51,7 +51,7 @@ static rd_status rows_new(const struct reader *r, size_t n)
     if (!n)
         return RD_FAIL(r->err, RD_E_INPUT, "the request holds no row");
     r->out->n = n;
-    r->out->x = RD_NEW_ARRAY(r->arena, float, n *r->model->inputs);
+    r->out->x = RD_NEW_ARRAY(r->arena, float, n * r->model->inputs);
     return r->out->x ? RD_OK : RD_FAIL(r->err, RD_E_MEMORY, "no memory for %zu rows", n);
 }
 
@@ -59,10 +59,10 @@ static rd_status put_row(const struct reader *r, const json_t *v, size_t row, fl
 {
     const size_t n = count_leaves(v);
 
-    return n == r->model->inputs ? put_leaves(r, v, row, at)
-                                 : RD_FAIL(r->err, RD_E_INPUT,
-                                       "row %zu holds %zu numbers, the model takes %zu", row, n,
-                                       r->model->inputs);
+    return n == r->model->inputs
+               ? put_leaves(r, v, row, at)
+               : RD_FAIL(r->err, RD_E_INPUT, "row %zu holds %zu numbers, the model takes %zu", row,
+                     n, r->model->inputs);
 }
 
 /* The one member, or the one called as the model's input. */
@@ -115,7 +115,8 @@ static rd_status read_records(const struct reader *r, const json_t *list)
         if (json_object_size(row) != r->model->inputs)
             return RD_FAIL(r->err, RD_E_INPUT, "row %zu has %zu columns, the model takes %zu", i,
                 json_object_size(row), r->model->inputs);
-        json_object_foreach(first, key, ignored) {
+        json_object_foreach(first, key, ignored)
+        {
             const json_t *v = json_object_get(row, key);
             char safe[64];
 
@@ -161,8 +162,7 @@ static rd_status check_outputs(const struct reader *r, const json_t *outputs)
     char safe[64];
 
     for (size_t i = 0; i < json_array_size(outputs); i++) {
-        const char *name =
-            json_string_value(json_object_get(json_array_get(outputs, i), "name"));
+        const char *name = json_string_value(json_object_get(json_array_get(outputs, i), "name"));
 
         if (!name || strcmp(name, output) != 0)
             return RD_FAIL(r->err, RD_E_INPUT, "the model has no output '%s'",
@@ -183,8 +183,8 @@ static rd_status read_v2(const struct reader *r, const json_t *root)
     rd_status st;
 
     if (json_array_size(inputs) != 1)
-        return RD_FAIL(r->err, RD_E_INPUT, "'inputs' must hold one tensor, called '%s'",
-            r->model->input);
+        return RD_FAIL(
+            r->err, RD_E_INPUT, "'inputs' must hold one tensor, called '%s'", r->model->input);
     if (!name || strcmp(name, r->model->input) != 0)
         return RD_FAIL(r->err, RD_E_INPUT, "the model has no input '%s': it is called '%s'",
             rd_text_safe_in(safe, sizeof safe, name ? name : ""), r->model->input);
@@ -275,8 +275,7 @@ static void put_numbers(struct rd_buf *out, const float *v, size_t n)
         rd_buf_printf(out, i ? ",%.9g" : "%.9g", (double)v[i]);
 }
 
-static void put_labels(
-    struct rd_buf *out, const struct rd_served *m, const float *score, size_t n)
+static void put_labels(struct rd_buf *out, const struct rd_served *m, const float *score, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         rd_buf_printf(out, i ? ",%d" : "%d", label_of(m, score + i * m->classes));
@@ -306,8 +305,8 @@ void rd_serve_write(enum rd_serve_protocol protocol, const struct rd_served *m, 
     }
     rd_buf_puts(out, ",\"outputs\":[{\"name\":");
     put_text(out, m->labels_only ? "label" : m->output);
-    rd_buf_printf(out, ",\"datatype\":\"%s\",\"shape\":[%zu", m->labels_only ? "INT64" : "FP32",
-        q->n);
+    rd_buf_printf(
+        out, ",\"datatype\":\"%s\",\"shape\":[%zu", m->labels_only ? "INT64" : "FP32", q->n);
     if (!m->labels_only)
         rd_buf_printf(out, ",%zu", m->classes);
     rd_buf_puts(out, "],\"data\":[");

@@ -65,8 +65,8 @@ static rd_status complain_or(const struct reader *r, const json_t *root, const c
 
 static rd_status wrong_rows(const struct reader *r, size_t got)
 {
-    return RD_FAIL(r->err, RD_E_INPUT, "%zu row%s came back for %zu asked", got,
-        got == 1 ? "" : "s", r->n);
+    return RD_FAIL(
+        r->err, RD_E_INPUT, "%zu row%s came back for %zu asked", got, got == 1 ? "" : "s", r->n);
 }
 
 /* --- anything to a table --- */
@@ -179,7 +179,8 @@ static const char *telling_key(const struct rd_form *f, const json_t *object, bo
         return json_object_get(object, f->output) ? f->output : NULL;
     if (json_object_size(object) == 1)
         return json_object_iter_key(json_object_iter((json_t *)(uintptr_t)object));
-    json_object_foreach((json_t *)(uintptr_t)object, key, v) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, v)
+    {
         const json_t *one = by_row ? v : json_array_get(v, 0);
 
         if (json_is_array(one) && count_leaves(one) > 1)
@@ -217,12 +218,11 @@ static rd_status from_records(const struct reader *r, const json_t *list, struct
 
         for (size_t i = 0; !st && i < r->n; i++)
             for (size_t k = 0; k < t->width; k++) {
-                const json_t *v = json_object_get(
-                    json_array_get(list, i), class_key(r->form, first, k, number));
+                const json_t *v =
+                    json_object_get(json_array_get(list, i), class_key(r->form, first, k, number));
 
                 if (!v || !is_leaf(v))
-                    return RD_FAIL(
-                        r->err, RD_E_INPUT, "row %zu has no number for class %zu", i, k);
+                    return RD_FAIL(r->err, RD_E_INPUT, "row %zu has no number for class %zu", i, k);
                 t->leaf[i * t->width + k] = v;
             }
         return st;
@@ -242,16 +242,14 @@ static rd_status from_columns(const struct reader *r, const json_t *object, stru
         const rd_status st = table_new(r, json_object_size(object), t);
 
         for (size_t k = 0; !st && k < t->width; k++) {
-            const json_t *column =
-                json_object_get(object, class_key(r->form, object, k, number));
+            const json_t *column = json_object_get(object, class_key(r->form, object, k, number));
 
             if (json_array_size(column) != r->n)
                 return wrong_rows(r, json_array_size(column));
             for (size_t i = 0; i < r->n; i++) {
                 t->leaf[i * t->width + k] = json_array_get(column, i);
                 if (!is_leaf(t->leaf[i * t->width + k]))
-                    return RD_FAIL(
-                        r->err, RD_E_INPUT, "row %zu has no number for class %zu", i, k);
+                    return RD_FAIL(r->err, RD_E_INPUT, "row %zu has no number for class %zu", i, k);
             }
         }
         return st;
@@ -287,8 +285,7 @@ static rd_status from_list(const struct reader *r, const json_t *list, bool flat
     return table_of_rows(r, list, NULL, t);
 }
 
-static rd_status to_table(
-    const struct reader *r, const json_t *v, bool flat, struct table *t)
+static rd_status to_table(const struct reader *r, const json_t *v, bool flat, struct table *t)
 {
     if (json_is_array(v))
         return from_list(r, v, flat, t);
@@ -324,15 +321,16 @@ static rd_status read_scores(const struct reader *r, const struct table *t, stru
     const struct rd_form *f = r->form;
 
     if (f->kind == RD_ANSWER_LABELS || f->kind == RD_ANSWER_SINGLE)
-        return RD_FAIL(r->err, RD_E_INPUT,
-            "%zu values a row came back, where one came back before", t->width);
+        return RD_FAIL(
+            r->err, RD_E_INPUT, "%zu values a row came back, where one came back before", t->width);
     if (f->classes && t->width != f->classes)
-        return RD_FAIL(r->err, RD_E_INPUT, "%zu scores a row came back, expected one for each of "
-                                           "%zu classes",
+        return RD_FAIL(r->err, RD_E_INPUT,
+            "%zu scores a row came back, expected one for each of "
+            "%zu classes",
             t->width, f->classes);
     out->kind = RD_ANSWER_SCORES;
     out->width = t->width;
-    out->score = RD_NEW_ARRAY(r->arena, float, r->n *t->width);
+    out->score = RD_NEW_ARRAY(r->arena, float, r->n * t->width);
     if (!out->score)
         return RD_FAIL(r->err, RD_E_MEMORY, "no memory for scores");
     for (size_t i = 0; i < r->n * t->width; i++) {
@@ -387,8 +385,8 @@ static rd_status no_class(const struct reader *r, const json_t *v, size_t row)
     if (f->classes && json_number_value(v) == floor(json_number_value(v)))
         return RD_FAIL(r->err, RD_E_INPUT, "row %zu answers class %g of 0..%zu", row,
             json_number_value(v), f->classes - 1);
-    (void)RD_FAIL(r->err, RD_E_INPUT, "row %zu answers %.6g, which is no class", row,
-        json_number_value(v));
+    (void)RD_FAIL(
+        r->err, RD_E_INPUT, "row %zu answers %.6g, which is no class", row, json_number_value(v));
     return rd_error_hint(
         r->err, "one number a row is taken for a label, or for a probability in 0..1");
 }
@@ -427,8 +425,8 @@ static rd_status read_single(const struct reader *r, const struct table *t, stru
         if (!json_is_number(t->leaf[i]))
             return no_number(r, t->leaf[i], i, 1);
         if (!(p >= 0 && p <= 1))
-            return RD_FAIL(r->err, RD_E_INPUT,
-                "row %zu answers %g, neither a label nor a probability", i, p);
+            return RD_FAIL(
+                r->err, RD_E_INPUT, "row %zu answers %g, neither a label nor a probability", i, p);
         out->score[2 * i] = (float)(1 - p);
         out->score[2 * i + 1] = (float)p;
     }
@@ -491,9 +489,9 @@ static const json_t *pick_output(const struct reader *r, const json_t *outputs)
         const json_t *o = json_array_get(outputs, i);
         const char *name = json_string_value(json_object_get(o, "name"));
 
-        if (r->form->output ? name && !strcmp(name, r->form->output)
-                            : !holds_words(o) &&
-                                  count_leaves(json_object_get(o, "data")) >= 2 * r->n)
+        if (r->form->output
+                ? name && !strcmp(name, r->form->output)
+                : !holds_words(o) && count_leaves(json_object_get(o, "data")) >= 2 * r->n)
             return o;
     }
     return r->form->output ? NULL : json_array_get(outputs, 0);
@@ -524,8 +522,7 @@ static rd_status read_v2(const struct reader *r, const json_t *root, struct rd_a
             binary ? " but binary data, which was not asked for" : "");
     }
     leaves = count_leaves(data);
-    if (json_is_array(shape) &&
-        json_integer_value(json_array_get(shape, 0)) != (json_int_t)r->n)
+    if (json_is_array(shape) && json_integer_value(json_array_get(shape, 0)) != (json_int_t)r->n)
         return RD_FAIL(r->err, RD_E_INPUT, "an output of %lld rows came back for %zu asked",
             (long long)json_integer_value(json_array_get(shape, 0)), r->n);
     if (!leaves || leaves % r->n)
@@ -534,8 +531,8 @@ static rd_status read_v2(const struct reader *r, const json_t *root, struct rd_a
         const json_int_t d = json_integer_value(json_array_get(shape, k));
 
         if (d < 1 || (size_t)d > leaves || (product *= (size_t)d) > leaves)
-            return RD_FAIL(r->err, RD_E_INPUT, "the output's shape is not that of its %zu values",
-                leaves);
+            return RD_FAIL(
+                r->err, RD_E_INPUT, "the output's shape is not that of its %zu values", leaves);
         if (k + 1 == json_array_size(shape) && product != leaves)
             return RD_FAIL(r->err, RD_E_INPUT,
                 "the output's shape says %zu values, its data holds %zu", product, leaves);
@@ -637,8 +634,7 @@ rd_status rd_form_read(const struct rd_form *form, uint64_t id, const char *byte
     rd_status st;
 
     if (size > rd_form_ceiling(form, n))
-        return RD_FAIL(
-            err, RD_E_LIMIT, "the answer has %zu bytes for %zu rows: too many", size, n);
+        return RD_FAIL(err, RD_E_LIMIT, "the answer has %zu bytes for %zu rows: too many", size, n);
     st = rd_json_load("the answer", bytes, size, &root, err);
     if (st)
         return st;

@@ -2,9 +2,9 @@
  * http.c - batches over HTTP: several at once, retried when the server says later.
  *
  * What is retried: 429, 503 and refused connections (the request was not read), with exponential
- * back-off and jitter, or as long as Retry-After says; once more a request that was cut off or timed
- * out. Everything else is final. A redirect is never followed, to the same host neither: the address
- * given is the one that was allowed. Proxies of the environment are not used.
+ * back-off and jitter, or as long as Retry-After says; once more a request that was cut off or
+ * timed out. Everything else is final. A redirect is never followed, to the same host neither: the
+ * address given is the one that was allowed. Proxies of the environment are not used.
  */
 #include "target/wire.h"
 
@@ -128,7 +128,8 @@ static rd_status fly(struct slot *s, size_t rows, int64_t now, struct rd_error *
     return RD_OK;
 }
 
-static rd_status send_batch(struct slot *s, const struct rd_ask *ask, int64_t now, struct rd_error *err)
+static rd_status send_batch(
+    struct slot *s, const struct rd_ask *ask, int64_t now, struct rd_error *err)
 {
     struct http *h = s->http;
     rd_status st = rd_meter_afford(&h->wire->meter, ask->n, h->wire->label, err);
@@ -190,8 +191,8 @@ static rd_status refused(const struct slot *s, long code, struct rd_error *err)
     if (code >= 500)
         return RD_FAIL(err, RD_E_IO, "'%s' answered %ld%s", h->wire->label, code, said);
     if (code == 404)
-        return RD_FAIL(err, RD_E_NOTFOUND, "'%s' answered 404: no model is there%s", h->wire->label,
-            said);
+        return RD_FAIL(
+            err, RD_E_NOTFOUND, "'%s' answered 404: no model is there%s", h->wire->label, said);
     (void)RD_FAIL(err, RD_E_INPUT, "'%s' answered %ld%s", h->wire->label, code, said);
     if (code == 401 || code == 403)
         (void)rd_error_hint(err, "does it want a key? give it as a header");
@@ -216,8 +217,8 @@ static enum verdict try_later(struct slot *s, const char *what, curl_off_t after
     int64_t wait = back_off(h, s->tries);
 
     if (s->tries > h->wire->most_retries) {
-        *st = RD_FAIL(err, RD_E_IO, "'%s' %s, also after %u attempts", h->wire->label, what,
-            s->tries);
+        *st = RD_FAIL(
+            err, RD_E_IO, "'%s' %s, also after %u attempts", h->wire->label, what, s->tries);
         return FAILED;
     }
     if (after > RETRY_AFTER_MOST_S) {
@@ -227,8 +228,8 @@ static enum verdict try_later(struct slot *s, const char *what, curl_off_t after
     }
     if (after > 0 && after * 1000 > wait)
         wait = after * 1000;
-    rd_log_say(h->wire->run.log, RD_LOG_INFO, "target", "'%s' %s: again in %lld ms",
-        h->wire->label, what, (long long)wait);
+    rd_log_say(h->wire->run.log, RD_LOG_INFO, "target", "'%s' %s: again in %lld ms", h->wire->label,
+        what, (long long)wait);
     s->wake_ms = now + wait;
     /* It asked for less traffic, not for one request less. */
     if (h->wire->meter.next_ms < s->wake_ms)
@@ -275,8 +276,8 @@ static enum verdict broken(
     }
 }
 
-static enum verdict judge(struct slot *s, CURLcode code, size_t rows, int64_t now, rd_status *st,
-    struct rd_error *err)
+static enum verdict judge(
+    struct slot *s, CURLcode code, size_t rows, int64_t now, rd_status *st, struct rd_error *err)
 {
     struct http *h = s->http;
     curl_off_t after = 0;
@@ -513,7 +514,8 @@ static rd_status check_header(const char *line, size_t i, struct rd_error *err)
     return RD_OK;
 }
 
-static rd_status headers(struct http *h, const struct rd_target_source *source, struct rd_error *err)
+static rd_status headers(
+    struct http *h, const struct rd_target_source *source, struct rd_error *err)
 {
     rd_status st = add_header(h, "Content-Type: application/json", err);
 
@@ -539,7 +541,8 @@ rd_status rd_http_open(struct rd_wire *wire, const struct rd_target_source *sour
     rd_status st;
 
     (void)pthread_once(&once, start_curl);
-    if (!h || !(h->slot = RD_NEW_ARRAY(arena, struct slot, n)) || rd_arena_guard(arena, close_http, h))
+    if (!h || !(h->slot = RD_NEW_ARRAY(arena, struct slot, n)) ||
+        rd_arena_guard(arena, close_http, h))
         return RD_FAIL(err, RD_E_MEMORY, "no memory for connections");
     h->wire = wire;
     h->address = *address;

@@ -20,8 +20,7 @@ static void use_our_memory(void)
     json_set_alloc_funcs(rd_alloc, rd_free);
 }
 
-static rd_status weigh(
-    const char *what, const char *bytes, size_t size, struct rd_error *err)
+static rd_status weigh(const char *what, const char *bytes, size_t size, struct rd_error *err)
 {
     size_t depth = 0, values = 0;
     bool text = false;
@@ -45,20 +44,20 @@ static rd_status weigh(
         if (depth > DEPTH)
             return RD_FAIL(err, RD_E_LIMIT, "%s is nested more than %d deep", what, (int)DEPTH);
         if (values > rd_limits_default.nodes)
-            return RD_FAIL(err, RD_E_LIMIT, "%s holds more than %zu values", what,
-                rd_limits_default.nodes);
+            return RD_FAIL(
+                err, RD_E_LIMIT, "%s holds more than %zu values", what, rd_limits_default.nodes);
     }
     return RD_OK;
 }
 
 /* The usual reasons, by name. */
-static rd_status no_json(const char *what, const char *bytes, size_t size, const json_error_t *e,
-    struct rd_error *err)
+static rd_status no_json(
+    const char *what, const char *bytes, size_t size, const json_error_t *e, struct rd_error *err)
 {
     char start[48], safe[96];
     size_t skip = 0, len;
 
-    while (skip < size && (unsigned char)bytes[skip] <= ' ')
+    while (skip < size && bytes[skip] && strchr(" \t\r\n", bytes[skip]))
         skip++;
     len = size - skip < sizeof start - 1 ? size - skip : sizeof start - 1;
     memcpy(start, bytes + skip, len);

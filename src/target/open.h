@@ -18,34 +18,34 @@ struct rd_target_limits {
 };
 
 struct rd_target_source {
-    const char *where; /* FILE.onnx, http://..., https://...; NULL when command is given */
+    const char *where;          /* FILE.onnx, http://..., https://...; NULL when command is given */
     const char *const *command; /* argv of a process that speaks JSON lines, NULL-terminated */
     /* "v2" (Open Inference Protocol), "v1" (TF Serving, KServe), "mlflow", "mlflow-split",
      * "mlflow-records", "template"; NULL: told from the address */
     const char *protocol;
-    const char *request;  /* template: JSON text in which "$rows" stands for the nested rows */
-    const char *scores;   /* template: selector of the scores in the answer, or NULL */
-    const char *labels;   /* template: selector of the labels in the answer, or NULL */
-    const char *input;    /* v2: name of the input tensor; NULL: asked of the server */
-    const char *output;   /* v2: name of the output tensor; v1, mlflow: of the member or column that
-                             holds the answer; NULL: the first that holds scores, else the first */
+    const char *request; /* template: JSON text in which "$rows" stands for the nested rows */
+    const char *scores;  /* template: selector of the scores in the answer, or NULL */
+    const char *labels;  /* template: selector of the labels in the answer, or NULL */
+    const char *input;   /* v2: name of the input tensor; NULL: asked of the server */
+    const char *output;  /* v2: name of the output tensor; v1, mlflow: of the member or column that
+                            holds the answer; NULL: the first that holds scores, else the first */
     const char *const *headers; /* "Name: value" */
     size_t n_headers;
     const int64_t *dim; /* of one example, from the data */
     int ndim;
     size_t classes; /* 0: found out from a first answer */
     double price_per_1000;
-    double timeout;     /* seconds for one request; 0: 30 */
-    size_t batch;       /* rows in one request at most; 0: 64 */
-    size_t concurrency; /* requests at once; 0: 4 */
-    size_t retries;     /* of 429, 503 and refused connections; 0: 5 */
+    double timeout;                        /* seconds for one request; 0: 30 */
+    size_t batch;                          /* rows in one request at most; 0: 64 */
+    size_t concurrency;                    /* requests at once; 0: 4 */
+    size_t retries;                        /* of 429, 503 and refused connections; 0: 5 */
     const struct rd_target_limits *limits; /* NULL: no host is allowed */
     const char *const *class_names; /* (classes), for endpoints that answer words; NULL: none */
     const char *const *columns;     /* names of an example's numbers (mlflow-split, -records); NULL:
                                        none, their numbers */
     /*
-     * For estimates: nothing is sent and no process is started. classes must be given; the target is
-     * taken to give scores and labels, and any question to it is RD_E_USAGE.
+     * For estimates: nothing is sent and no process is started. classes must be given; the target
+     * is taken to give scores and labels, and any question to it is RD_E_USAGE.
      */
     bool offline;
 };

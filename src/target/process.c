@@ -52,8 +52,8 @@ static rd_status ask_one(
         st = rd_form_write(&wire->form, ++p->id, ask->x, ask->n, &line, err);
     if (!st) {
         rd_meter_take(&wire->meter, ask->n, rd_now_ms());
-        st = rd_talker_ask(p->talker, line.text, line.len, limit, wire->timeout_ms, go_on, wire,
-            &answer, err);
+        st = rd_talker_ask(
+            p->talker, line.text, line.len, limit, wire->timeout_ms, go_on, wire, &answer, err);
     }
     rd_buf_release(&line);
     if (st)

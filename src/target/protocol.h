@@ -74,7 +74,7 @@ rd_status rd_form_metadata(struct rd_form *form, const char *bytes, size_t size,
 /* What an answer complains of ("error", "message", "detail"), made safe; NULL when it does not. */
 const char *rd_json_complaint(const json_t *root, char *out, size_t size);
 /* JSON bytes to a tree under the ceilings above; the caller lets go of it. what: "the answer". */
-rd_status rd_json_load(const char *what, const char *bytes, size_t size, json_t **root_out,
-    struct rd_error *err);
+rd_status rd_json_load(
+    const char *what, const char *bytes, size_t size, json_t **root_out, struct rd_error *err);
 
 #endif

@@ -15,10 +15,10 @@
 #include <string.h>
 
 enum {
-    CHUNK_ROWS = 2048,         /* of one call that are looked at together */
-    CACHE_BYTES = 64 << 20,    /* then it starts anew */
-    CACHE_MOST = 1 << 18,      /* rows */
-    BATCH_BYTES = 4 << 20,     /* of one request, about */
+    CHUNK_ROWS = 2048,      /* of one call that are looked at together */
+    CACHE_BYTES = 64 << 20, /* then it starts anew */
+    CACHE_MOST = 1 << 18,   /* rows */
+    BATCH_BYTES = 4 << 20,  /* of one request, about */
     BATCH = 64,
     CONCURRENCY = 4,
     RETRIES = 5,
@@ -91,7 +91,8 @@ static unsigned nibble(char c)
 }
 
 /* The row's place among the known ones, made when it is new. */
-static rd_status look_up(struct remote *r, const float *row, size_t *index_out, struct rd_error *err)
+static rd_status look_up(
+    struct remote *r, const float *row, size_t *index_out, struct rd_error *err)
 {
     char hex[RD_DIGEST_HEX];
     struct known k = { .answered = false };
@@ -129,8 +130,8 @@ static bool is_probability(const float *score, size_t classes)
 }
 
 /* Rounded or cut scores need not sum to 1, but nothing below 0 or above 1 is a probability. */
-static rd_status same_scale(const struct remote *r, const struct rd_answer *a, size_t n,
-    struct rd_error *err)
+static rd_status same_scale(
+    const struct remote *r, const struct rd_answer *a, size_t n, struct rd_error *err)
 {
     for (size_t i = 0; r->target.scores_are_probabilities && i < n * a->width; i++)
         if (a->score[i] < -1e-6f || a->score[i] > 1 + 1e-3f)
@@ -140,8 +141,8 @@ static rd_status same_scale(const struct remote *r, const struct rd_answer *a, s
     return RD_OK;
 }
 
-static rd_status keep(struct remote *r, const struct rd_ask *ask, const size_t *index,
-    struct rd_error *err)
+static rd_status keep(
+    struct remote *r, const struct rd_ask *ask, const size_t *index, struct rd_error *err)
 {
     const size_t classes = r->target.classes;
     const struct rd_answer *a = &ask->answer;
@@ -193,8 +194,8 @@ static rd_status ask_new(struct remote *r, const float *x, const size_t *row, co
     return st;
 }
 
-static rd_status answer_chunk(struct remote *r, const float *x, size_t n, float *score, int *label,
-    struct rd_error *err)
+static rd_status answer_chunk(
+    struct remote *r, const float *x, size_t n, float *score, int *label, struct rd_error *err)
 {
     const size_t classes = r->target.classes;
     size_t index[CHUNK_ROWS], fresh[CHUNK_ROWS], row[CHUNK_ROWS], n_new = 0, before;
@@ -295,8 +296,8 @@ static rd_status first_answer(struct remote *r, struct rd_error *err)
                      : RD_FAIL(err, RD_E_MEMORY, "no memory for a first question");
 
     if (!st && !ask.answer.score && !form->classes) {
-        st = RD_FAIL(err, RD_E_USAGE, "'%s' answers labels only: how many classes are there?",
-            t->label);
+        st = RD_FAIL(
+            err, RD_E_USAGE, "'%s' answers labels only: how many classes are there?", t->label);
         (void)rd_error_hint(err, "give the number of classes, or their names");
     }
     if (!st) {
@@ -345,8 +346,8 @@ static rd_status describe(struct remote *r, const struct rd_target_source *s, st
                       "a copy of the model as a file";
     r->offline = s->offline;
     if (s->offline && !s->classes)
-        return RD_FAIL(err, RD_E_USAGE,
-            "an estimate sends nothing: the number of classes must be given");
+        return RD_FAIL(
+            err, RD_E_USAGE, "an estimate sends nothing: the number of classes must be given");
     return RD_OK;
 }
 

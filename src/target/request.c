@@ -90,8 +90,8 @@ static rd_status cut_template(
             at ? "several times" : "never");
     form->head = rd_arena_strndup(arena, text, (size_t)(at - text));
     form->tail = rd_arena_strdup(arena, at + sizeof mark - 1);
-    sample = form->head && form->tail ? rd_arena_printf(arena, "%s[]%s", form->head, form->tail)
-                                      : NULL;
+    sample =
+        form->head && form->tail ? rd_arena_printf(arena, "%s[]%s", form->head, form->tail) : NULL;
     if (!sample)
         return RD_FAIL(err, RD_E_MEMORY, "no memory for a template");
     if (rd_json_load("the request template", sample, strlen(sample), &root, err))
@@ -107,8 +107,8 @@ static rd_status read_template(struct rd_form *form, const struct rd_target_sour
     rd_status st = cut_template(form, s->request, arena, err);
 
     if (!st && !s->scores && !s->labels)
-        st = RD_FAIL(err, RD_E_USAGE,
-            "a template needs a selector of scores or of labels in the answer");
+        st = RD_FAIL(
+            err, RD_E_USAGE, "a template needs a selector of scores or of labels in the answer");
     if (!st && s->scores)
         st = rd_selector_parse(s->scores, arena, &form->scores, err);
     if (!st && s->labels)
@@ -137,8 +137,8 @@ rd_status rd_form_init(struct rd_form *form, const struct rd_target_source *s, c
             RD_MAX_DIMS - 1, s->ndim);
     for (int k = 0; k < s->ndim; k++) {
         if (s->dim[k] < 1 || (uint64_t)s->dim[k] > (1u << 28) / form->inputs)
-            return RD_FAIL(err, RD_E_USAGE, "axis %d of an example has length %lld", k,
-                (long long)s->dim[k]);
+            return RD_FAIL(
+                err, RD_E_USAGE, "axis %d of an example has length %lld", k, (long long)s->dim[k]);
         form->inputs *= (size_t)s->dim[k];
     }
     if (s->classes == 1)
@@ -167,8 +167,7 @@ static void put_number(struct rd_buf *b, float v)
 }
 
 /* A block of the row's axes, nested as they are. */
-static const float *put_block(
-    struct rd_buf *b, const int64_t *dim, int ndim, const float *x)
+static const float *put_block(struct rd_buf *b, const int64_t *dim, int ndim, const float *x)
 {
     rd_buf_putc(b, '[');
     for (int64_t i = 0; i < dim[0]; i++) {
@@ -258,8 +257,8 @@ static rd_status put_flat(
             put_number(b, x[i]);
             continue;
         }
-        if (x[i] != truncf(x[i]) || fabsf(x[i]) > 1e15f ||
-            (*f->datatype == 'U' && x[i] < 0) || (*f->datatype == 'B' && x[i] * (x[i] - 1) != 0))
+        if (x[i] != truncf(x[i]) || fabsf(x[i]) > 1e15f || (*f->datatype == 'U' && x[i] < 0) ||
+            (*f->datatype == 'B' && x[i] * (x[i] - 1) != 0))
             return RD_FAIL(err, RD_E_INPUT,
                 "the endpoint's input is of type %s; value %zu of row %zu is %g", f->datatype,
                 i % f->inputs, i / f->inputs, (double)x[i]);

@@ -53,7 +53,8 @@ static rd_status take_apart(const char *url, struct parts *p, struct rd_error *e
         st = RD_FAIL(err, RD_E_USAGE, "'%s' is neither http nor https", safe);
     else if (!curl_url_get(u, CURLUPART_USER, &p->user, 0)) {
         st = RD_FAIL(err, RD_E_USAGE,
-            "the address of '%s' holds a name and a password, which would show in reports", p->host);
+            "the address of '%s' holds a name and a password, which would show in reports",
+            p->host);
         (void)rd_error_hint(err, "give them as a header: Authorization: ...");
     }
     curl_url_cleanup(u);

@@ -35,8 +35,8 @@ void rd_meter_init(struct rd_meter *m, const struct rd_target_source *source);
 /* Milliseconds of the monotonic clock. */
 int64_t rd_now_ms(void);
 /* May rows more be paid? RD_E_LIMIT when that would pass max_spend. */
-rd_status rd_meter_afford(const struct rd_meter *m, size_t rows, const char *label,
-    struct rd_error *err);
+rd_status rd_meter_afford(
+    const struct rd_meter *m, size_t rows, const char *label, struct rd_error *err);
 /* How long the next request has to wait for the rate, 0: it may go. */
 int64_t rd_meter_wait(const struct rd_meter *m, int64_t now);
 /* A request goes out now: rows are taken as paid until rd_meter_give_back. */

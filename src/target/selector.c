@@ -156,12 +156,13 @@ static rd_status missing(
         return RD_FAIL(err, RD_E_INPUT, "selector '%s': %s has no member '%s'", safe, kind_of(v),
             rd_text_safe_in(name, sizeof name, step->name));
     if (step->every)
-        return RD_FAIL(err, RD_E_INPUT, "selector '%s': [*] meets %s, not a list", safe, kind_of(v));
+        return RD_FAIL(
+            err, RD_E_INPUT, "selector '%s': [*] meets %s, not a list", safe, kind_of(v));
     if (json_is_array(v))
         return RD_FAIL(err, RD_E_INPUT, "selector '%s': no item %zu in a list of %zu", safe,
             step->index, json_array_size(v));
-    return RD_FAIL(
-        err, RD_E_INPUT, "selector '%s': [%zu] meets %s, not a list", safe, step->index, kind_of(v));
+    return RD_FAIL(err, RD_E_INPUT, "selector '%s': [%zu] meets %s, not a list", safe, step->index,
+        kind_of(v));
 }
 
 /* A path has at most RD_SELECTOR_STEPS steps: so deep does this go. */
@@ -196,7 +197,8 @@ static rd_status walk(
                 st = RD_FAIL(err, RD_E_MEMORY, "no memory for a selection");
         }
     } else {
-        json_object_foreach(v, key, item) {
+        json_object_foreach(v, key, item)
+        {
             json_t *one;
 
             if (!st)

@@ -586,8 +586,7 @@ static void a_silent_target_decides_nothing(void **state)
         assert_int_equal(s.record.n, N);
         assert_int_equal(s.record.successes, 10);
         assert_int_equal(s.record.outcome, RD_OUTCOME_INCONCLUSIVE);
-        assert_string_equal(
-            s.record.outcome_reason, "20 of 40 examples decided: the wire was cut");
+        assert_string_equal(s.record.outcome_reason, "20 of 40 examples decided: the wire was cut");
         m = rd_record_metric(&s.record, "undecided");
         assert_true(m && m->v.value == 20);
         m = rd_record_metric(&s.record, "robust_accuracy");
