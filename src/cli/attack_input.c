@@ -399,6 +399,7 @@ static rd_status open_remote(
         .dim = q->eval->dim,
         .ndim = q->eval->ndim,
         .classes = o->estimate ? (size_t)q->eval->classes : 0,
+        .data_classes = (size_t)q->eval->classes,
         .class_names = q->eval->class_name,
         .price_per_1000 = o->price,
         .timeout = o->timeout,

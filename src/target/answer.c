@@ -150,14 +150,14 @@ static bool keys_are_classes(const struct rd_form *f, const json_t *object)
 {
     const size_t n = json_object_size(object);
     char number[24];
-    bool numbers = true, names = f->class_name && n == f->classes;
+    bool numbers = true, names = n == f->n_names;
 
     if (n < 2 || (f->classes && n != f->classes))
         return false;
     for (size_t k = 0; k < n; k++) {
         (void)snprintf(number, sizeof number, "%zu", k);
         numbers = numbers && json_object_get(object, number);
-        names = names && json_object_get(object, f->class_name[k]);
+        names = names && f->class_name[k] && json_object_get(object, f->class_name[k]);
     }
     return numbers || names;
 }
@@ -165,7 +165,9 @@ static bool keys_are_classes(const struct rd_form *f, const json_t *object)
 static const char *class_key(const struct rd_form *f, const json_t *object, size_t k, char *number)
 {
     (void)snprintf(number, 24, "%zu", k);
-    return f->class_name && json_object_get(object, f->class_name[k]) ? f->class_name[k] : number;
+    return k < f->n_names && f->class_name[k] && json_object_get(object, f->class_name[k])
+               ? f->class_name[k]
+               : number;
 }
 
 /* Which member of an object holds the answer; NULL: it cannot be told. by_row: the object is one
@@ -353,7 +355,7 @@ static long long class_of(const struct rd_form *f, const json_t *v)
     if (json_is_boolean(v))
         return json_is_true(v);
     if (text) {
-        for (size_t k = 0; f->class_name && k < f->classes; k++)
+        for (size_t k = 0; k < f->n_names; k++)
             if (f->class_name[k] && !strcmp(f->class_name[k], text))
                 return (long long)k;
         if (!rd_text_to_double(text, false, &number))

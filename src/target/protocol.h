@@ -36,7 +36,8 @@ struct rd_form {
     const char *const *column;             /* (inputs) names, or NULL */
     const char *head, *tail;               /* template: what stands around the rows */
     struct rd_selector scores, labels;     /* template: text NULL when there is none */
-    const char *const *class_name;         /* (classes) or NULL */
+    const char *const *class_name;         /* (n_names) or NULL */
+    size_t n_names;
     const int64_t *dim;                    /* of one example */
     int ndim;
     size_t inputs;

@@ -38,6 +38,7 @@ struct remote {
     struct rd_target target;
     struct rd_wire wire;
     size_t batch;
+    size_t data_classes;
     bool offline;
     uint64_t cached;
     /* The cache: a table of places, half full at most, into the rows known. */
@@ -295,6 +296,11 @@ static rd_status first_answer(struct remote *r, struct rd_error *err)
     rd_status st = x ? r->wire.ask(&r->wire, &ask, 1, &scratch, err)
                      : RD_FAIL(err, RD_E_MEMORY, "no memory for a first question");
 
+    if (!st && !ask.answer.score && !form->classes && r->data_classes > 1) {
+        const size_t seen = (size_t)ask.answer.label[0] + 1;
+
+        form->classes = r->data_classes > seen ? r->data_classes : seen;
+    }
     if (!st && !ask.answer.score && !form->classes) {
         st = RD_FAIL(
             err, RD_E_USAGE, "'%s' answers labels only: how many classes are there?", t->label);
@@ -345,6 +351,7 @@ static rd_status describe(struct remote *r, const struct rd_target_source *s, st
     t->no_gradients = "an endpoint gives no gradients: attacks by scores or labels can try it, or "
                       "a copy of the model as a file";
     r->offline = s->offline;
+    r->data_classes = s->data_classes;
     if (s->offline && !s->classes)
         return RD_FAIL(
             err, RD_E_USAGE, "an estimate sends nothing: the number of classes must be given");

@@ -263,6 +263,16 @@ static void labels_alone_need_the_number_of_classes(void **state)
     assert_int_equal(label[0], 0);
     assert_int_equal(label[3], 1);
     tear_down(&s);
+    set_up(&s, "/labels/invocations");
+    s.source.data_classes = 3; /* as many as the data, when nobody says */
+    assert_int_equal(do_open(&s), RD_OK);
+    assert_int_equal(s.t->classes, 3);
+    tear_down(&s);
+    set_up(&s, "/ok/invocations");
+    s.source.data_classes = 3; /* scores speak for themselves */
+    assert_int_equal(do_open(&s), RD_OK);
+    assert_int_equal(s.t->classes, 2);
+    tear_down(&s);
 }
 
 static void words_are_classes_by_name(void **state)
@@ -279,7 +289,7 @@ static void words_are_classes_by_name(void **state)
     says(&s, "'dog', which names no class");
     tear_down(&s);
     set_up(&s, "/words/invocations");
-    s.source.classes = 2;
+    s.source.data_classes = 2;
     s.source.class_names = names;
     assert_int_equal(do_open(&s), RD_OK);
     rows(x, 4);
