@@ -3,6 +3,7 @@
 #include "graph/graph.h"
 #include "graph/op.h"
 #include "graph/pb.h"
+#include "graph/plan_impl.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -192,6 +193,32 @@ static struct rd_tensor *added_bias(
     return NULL;
 }
 
+/*
+ * What training may change beside products: scales of normalization 1, their shifts 0 (as
+ * frameworks do), slopes of PRelu 0.25, tables of words of unit variance (PyTorch's Embedding),
+ * factors 1, and what is added (places, class tokens) within 0.02, as BERT has it.
+ */
+static void init_other(struct rd_graph *graph, const struct rd_graph_node *n, int k, uint64_t seed)
+{
+    const int other = n->n_inputs == 2 ? n->input[1 - k] : -1;
+    const int producer = other < 0 ? -1 : graph->value[other].producer;
+    int value = 0;
+    struct rd_tensor *w = weight(graph, n, k, &value);
+
+    if (!w)
+        return;
+    if (!strcmp(n->op, "LayerNormalization") || !strcmp(n->op, "InstanceNormalization"))
+        fill(w, k == 1 ? 1 : 0);
+    else if (!strcmp(n->op, "PRelu"))
+        fill(w, 0.25f);
+    else if (!strcmp(n->op, "Gather"))
+        uniform(w, sqrt(3), seed, value);
+    else if (!strcmp(n->op, "Mul") || !strcmp(n->op, "Div") || !strcmp(n->op, "Pow"))
+        fill(w, 1);
+    else if (strcmp(n->op, "Add") || producer < 0 || strcmp(graph->node[producer].op, "MatMul"))
+        uniform(w, 0.02, seed, value); /* a bias behind MatMul has been done with its kernel */
+}
+
 rd_status rd_graph_init_weights(struct rd_graph *graph, uint64_t seed, struct rd_error *err)
 {
     size_t layers = 0;
@@ -214,8 +241,12 @@ rd_status rd_graph_init_weights(struct rd_graph *graph, uint64_t seed, struct rd
                     fill(w, start[k - 1]);
             continue;
         }
-        if (!product && strcmp(n->op, "Conv") && strcmp(n->op, "Gemm"))
+        if (!product && strcmp(n->op, "Conv") && strcmp(n->op, "Gemm")) {
+            for (int k = 0; k < n->n_inputs; k++)
+                if (plan_trainable(graph, n, k))
+                    init_other(graph, n, k, seed);
             continue;
+        }
         w = weight(graph, n, 1, &value);
         if (!w || w->ndim < 2)
             continue;

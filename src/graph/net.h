@@ -107,10 +107,15 @@ struct rd_train_report {
  * NULL. Cross-entropy of the first output (n, classes) as logits; when that is a Softmax, of what
  * goes into it. Same seed, same bytes, whatever the thread count. run->step is called per batch.
  *
- * Trained are weights and biases of Conv, Gemm, MatMul (and an Add behind it), BatchNormalization
- * (statistics of the batch; running ones updated, variance unbiased) and PRelu. Dropout is active.
- * RD_E_USAGE: bad settings, a graph that cannot be trained, a loss that is no longer finite (names
- * the epoch); RD_E_INPUT: values or labels out of range, by row; RD_E_LIMIT: a batch too large.
+ * Trained is every float32 initializer that its operator has a gradient for: kernels, biases,
+ * scales, slopes, tables of words; not constants in front of the first layer (they normalize
+ * inputs), nor single numbers in arithmetic. BatchNormalization takes the statistics of the batch
+ * (running ones updated, variance unbiased), Dropout is active. Graphs that compute with integers,
+ * move the batch to another axis or fix its size are trained node by node: slower,
+ * BatchNormalization with its running statistics and Dropout inactive, no adversary and no
+ * clipping. RD_E_USAGE: bad settings, a graph that cannot be trained, a loss that is no longer
+ * finite (names the epoch); RD_E_INPUT: values or labels out of range, by row; RD_E_LIMIT: a batch
+ * too large.
  */
 rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const struct rd_train *how,
     const float *x, const int *label, const float *soft, size_t n, struct rd_arena *arena,

@@ -33,32 +33,6 @@ static bool count_of(const struct rd_graph_value *v, size_t *count)
     return v->ndim >= 1 && v->batched && rd_shape_count(v->dim + 1, v->ndim - 1, count);
 }
 
-bool plan_trainable(const struct rd_graph *graph, const struct rd_graph_node *node, int input)
-{
-    const int v = plan_node_in(node, input);
-
-    if (v < 0 || !graph->value[v].weight || graph->value[v].weight->dtype != RD_F32 ||
-        *node->domain)
-        return false;
-    if (plan_is_op(node, "Conv") || plan_is_op(node, "Gemm"))
-        return input == 1 || input == 2;
-    if (plan_is_op(node, "BatchNormalization"))
-        return input == 1 || input == 2;
-    if (plan_is_op(node, "MatMul"))
-        return true;
-    if (plan_is_op(node, "PRelu"))
-        return input == 1;
-    /* An Add is a bias only right behind a product: constants that normalize inputs must stay. */
-    if (plan_is_op(node, "Add")) {
-        const int other = plan_node_in(node, 1 - input);
-        const int producer = other < 0 ? -1 : graph->value[other].producer;
-
-        return producer >= 0 && (plan_is_op(&graph->node[producer], "MatMul") ||
-                                    plan_is_op(&graph->node[producer], "Conv"));
-    }
-    return false;
-}
-
 /* --- slots and steps --- */
 
 struct plan_step *plan_add_step(struct builder *b, enum plan_kind kind, int node)

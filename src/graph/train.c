@@ -32,13 +32,10 @@ const struct rd_train rd_train_default = {
     .seed = 1,
 };
 
-enum schedule { CONSTANT, COSINE, ONE_CYCLE };
-
 struct loop {
     struct train t;
     const struct rd_train *how;
     bool adam;
-    enum schedule schedule;
     const float *x, *soft;
     const int *label;
     size_t n, rows; /* of a chunk */
@@ -85,7 +82,7 @@ static rd_status check_settings(const struct rd_graph *graph, const struct rd_tr
     return st ? st : train_private_check(how, err);
 }
 
-static rd_status check_data(const float *x, const int *label, const float *soft, size_t n,
+rd_status train_check_data(const float *x, const int *label, const float *soft, size_t n,
     size_t inputs, size_t classes, struct rd_error *err)
 {
     for (size_t r = 0; r < n; r++) {
@@ -112,14 +109,13 @@ static rd_status check_data(const float *x, const int *label, const float *soft,
     return RD_OK;
 }
 
-/* Learning rate of step at (from 0) of all. */
-static double rate_at(const struct loop *l, size_t at, size_t all)
+double train_rate(const struct rd_train *how, size_t at, size_t all)
 {
-    const double lr = l->how->lr, pi = 3.14159265358979323846;
+    const double lr = how->lr, pi = 3.14159265358979323846;
 
-    if (l->schedule == COSINE)
+    if (strcmp(how->schedule, "cosine") == 0)
         return lr * 0.5 * (1 + cos(pi * (double)at / (double)all));
-    if (l->schedule == ONE_CYCLE) {
+    if (strcmp(how->schedule, "one-cycle") == 0) {
         /* As torch.optim.lr_scheduler.OneCycleLR: 30 % up from lr / 25, then down to lr / 250,000,
          * along cosines. */
         const double top = 0.3 * (double)all - 1, last = (double)all - 1, t = (double)at;
@@ -397,7 +393,7 @@ static rd_status one_step(struct loop *l, struct rd_run *run, size_t first, size
     if (!st && l->private)
         st = train_private_close(l->private, step);
     if (!st && (lot || l->private))
-        st = step_weights(l, rate_at(l, step, all), step + 1);
+        st = step_weights(l, train_rate(l->how, step, all), step + 1);
     return st;
 }
 
@@ -471,9 +467,6 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
         l.rows = 1;
     l.t.pool = run->pool;
     l.adam = strcmp(how->optimizer, "adam") == 0;
-    l.schedule = strcmp(how->schedule, "cosine") == 0      ? COSINE
-                 : strcmp(how->schedule, "one-cycle") == 0 ? ONE_CYCLE
-                                                           : CONSTANT;
     aligned = RD_NEW_ARRAY(run->scratch, const struct rd_tensor *, graph->n_values + 1);
     if (!aligned)
         return rd_run_no_memory(run, "training");
@@ -483,14 +476,17 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
         &l.t.code, run->err);
     if (st)
         return RD_WRAP(run->err, st, "training '%s' in batches of %zu", graph->path, l.batch);
-    if (!l.t.code || graph->value[graph->output[0]].ndim != 2)
-        return RD_FAIL(run->err, RD_E_USAGE,
-            "'%s' cannot be trained: it wants one float32 input with a free first axis, logits "
-            "(rows, classes), "
-            "and every step between them row by row in float32",
-            graph->path);
+    if (!l.t.code || graph->value[graph->output[0]].ndim != 2) {
+        st = train_by_exec(run, l.t.graph, how, x, label, l.soft, n, &report);
+        if (st)
+            return st;
+        *trained_out = l.t.graph;
+        if (report_out)
+            *report_out = report;
+        return RD_OK;
+    }
     l.t.code->seed = how->seed;
-    st = check_data(x, label, l.soft, n, l.t.code->inputs, l.t.code->outputs, run->err);
+    st = train_check_data(x, label, l.soft, n, l.t.code->inputs, l.t.code->outputs, run->err);
     if (!st && how->adversary.steps)
         st = train_adversary_new(&l.t, how, aligned, &l.t.packs, BATCH_BYTES / sizeof(float),
             run->scratch, &l.adversary, run->err);

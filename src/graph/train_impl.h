@@ -85,4 +85,13 @@ rd_status train_private_add(struct train_private *p);
 /* Noise, mean; into the first use's gradient of each weight. */
 rd_status train_private_close(struct train_private *p, uint64_t step);
 
+/* Learning rate of step at (from 0) of all. */
+double train_rate(const struct rd_train *how, size_t at, size_t all);
+/* RD_E_INPUT: values or labels out of range, by row. */
+rd_status train_check_data(const float *x, const int *label, const float *soft, size_t n,
+    size_t inputs, size_t classes, struct rd_error *err);
+/* train_exec.c: node by node, for what no plan can run; graph is a copy whose weights change. */
+rd_status train_by_exec(struct rd_run *run, struct rd_graph *graph, const struct rd_train *how,
+    const float *x, const int *label, const float *soft, size_t n, struct rd_train_report *report);
+
 #endif

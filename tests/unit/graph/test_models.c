@@ -15,6 +15,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MODELS "../shared/models/"
@@ -224,11 +225,112 @@ static void word_models_answer_and_differentiate_at_their_embeddings(void **stat
     }
 }
 
+/* Mean cross-entropy of the rows. */
+static double mean_loss(const struct rd_graph *g, const float *x, const int *label, size_t n)
+{
+    struct rd_net *net = NULL;
+    float each[16];
+    double sum = 0;
+    float *grad;
+
+    assert_true(n <= 16);
+    assert_int_equal(rd_net_open(g, NULL, &net, NULL), RD_OK);
+    grad = calloc(n * rd_net_inputs(net), sizeof *grad);
+    assert_non_null(grad);
+    assert_int_equal(rd_net_loss_gradient(net, x, label, n, grad, each, NULL, NULL), RD_OK);
+    for (size_t r = 0; r < n; r++)
+        sum += (double)each[r];
+    free(grad);
+    rd_net_free(net);
+    return sum / (double)n;
+}
+
+/*
+ * One step of plain SGD moves each weight by -lr times its gradient. The steepest element of every
+ * weight that moved is held against the loss itself, a little to both sides: differences of float32
+ * losses leave 2 digits. vit-tiny goes node by node (its batch moves to another axis), the others
+ * by plans; none has a BatchNormalization, whose statistics would differ.
+ */
+static void one_step_moves_every_kind_of_weight_down_its_slope(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t most; /* weights that are looked at */
+        int moved;   /* weights that must move at least */
+    } cases[] = { { "vit-tiny", 12, 20 }, { "keras-cnn", 12, 10 } };
+
+    (void)state;
+    if (absent())
+        skip();
+    for (size_t m = 0; m < sizeof cases / sizeof *cases; m++) {
+        const char *name = cases[m].name;
+        struct rd_arena arena = RD_ARENA_INIT;
+        struct rd_graph *g = load(&arena, name), *copy = NULL, *after = NULL;
+        struct rd_tensor *x = read(&arena, name, ".x.npy"), *y = read(&arena, name, ".y.npy");
+        struct rd_train how = rd_train_default;
+        struct rd_error err = { 0 };
+        struct rd_run run = { .scratch = &arena, .err = &err };
+        const size_t n = 8;
+        int label[8], moved = 0;
+
+        for (size_t r = 0; r < n; r++)
+            label[r] = (int)((int64_t *)y->data)[r];
+        how.optimizer = "sgd";
+        how.schedule = "constant";
+        how.momentum = 0;
+        how.lr = 1e-3;
+        how.epochs = 1;
+        how.batch = n;
+        assert_int_equal(rd_graph_copy(g, &arena, &copy, NULL), RD_OK);
+        if (rd_net_train(&run, g, &how, x->data, label, NULL, n, &arena, &after, NULL)) {
+            print_error("%s: %s\n", name, err.frame[0].text);
+            fail();
+        }
+        for (size_t v = 0; v < g->n_values; v++) {
+            const float *was = g->value[v].weight ? g->value[v].weight->data : NULL, *is;
+            float *w;
+            size_t at = 0;
+            double slope, up, down, h;
+
+            if (!was || g->value[v].dtype != RD_F32 || g->value[v].producer >= 0)
+                continue;
+            is = after->value[v].weight->data;
+            w = copy->value[v].weight->data;
+            for (size_t i = 0; i < rd_tensor_count(g->value[v].weight); i++)
+                if (fabsf(is[i] - w[i]) > fabsf(is[at] - w[at]))
+                    at = i;
+            if (is[at] == w[at] || (size_t)++moved > cases[m].most)
+                continue;
+            slope = ((double)w[at] - (double)is[at]) / how.lr;
+            h = 0.02 * fmax(0.05, fabs((double)w[at]));
+            if (fabs(slope) * h < 2e-5) /* lost in float32 */
+                continue;
+            {
+                const float keep = w[at];
+
+                w[at] = keep + (float)h;
+                up = mean_loss(copy, x->data, label, n);
+                w[at] = keep - (float)h;
+                down = mean_loss(copy, x->data, label, n);
+                w[at] = keep;
+            }
+            if (fabs((up - down) / (2 * h) - slope) > 0.05 * fabs(slope) + 1e-4) {
+                print_error("%s, '%s'[%zu]: slope %g, by differences %g\n", name, g->value[v].name,
+                    at, slope, (up - down) / (2 * h));
+                fail();
+            }
+        }
+        assert_true(moved >= cases[m].moved);
+        rd_arena_release(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(image_and_table_models_answer_and_differentiate_as_their_frameworks),
         cmocka_unit_test(word_models_answer_and_differentiate_at_their_embeddings),
+        cmocka_unit_test(one_step_moves_every_kind_of_weight_down_its_slope),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
