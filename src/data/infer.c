@@ -93,33 +93,41 @@ static bool counts_columns(const struct rd_csv *csv)
     return csv->columns >= 3;
 }
 
-/* The looks are at the rows behind the first. */
-static bool first_is_header(
-    const struct rd_csv *csv, const struct look *k, struct rd_words *names, size_t *twice_out)
+/* The looks are at the rows behind the first. *twice_out: a column whose name stood before. */
+static rd_status first_is_header(const struct rd_csv *csv, const struct look *k,
+    struct rd_words *names, bool *header_out, size_t *twice_out, struct rd_error *err)
 {
     bool numbers_below = false, met_again = false;
     double v;
 
+    *header_out = false;
     for (size_t c = 0; c < csv->columns; c++) {
         const struct rd_csv_cell *cell = cell_at(csv, 0, c);
         const struct rd_csv_cell trimmed = rd_cell_trim(cell);
+        const ptrdiff_t at = rd_words_add(names, cell->text, cell->len);
 
-        if (rd_words_add(names, cell->text, cell->len) != (ptrdiff_t)names->n - 1 ||
-            names->item[names->n - 1].count > 1)
+        if (at < 0)
+            return RD_FAIL(err, RD_E_MEMORY, "out of memory for a header");
+        if (names->item[at].count > 1)
             *twice_out = c;
         if ((!trimmed.len && c > 0) || rd_cell_number(cell, &v) || rd_cell_time(cell, true, &v))
-            return false;
+            return RD_OK;
         numbers_below = numbers_below || 10 * k[c].numbers > 9 * (k[c].cells - k[c].missing);
         met_again = met_again || rd_words_find(&k[c].words, cell->text, cell->len) >= 0;
     }
     /* Words alone that stand twice in the first record are taken for data. */
-    return numbers_below || (*twice_out == SIZE_MAX && (csv->rows == 1 || !met_again));
+    *header_out = numbers_below || (*twice_out == SIZE_MAX && (csv->rows == 1 || !met_again));
+    return RD_OK;
 }
 
 static const char *const label_names[] = { "label", "labels", "target", "class", "y", "outcome",
     NULL };
 static const char *const contributor_names[] = { "contributor", "contributor_id", "annotator",
     "annotator_id", NULL };
+
+static const char *const index_names[] = { "(index)", "index", "id", "row", "no", "nr",
+    "unnamed: 0", NULL };
+enum { COUNTED = 50 }; /* so many rows in a row are counted, whatever the column is called */
 
 static bool is_one_of(const char *name, const char *const *names)
 {
@@ -129,10 +137,13 @@ static bool is_one_of(const char *name, const char *const *names)
     return false;
 }
 
-static bool looks_like_classes(const struct look *k, size_t most)
+/* Whole numbers or words, and few of them; a column that is called so may lack some. */
+static bool looks_like_classes(const struct look *k, bool named)
 {
-    return k->words.n >= 2 && k->words.n <= most && !k->fractions && !k->missing &&
-           2 * k->words.n <= k->cells;
+    const size_t most = named ? RD_TABLE_CLASSES : k->numbers ? 20 : RD_TABLE_CATEGORIES;
+
+    return k->words.n >= 2 && k->words.n <= most && !k->fractions && (named || !k->missing) &&
+           (k->words.n <= 20 || 2 * k->words.n <= k->cells);
 }
 
 /* A column by its name, else by its number from 1; SIZE_MAX when there is none such. */
@@ -199,7 +210,8 @@ static rd_status type_of(const struct rd_csv *csv, const struct look *k, size_t 
         return RD_OK;
     }
     if (k->numbers == present) {
-        if (at == 0 && k->counts_up && k->cells > 2 && csv->columns > 1) {
+        if (at == 0 && k->counts_up && csv->columns > 1 &&
+            (k->cells >= COUNTED || is_one_of(c->name, index_names))) {
             rd_notes_add(notes, "column '%s' is left out: it only counts the rows", name);
             return RD_OK;
         }
@@ -291,13 +303,12 @@ static rd_status choose_label(const struct rd_csv *csv, const struct rd_dataset_
     }
     for (int i = 0; label_names[i] && *at_out == SIZE_MAX; i++)
         for (size_t c = 0; c < csv->columns && *at_out == SIZE_MAX; c++)
-            if (!strcasecmp(column[c].name, label_names[i]) &&
-                looks_like_classes(&k[c], RD_TABLE_CLASSES))
+            if (!strcasecmp(column[c].name, label_names[i]) && looks_like_classes(&k[c], true))
                 *at_out = c;
     if (*at_out != SIZE_MAX) {
         rd_notes_add(notes, "label: column '%s', by its name",
             rd_text_safe_in(name, sizeof name, column[*at_out].name));
-    } else if (csv->columns > 1 && looks_like_classes(&k[last], RD_TABLE_CATEGORIES)) {
+    } else if (csv->columns > 1 && looks_like_classes(&k[last], false)) {
         *at_out = last;
         rd_notes_add(notes,
             "label: column '%s', because it is the last one; --label-column names another",
@@ -328,7 +339,10 @@ static rd_status infer(const struct rd_csv *csv, const struct rd_dataset_source 
         if (!look_at(csv, c, 1, &k[c]))
             return RD_FAIL(err, RD_E_MEMORY, "out of memory for the words of a column");
     }
-    header = counted || first_is_header(csv, k, &names, &twice);
+    st = first_is_header(csv, k, &names, &header, &twice, err);
+    if (st)
+        return st;
+    header = header || counted;
     if (header && !counted && twice != SIZE_MAX)
         return RD_FAIL(err, RD_E_INPUT, "'%s', line 1: the header names '%s' twice",
             rd_text_safe_in(file, sizeof file, csv->name),

@@ -238,7 +238,7 @@ static rd_status read_numbers(const struct reader *r, const struct rd_doc *doc, 
 
     for (int i = 5; !st && column_keys[i]; i++)
         if (rd_doc_get(doc, column_keys[i]) && c->type != RD_COLUMN_NUMBER &&
-            !(c->type == RD_COLUMN_BOOLEAN && i < 8))
+            !(c->type == RD_COLUMN_BOOLEAN && (i < 8 || !strcmp(column_keys[i], "seen"))))
             return complain(r, rd_doc_get(doc, column_keys[i]),
                 "this key only in a column of type number", NULL);
     if (!st)
