@@ -23,9 +23,14 @@ struct rd_bound_test {
     const struct rd_attack *attack;
     const void *options;          /* resolved */
     int actor, model, eval, pool; /* actor and artifact indices; RD_NONE when there is none */
+    int recipe;                   /* poison, infer: artifact index of the training; else RD_NONE */
+    int serves;                   /* element whose answers the attacker sees; RD_NONE: none */
+    /* poison, infer: (n_elements) at or before the training and the threatened element: where a
+     * control around training may stand */
+    const bool *upstream;
     enum rd_norm norm;
     double criterion;
-    size_t runs;
+    size_t runs;         /* 0: as many as the attack's option says */
     double budget_rows;  /* rows the actor can pay for, 0: no bound */
     const char *untried; /* why it cannot run, or NULL */
 };
@@ -101,6 +106,7 @@ struct rd_campaign_options {
         *store; /* where records are kept and looked up; NULL: measure everything, keep nothing */
     const char
         *pictures; /* folder for adversarial examples, "adv-<key>.npy"; NULL: none are kept */
+    bool reuse; /* look up runs against endpoints and processes too, which may have changed since */
     const char *run_json; /* canonical JSON for the `run` part of records: version, host */
 };
 

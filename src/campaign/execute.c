@@ -3,6 +3,7 @@
 #include "campaign/campaign.h"
 #include "campaign/keep.h"
 #include "campaign/status.h"
+#include "campaign/things.h"
 
 #include "base/file.h"
 #include "base/text.h"
@@ -15,63 +16,45 @@ struct runner {
     const struct rd_system *system;
     const struct rd_campaign_options *options;
     struct rd_arena *arena;
-    struct rd_target **target;             /* by artifact index, opened once */
-    struct rd_dataset **dataset;           /* likewise */
+    struct rd_things things;
     struct rd_campaign_estimate *estimate; /* not NULL: add costs up instead of running */
 };
 
-/* --- what tests run on --- */
-
-static rd_status open_target(struct runner *r, int artifact, struct rd_target **target_out)
-{
-    const struct rd_artifact *a = &r->system->artifacts[artifact];
-    rd_status st = RD_OK;
-
-    if (!r->target[artifact]) {
-        st =
-            rd_target_open_onnx(a->path, r->run->pool, r->arena, &r->target[artifact], r->run->err);
-        if (!st)
-            r->target[artifact]->price_per_1000 = a->price_per_1000_queries;
-    }
-    *target_out = r->target[artifact];
-    return st ? RD_WRAP(r->run->err, st, "artifact '%s'", a->id) : RD_OK;
-}
-
-static rd_status open_dataset(struct runner *r, int artifact, const struct rd_dataset **dataset_out)
-{
-    const struct rd_artifact *a = &r->system->artifacts[artifact];
-    const struct rd_dataset_source source = { .path = a->path,
-        .labels = a->labels,
-        .index = a->index,
-        .has_range = a->has_range,
-        .range = { a->range[0], a->range[1] },
-        .scale = a->scale };
-    rd_status st = RD_OK;
-
-    if (!r->dataset[artifact]) {
-        r->dataset[artifact] = RD_NEW(r->arena, struct rd_dataset);
-        if (!r->dataset[artifact])
-            return rd_run_no_memory(r->run, "a dataset");
-        st = rd_dataset_read(
-            &source, &rd_limits_default, r->arena, r->dataset[artifact], r->run->err);
-    }
-    *dataset_out = r->dataset[artifact];
-    return st ? RD_WRAP(r->run->err, st, "artifact '%s'", a->id) : RD_OK;
-}
-
 /* --- controls --- */
 
-/* Does this control stand where the test attacks, and can it matter to it? */
-static const struct rd_defense *defense_for(
-    const struct rd_system *s, const struct rd_control *c, const struct rd_bound_test *t)
-{
-    const struct rd_defense *d;
+/* Where a control acts on a test: before what is asked, or around what is trained. */
+enum side { NOWHERE, IN_FRONT, AROUND_TRAINING };
 
-    if (c->state == RD_CONTROL_RETIRED || c->at_element == RD_NONE ||
-        c->at_element != s->artifacts[t->model].of)
-        return NULL;
-    d = rd_defense_find(c->kind);
-    return d && (d->against & 1u << t->attack->kind) ? d : NULL;
+static bool retrains(const struct rd_bound_test *t)
+{
+    return t->attack->kind == RD_POISON || t->attack->kind == RD_INFER;
+}
+
+/* Does this control stand where the test attacks, and can it matter to it? */
+static enum side side_of(const struct rd_system *s, const struct rd_control *c,
+    const struct rd_bound_test *t, const struct rd_defense **defense_out)
+{
+    const struct rd_defense *d = rd_defense_find(c->kind);
+    const int at = c->at_element != RD_NONE ? c->at_element
+                   : c->at_flow != RD_NONE  ? s->flows[c->at_flow].to
+                                            : RD_NONE;
+
+    *defense_out = d;
+    if (c->state == RD_CONTROL_RETIRED || !d || !(d->against & 1u << t->attack->kind) ||
+        at == RD_NONE)
+        return NOWHERE;
+    if (retrains(t) && d->treat && t->upstream && t->upstream[at] &&
+        !(d->wrap && c->at_element == t->serves))
+        return AROUND_TRAINING;
+    if (!d->wrap || c->at_element == RD_NONE)
+        return NOWHERE;
+    if (c->at_element == t->serves)
+        return IN_FRONT;
+    /* What replaces the network by one trained otherwise may stand where it is trained. */
+    return !retrains(t) && d->innermost && d->treat && t->recipe != RD_NONE &&
+                   c->at_element == s->artifacts[t->recipe].of
+               ? IN_FRONT
+               : NOWHERE;
 }
 
 /* Whatever a control allows per key and day, the actor's keys and the longest campaign multiply. */
@@ -119,39 +102,160 @@ static rd_status control_options(struct runner *r, const struct rd_control *c,
     return st ? RD_WRAP(r->run->err, st, "control '%s'", c->id) : RD_OK;
 }
 
-static rd_status put_in_front(struct runner *r, const struct rd_control *c,
-    const struct rd_defense *d, const struct rd_bound_test *t, struct rd_target **target)
-{
-    struct rd_run inner = *r->run;
-    void *values = NULL;
-    rd_status st = control_options(r, c, d, t, &values);
+/* One control with its settings: what a victim is dressed in, or what stands around its training.
+ */
+struct layer {
+    const struct rd_control *control;
+    const struct rd_defense *defense;
+    const void *options;
+};
+struct dress {
+    struct rd_arena *arena;
+    struct layer *item;
+    size_t n;
+};
 
+static rd_status put_on(struct rd_run *run, struct rd_arena *arena, const struct layer *l,
+    struct rd_target *inner, struct rd_target **wrapped_out)
+{
+    struct rd_run own = *run;
+    rd_status st;
+
+    own.scratch = arena; /* the wrapped target lives as long as it */
+    st = l->defense->wrap(&own, l->options, inner, wrapped_out);
+    return st ? RD_WRAP(run->err, st, "control '%s' (%s)", l->control->id, l->control->kind)
+              : RD_OK;
+}
+
+static rd_status dress_victim(
+    void *self, struct rd_run *run, struct rd_target *victim, struct rd_target **dressed_out)
+{
+    const struct dress *d = self;
+    rd_status st = RD_OK;
+
+    *dressed_out = victim;
+    for (size_t i = 0; i < d->n && !st; i++)
+        st = put_on(run, run->scratch, &d->item[i], *dressed_out, dressed_out);
+    return st;
+}
+
+/* The controls that are on for this run, on one side; what replaces the network first, then what
+ * stands before it, in the order of the file. without, with: control indices or RD_NONE. */
+static rd_status layers(struct runner *r, const struct rd_bound_test *t, enum side side,
+    int without, int with, struct dress *out)
+{
+    const size_t n = r->system->n_controls;
+
+    *out = (struct dress){ r->arena, RD_NEW_ARRAY(r->arena, struct layer, n + 1), 0 };
+    if (!out->item)
+        return rd_run_no_memory(r->run, "controls");
+    for (size_t i = 0; i < 2 * n; i++) {
+        const int at = (int)(i % n);
+        const struct rd_control *c = &r->system->controls[at];
+        const struct rd_defense *d;
+        const bool here = side_of(r->system, c, t, &d) == side;
+        const bool on = (c->state == RD_CONTROL_ACTIVE && at != without) || at == with;
+        void *values = NULL;
+        rd_status st;
+
+        if (!here || !on || d->innermost != (i < n))
+            continue;
+        st = control_options(r, c, d, t, &values);
+        if (st)
+            return st;
+        out->item[out->n++] = (struct layer){ c, d, values };
+    }
+    return RD_OK;
+}
+
+/* The canonical text of a dress: what it writes on something it is put on. */
+static rd_status dress_text(
+    struct runner *r, struct dress *d, const struct rd_graph *graph, const char **text_out)
+{
+    struct rd_target *victim;
+    struct rd_run run = *r->run;
+    rd_status st;
+
+    run.scratch = r->arena;
+    st = rd_target_open_graph(graph, "a victim", run.pool, r->arena, &victim, run.err);
+    if (!st)
+        st = dress_victim(d, &run, victim, &victim);
+    *text_out = st ? NULL : victim->controls;
+    return st;
+}
+
+/* Poison and inference: the recipe with the controls around it, and what its victims wear. */
+static rd_status treated(struct runner *r, const struct rd_bound_test *t, int without, int with,
+    struct rd_trial_request *q)
+{
+    struct dress around, *worn = RD_NEW(r->arena, struct dress);
+    const struct rd_treatment **treatment;
+    const struct rd_recipe *plain;
+    struct rd_recipe *recipe = RD_NEW(r->arena, struct rd_recipe);
+    struct rd_run run = *r->run;
+    rd_status st = layers(r, t, AROUND_TRAINING, without, with, &around);
+
+    if (!st && (!worn || !recipe))
+        st = rd_run_no_memory(r->run, "a recipe");
+    if (!st)
+        st = rd_things_recipe(&r->things, t->recipe, &plain);
     if (st)
         return st;
-    inner.scratch = r->arena; /* the wrapped target lives as long as the campaign */
-    st = d->wrap(&inner, values, *target, target);
-    return st ? RD_WRAP(r->run->err, st, "control '%s' (%s)", c->id, c->kind) : RD_OK;
+    *recipe = *plain;
+    q->recipe = recipe;
+    treatment = RD_NEW_ARRAY(r->arena, const struct rd_treatment *, around.n + 1);
+    if (!treatment)
+        return rd_run_no_memory(r->run, "a recipe");
+    run.scratch = r->arena;
+    for (size_t i = 0; i < around.n; i++) {
+        const struct layer *l = &around.item[i];
+
+        st = l->defense->treat(&run, l->options, &treatment[i]);
+        if (st)
+            return RD_WRAP(r->run->err, st, "control '%s' (%s)", l->control->id, l->control->kind);
+    }
+    recipe->treatment = treatment;
+    recipe->n_treatments = around.n;
+    st = layers(r, t, IN_FRONT, without, with, worn);
+    if (st || !worn->n)
+        return st;
+    q->dress.self = worn;
+    q->dress.wrap = dress_victim;
+    return dress_text(r, worn, recipe->graph, &q->dress.text);
+}
+
+/* A control that trains the network anew needs to know how it was trained. */
+static rd_status know_recipe(struct runner *r, const struct rd_bound_test *t,
+    const struct dress *front, struct rd_target *target)
+{
+    bool needed = false;
+
+    for (size_t i = 0; i < front->n; i++)
+        needed = needed || (front->item[i].defense->innermost && front->item[i].defense->treat);
+    return needed && t->recipe != RD_NONE && !target->recipe
+               ? rd_things_recipe(&r->things, t->recipe, &target->recipe)
+               : RD_OK;
 }
 
 /* The test's target with the active controls in front, but for `without`, and with `with`. RD_NONE:
  * nobody. */
 static rd_status defended(struct runner *r, const struct rd_bound_test *t, int without, int with,
-    struct rd_target **target_out)
+    struct rd_trial_request *q)
 {
-    const size_t n = r->system->n_controls;
-    rd_status st = open_target(r, t->model, target_out);
+    struct dress front;
+    rd_status st;
 
-    /* What replaces the network itself first, then what stands before it, in the order of the file.
-     */
-    for (size_t i = 0; !st && i < 2 * n; i++) {
-        const int at = (int)(i % n);
-        const struct rd_control *c = &r->system->controls[at];
-        const struct rd_defense *d = defense_for(r->system, c, t);
-        const bool on = (c->state == RD_CONTROL_ACTIVE && at != without) || at == with;
-
-        if (d && on && d->innermost == (i < n))
-            st = put_in_front(r, c, d, t, target_out);
-    }
+    if (t->attack->inject)
+        return RD_OK; /* no network: its controls are screens of accounts */
+    if (retrains(t))
+        return treated(r, t, without, with, q);
+    st = rd_things_target(&r->things, t->model, t->eval, &q->target);
+    if (!st)
+        st = layers(r, t, IN_FRONT, without, with, &front);
+    if (!st)
+        st = know_recipe(r, t, &front, q->target);
+    for (size_t i = 0; i < front.n && !st; i++)
+        st = put_on(r->run, r->arena, &front.item[i], q->target, &q->target);
     return st;
 }
 
@@ -195,14 +299,20 @@ static rd_status request_of(
         .runs = t->runs,
         .criterion = t->criterion,
         .curve_points = RD_CURVE_POINTS,
-        .stated_accuracy = r->system->artifacts[t->model].clean_accuracy,
+        .stated_accuracy = t->model == RD_NONE || retrains(t)
+                               ? (double)NAN
+                               : r->system->artifacts[t->model].clean_accuracy,
         .pool_is_labeled = actor->labeled == RD_YES,
         .threat = t->threat->id,
         .test = t->id,
         .actor = actor->id };
-    st = open_dataset(r, t->eval, &q->eval);
+    if (t->attack->inject) {
+        st = rd_things_clicks(&r->things, r->system->artifacts[t->recipe].data, &q->clicks);
+        return st ? st : rd_things_recommender(&r->things, t->recipe, &q->recommender);
+    }
+    st = t->eval == RD_NONE ? RD_OK : rd_things_dataset(&r->things, t->eval, &q->eval);
     if (!st && t->pool != RD_NONE)
-        st = open_dataset(r, t->pool, &q->pool);
+        st = rd_things_dataset(&r->things, t->pool, &q->pool);
     if (!st && t->attack->kind == RD_EXTRACT)
         st = load_student(r, t, &q->student);
     return st;
@@ -288,12 +398,12 @@ static rd_status retest(struct runner *r, const struct rd_bound_test *t, int con
     if (active) {
         /* The record at hand has it on already: what is missing is the system without it. */
         out->plain = with_active;
-        st = defended(r, t, control, RD_NONE, &q.target);
+        st = defended(r, t, control, RD_NONE, &q);
         if (!st)
             st = run_one(r, &q, &kept);
         before = kept.record;
     } else {
-        st = defended(r, t, RD_NONE, control, &q.target);
+        st = defended(r, t, RD_NONE, control, &q);
         q.withheld_is_failure = true;
         if (!st)
             st = run_one(r, &q, &kept);
@@ -312,7 +422,7 @@ static rd_status retest(struct runner *r, const struct rd_bound_test *t, int con
                 aware->attack);
         st = aware_options(r, t, aware, q.attack, &q.options);
         if (!st)
-            st = defended(r, t, RD_NONE, control, &q.target);
+            st = defended(r, t, RD_NONE, control, &q);
         q.withheld_is_failure = true;
         q.control_aware = d->name;
         if (!st)
@@ -345,7 +455,7 @@ static rd_status run_test(struct runner *r, const struct rd_bound_test *t, struc
         return RD_OK;
     st = request_of(r, t, &q);
     if (!st)
-        st = defended(r, t, RD_NONE, RD_NONE, &q.target);
+        st = defended(r, t, RD_NONE, RD_NONE, &q);
     if (!st)
         st = run_one(r, &q, &kept);
     if (st)
@@ -358,9 +468,9 @@ static rd_status run_test(struct runner *r, const struct rd_bound_test *t, struc
         return rd_run_no_memory(r->run, "re-tests");
     out->retests = retests;
     for (size_t i = 0; i < r->system->n_controls; i++) {
-        const struct rd_defense *d = defense_for(r->system, &r->system->controls[i], t);
+        const struct rd_defense *d;
 
-        if (!d)
+        if (side_of(r->system, &r->system->controls[i], t, &d) == NOWHERE)
             continue;
         st = retest(r, t, (int)i, d, out->record, &retests[out->n_retests]);
         if (st)
@@ -372,15 +482,6 @@ static rd_status run_test(struct runner *r, const struct rd_bound_test *t, struc
 
 /* --- the whole --- */
 
-static rd_status runner_new(struct runner *r)
-{
-    const size_t n = r->system->n_artifacts + 1;
-
-    r->target = RD_NEW_ARRAY(r->arena, struct rd_target *, n);
-    r->dataset = RD_NEW_ARRAY(r->arena, struct rd_dataset *, n);
-    return r->target && r->dataset ? RD_OK : rd_run_no_memory(r->run, "a campaign");
-}
-
 rd_status rd_campaign_run(struct rd_run *run, const struct rd_system *system,
     const struct rd_threats *threats, const struct rd_campaign_options *options,
     struct rd_arena *arena, struct rd_campaign *campaign_out)
@@ -389,7 +490,7 @@ rd_status rd_campaign_run(struct rd_run *run, const struct rd_system *system,
     const struct rd_bound_test *tests;
     struct rd_tested *tested;
     size_t n = 0;
-    rd_status st = runner_new(&r);
+    rd_status st = rd_things_init(&r.things, run, system, arena, false);
 
     if (!st)
         st = rd_campaign_bind(run, system, threats, arena, &tests, &n);
@@ -419,7 +520,7 @@ rd_status rd_campaign_estimate(struct rd_run *run, const struct rd_system *syste
     const struct rd_bound_test *tests;
     struct rd_tested tested;
     size_t n = 0;
-    rd_status st = runner_new(&r);
+    rd_status st = rd_things_init(&r.things, run, system, arena, true);
 
     *estimate_out = (struct rd_campaign_estimate){ 0 };
     if (!st)

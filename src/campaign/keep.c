@@ -4,7 +4,10 @@
 #include "base/digest.h"
 #include "base/doc.h"
 #include "base/json_write.h"
+#include "data/clicks.h"
 #include "evidence/store.h"
+#include "target/recipe.h"
+#include "target/recommender.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -41,12 +44,41 @@ static void write_settings(struct rd_json *j, const struct rd_option *table, con
     rd_json_end(j);
 }
 
+static void write_recipe(struct rd_json *j, const struct rd_recipe *recipe)
+{
+    rd_json_ktext(j, "recipe", recipe->digest);
+    rd_json_kbool(j, "recipe_is_assumed", recipe->assumed);
+    rd_json_ktext(j, "training_data", recipe->data->digest);
+    rd_json_karray(j, "treatments");
+    for (size_t i = 0; i < recipe->n_treatments; i++)
+        rd_json_text(j, recipe->treatment[i]->text);
+    rd_json_end(j);
+}
+
+static void write_recommender(
+    struct rd_json *j, const struct rd_trial_request *r, const char *recommender)
+{
+    rd_json_ktext(j, "clicks", r->clicks->digest);
+    rd_json_ktext(j, "recommender", recommender);
+    rd_json_karray(j, "screens");
+    for (size_t i = 0; i < r->recommender->n_screens; i++)
+        rd_json_text(j, r->recommender->screen[i]->text);
+    rd_json_end(j);
+}
+
 rd_status rd_keep_key(struct rd_run *run, const struct rd_trial_request *r, char key_out[65])
 {
     struct rd_buf b = { 0 };
     struct rd_json j = { .out = &b };
     char student[RD_DIGEST_HEX] = "";
+    const char *recommender = "";
     rd_status st = RD_OK;
+
+    if (r->recommender) {
+        recommender = rd_recommender_text(r->recommender, run->scratch);
+        if (!recommender)
+            return rd_run_no_memory(run, "the key of a test");
+    }
 
     if (r->student)
         st = rd_graph_digest(r->student, student, run->err);
@@ -55,16 +87,26 @@ rd_status rd_keep_key(struct rd_run *run, const struct rd_trial_request *r, char
     rd_json_kint(&j, "attack_version", r->attack->version);
     write_settings(&j, r->attack->options, r->options);
     rd_json_ku64(&j, "seed", run->seed);
-    rd_json_ktext(&j, "target", r->target->digest);
-    rd_json_ktext(&j, "controls", r->target->controls);
-    rd_json_ktext(&j, "data", r->eval->digest);
+    rd_json_ktext(&j, "target", r->target ? r->target->digest : "");
+    if (r->target && !r->target->digest[0]) /* an endpoint or a process: where it is */
+        rd_json_ktext(&j, "asked", r->target->label);
+    rd_json_ktext(&j, "controls", r->target ? r->target->controls : "");
+    rd_json_ktext(&j, "data", r->eval ? r->eval->digest : "");
+    if (r->recipe)
+        write_recipe(&j, r->recipe);
+    if (r->dress.wrap)
+        rd_json_ktext(&j, "worn", r->dress.text);
+    if (r->clicks && r->recommender)
+        write_recommender(&j, r, recommender);
+    if (r->noticing > 0)
+        rd_json_kreal(&j, "noticing", r->noticing);
     rd_json_ktext(&j, "pool", r->pool ? r->pool->digest : "");
     rd_json_kbool(&j, "pool_is_labeled", r->pool_is_labeled);
     rd_json_ktext(&j, "student", student);
     rd_json_kint(&j, "norm", (int64_t)r->norm);
     rd_json_kint(&j, "access", (int64_t)r->actor_access);
     rd_json_ku64(&j, "budget", r->budget);
-    rd_json_ku64(&j, "quota", r->target->quota);
+    rd_json_ku64(&j, "quota", r->target ? r->target->quota : 0);
     rd_json_kint(&j, "runs", (int64_t)r->runs);
     rd_json_kint(&j, "curve_points", (int64_t)r->curve_points);
     rd_json_kreal(&j, "criterion", r->criterion);
@@ -158,7 +200,7 @@ rd_status rd_keep_run(struct rd_run *run, const struct rd_campaign_options *o,
     const double start = now_seconds();
     rd_status st = rd_keep_key(run, &r, kept_out->key);
 
-    if (!st && o->store && r.target->digest[0])
+    if (!st && o->store && (!r.target || r.target->digest[0] || o->reuse))
         st = look_up(run, o->store, kept_out->key, arena, &record);
     if (st)
         return st;

@@ -22,7 +22,7 @@ static const char *const levels[] = { "none", "low", "medium", "high", "critical
 
 struct assess {
     struct rd_load_options load;
-    bool estimate;
+    bool estimate, reuse;
     const char *fail_on;
     int64_t draws, years;
 };
@@ -31,6 +31,8 @@ static const struct rd_option options[] = {
     RD_LOAD_OPTIONS(struct assess, load),
     RD_BOOL(struct assess, estimate, "estimate", "no",
         "only say what it would take: runs, queries, seconds, money"),
+    RD_BOOL(struct assess, reuse, "reuse", "no",
+        "take over what was measured on endpoints and processes, which may have changed since"),
     RD_CHOICE(struct assess, fail_on, "fail-on", "none", levels,
         "exit 1 when a threat that applies is at least so severe, is demonstrated, or losses pass "
         "the appetite"),
@@ -362,6 +364,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
         return st;
     if (o->estimate)
         return say_estimate(&w);
+    w.how.reuse = o->reuse;
     st = open_evidence(&w);
     return st ? st : assess(&w, o, start);
 }
