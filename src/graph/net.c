@@ -10,6 +10,7 @@
 #include "graph/exec.h"
 #include "graph/op.h"
 #include "graph/plan.h"
+#include "graph/rewrite.h"
 #include "tensor/kernel.h"
 
 #include <math.h>
@@ -238,6 +239,55 @@ static rd_status try_blocks(struct rd_net *net, struct rd_error *err)
     return st == RD_E_MEMORY ? st : RD_OK;
 }
 
+/*
+ * A plan for a model of fixed batch, from the same model with a free one; only when both answer the
+ * same rows alike. Otherwise the net goes on in blocks.
+ */
+static rd_status plan_of_free_batch(struct rd_net *net, struct rd_error *err)
+{
+    const size_t n = net->block;
+    const struct rd_exec_limits limits = {
+        .work = TRIAL_WORK + TRIAL_PER_FILE_BYTE * (double)net->graph->file_bytes
+    };
+    struct rd_rng rng = rd_rng_stream(1, "net/free", 0);
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct rd_error why = { 0 };
+    struct rd_exec *exec = NULL;
+    struct rd_graph *freed = NULL;
+    float *x, *a, *b;
+    bool same = false;
+    rd_status st = rd_graph_free_batch(net->graph, &net->arena, &freed, err);
+
+    if (st || !freed)
+        return st;
+    st = rd_plan_open(freed, net->pool, &net->plan, err);
+    if (st || !net->plan)
+        return st;
+    x = RD_NEW_ARRAY(&arena, float, n * net->inputs);
+    a = RD_NEW_ARRAY(&arena, float, n * net->outputs);
+    b = RD_NEW_ARRAY(&arena, float, n * net->outputs);
+    if (!x || !a || !b)
+        st = RD_FAIL(&why, RD_E_MEMORY, "no memory to try the model");
+    for (size_t i = 0; !st && i < n * net->inputs; i++)
+        x[i] = rd_rng_unit_float(&rng);
+    if (!st)
+        st = rd_exec_open(net->graph, rd_kernels(), &limits, &exec, &why);
+    if (!st)
+        st = trial(exec, net, x, n, &arena, a, &why);
+    if (!st)
+        st = rd_plan_forward(net->plan, x, n, b, &why);
+    same = !st && alike(b, a, n * net->outputs);
+    rd_exec_free(exec);
+    rd_arena_release(&arena);
+    if (!same) {
+        rd_plan_free(net->plan);
+        net->plan = NULL;
+    }
+    if (st == RD_E_MEMORY && err)
+        *err = why;
+    return st == RD_E_MEMORY ? st : RD_OK;
+}
+
 rd_status rd_net_open(const struct rd_graph *graph, struct rd_pool *pool, struct rd_net **net_out,
     struct rd_error *err)
 {
@@ -259,6 +309,8 @@ rd_status rd_net_open(const struct rd_graph *graph, struct rd_pool *pool, struct
         st = try_blocks(net, err);
     if (!st && net->inputs && !net->block)
         st = rd_plan_open(graph, pool, &net->plan, err);
+    if (!st && net->block && graph->value[graph->input[0]].dim[0] > 0)
+        st = plan_of_free_batch(net, err);
     if (st) {
         rd_net_free(net);
         return st;

@@ -39,9 +39,10 @@ rd_status rd_net_gradient(struct rd_net *net, const struct rd_tensor *const *inp
  *
  * Where the batch axis can be followed through the graph, chunks of rows run together. Where it
  * cannot (it moves to another axis), rows run one at a time; where it is fixed at N by the model,
- * in blocks of N, the last one filled up with its first row. Both only after a test at opening that
- * a row's answer comes from that row alone: rows together against each by itself, or in another
- * order, within 1e-4 of the largest number.
+ * in blocks of N, the last one filled up with its first row (or with
+ * a free batch after all, when the model rewritten so answers the same). Both only after a test at
+ * opening that a row's answer comes from that row alone: rows together against each by itself, or
+ * in another order, within 1e-4 of the largest number.
  */
 size_t rd_net_inputs(const struct rd_net *net);  /* floats per example; 0 when it is no such net */
 size_t rd_net_outputs(const struct rd_net *net); /* floats per example of the first output */
@@ -105,7 +106,8 @@ struct rd_train_report {
  * Train a copy of graph (its weights as they are: call rd_graph_init_weights first for a fresh
  * start) on x (n, inputs). Targets: label (n), or soft (n, classes) rows summing to 1 when label is
  * NULL. Cross-entropy of the first output (n, classes) as logits; when that is a Softmax, of what
- * goes into it. Same seed, same bytes, whatever the thread count. run->step is called per batch.
+ * goes into it; when it is one number a row, as two classes (rewrite.h). Same seed, same bytes,
+ * whatever the thread count. run->step is called per batch.
  *
  * Trained is every float32 initializer that its operator has a gradient for: kernels, biases,
  * scales, slopes, tables of words; not constants in front of the first layer (they normalize

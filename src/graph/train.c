@@ -11,6 +11,7 @@
 #include "graph/net.h"
 
 #include "base/rng.h"
+#include "graph/rewrite.h"
 #include "graph/train_impl.h"
 
 #include <math.h>
@@ -445,6 +446,7 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
     const struct rd_kernels *kernels;
     const struct rd_tensor **aligned;
     const char *obstacle = NULL;
+    struct rd_graph *whole, *scores;
     rd_status st;
 
     st = check_settings(graph, how, label || soft, n, run->err);
@@ -457,9 +459,15 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
         return st;
     if (obstacle)
         return RD_FAIL(run->err, RD_E_USAGE, "%s", obstacle);
-    st = rd_graph_copy(graph, arena, &l.t.graph, run->err);
+    st = rd_graph_copy(graph, arena, &whole, run->err);
     if (st)
         return st;
+    l.t.graph = whole;
+    if (rd_graph_is_one_number(whole)) { /* trained as two classes; the weights are whole's */
+        st = rd_graph_two_classes(whole, run->scratch, &scores, &l.t.graph, run->err);
+        if (st)
+            return st;
+    }
     l.batch = how->batch < n ? how->batch : n;
     l.rows = (l.batch + CHUNKS - 1) / CHUNKS;
     l.rows = l.rows > CHUNK_MAX ? CHUNK_MAX : l.rows ? l.rows : 1;
@@ -476,11 +484,11 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
         &l.t.code, run->err);
     if (st)
         return RD_WRAP(run->err, st, "training '%s' in batches of %zu", graph->path, l.batch);
-    if (!l.t.code || graph->value[graph->output[0]].ndim != 2) {
+    if (!l.t.code || l.t.graph->value[l.t.graph->output[0]].ndim != 2) {
         st = train_by_exec(run, l.t.graph, how, x, label, l.soft, n, &report);
         if (st)
             return st;
-        *trained_out = l.t.graph;
+        *trained_out = whole;
         if (report_out)
             *report_out = report;
         return RD_OK;
@@ -498,7 +506,7 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
         st = epochs(&l, run, &report);
     if (st)
         return st;
-    *trained_out = l.t.graph;
+    *trained_out = whole;
     if (report_out)
         *report_out = report;
     return RD_OK;

@@ -6,11 +6,16 @@
  * network is sure, the probabilities round to 0 and 1 and the gradient vanishes, so that an attack
  * fails for no reason but rounding. For the same reason the gradient of the cross-entropy keeps its
  * direction where its length would be lost: see loss_gradient.
+ *
+ * A network that answers one number a row, (n, 1) or (n), is one of two classes. Behind a last
+ * Sigmoid it is the probability p of class 1: scores are (1 - p, p), gradients those of (0, z), z
+ * what goes into the Sigmoid. A number without a Sigmoid is taken as z itself: scores are (0, z).
  */
 #include "target/target.h"
 
 #include "base/digest.h"
 #include "base/text.h"
+#include "graph/rewrite.h"
 
 #include <math.h>
 #include <string.h>
@@ -22,7 +27,8 @@ struct onnx_file {
     struct rd_target target;
     struct rd_net *net;    /* what the endpoint answers */
     struct rd_net *logits; /* the same without its last Softmax; net itself when there is none */
-    float *score;          /* (LABEL_ROWS, classes) */
+    bool probabilities;
+    float *score; /* (LABEL_ROWS, classes) */
 };
 
 static void free_net(void *net)
@@ -228,8 +234,9 @@ static rd_status describe(
     t->classes = rd_net_outputs(f->net);
     if (!t->inputs)
         return RD_FAIL(err, RD_E_INPUT,
-            "'%s' cannot be attacked as a classifier: it needs one float32 input with a free batch "
-            "axis and a first output of (batch, classes)",
+            "'%s' cannot be attacked as a classifier: it needs one float32 input and a first "
+            "output of "
+            "(batch, classes) computed from it row by row",
             t->label);
     if (t->classes < 2)
         return RD_FAIL(err, RD_E_INPUT,
@@ -238,7 +245,7 @@ static rd_status describe(
             t->label);
     memcpy(t->dim, dims, (size_t)t->ndim * sizeof *dims);
     t->access = RD_ACCESS_LABELS | RD_ACCESS_SCORES | RD_ACCESS_FILES;
-    t->scores_are_probabilities = rd_net_ends_in_softmax(f->net);
+    t->scores_are_probabilities = f->probabilities;
     t->controls = "";
     t->scores = scores;
     t->labels = labels;
@@ -260,7 +267,7 @@ rd_status rd_target_open_graph(const struct rd_graph *graph, const char *label,
     struct rd_error *err)
 {
     struct onnx_file *f = RD_NEW(arena, struct onnx_file);
-    struct rd_graph *cut = NULL;
+    struct rd_graph *cut = NULL, *scored = (struct rd_graph *)(uintptr_t)graph; /* as it is */
     char safe[160];
     rd_status st;
 
@@ -271,13 +278,18 @@ rd_status rd_target_open_graph(const struct rd_graph *graph, const char *label,
     f->target.label = rd_arena_strdup(arena, safe);
     if (!f->target.label)
         return RD_FAIL(err, RD_E_MEMORY, "no memory to open a target");
-    st = open_net(arena, graph, pool, &f->net, err);
+    st = rd_graph_is_one_number(graph) ? rd_graph_two_classes(graph, arena, &scored, &cut, err)
+                                       : RD_OK;
+    if (!st)
+        st = open_net(arena, scored, pool, &f->net, err);
     f->logits = f->net;
-    if (!st && rd_net_ends_in_softmax(f->net)) {
+    if (!st && !cut && rd_net_ends_in_softmax(f->net)) {
+        f->probabilities = true;
         st = without_softmax(graph, arena, &cut, err);
-        if (!st)
-            st = open_net(arena, cut, pool, &f->logits, err);
     }
+    f->probabilities = f->probabilities || (!st && cut && cut != scored);
+    if (!st && cut && cut != scored)
+        st = open_net(arena, cut, pool, &f->logits, err);
     if (!st)
         st = describe(f, graph, arena, err);
     if (st)

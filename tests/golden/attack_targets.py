@@ -70,7 +70,6 @@ with tempfile.TemporaryDirectory() as t:
     export(Chain(net, nn.LogSoftmax(1)), t + "/log.onnx", one)
     export(net, t + "/fixed.onnx", one, batch=False)
     export(Chain(net, lambda o: (o - o) / (o - o)), t + "/nan.onnx", one)
-    export(nn.Linear(6, 1), t + "/single.onnx", one)
 
     settings = ("--set", "eps=0.2", "--set", "steps=15", "--norm", "linf")
     done, plain = run(t, "logits.onnx", *settings)
@@ -81,10 +80,11 @@ with tempfile.TemporaryDirectory() as t:
     # The logits differ by rounding at most: PyTorch folds nothing between the two.
     check(abs(soft["successes"] - plain["successes"]) <= 2,
           f"softmax: as weak as the logits ({soft['successes']} and {plain['successes']} of 400)")
-    for model, word in (("nan.onnx", "answers NaN"), ("fixed.onnx", "free batch axis"),
-                        ("single.onnx", "at least 2")):
-        done, r = run(t, model, *settings)
-        check(done.returncode == 3 and word in done.stderr, f"{model}: {done.stderr.strip()}")
+    done, fixed = run(t, "fixed.onnx", *settings)  # the same net, exported for one row
+    check(fixed is not None and abs(fixed["successes"] - plain["successes"]) <= 2,
+          f"fixed.onnx: {fixed['successes'] if fixed else done.stderr.strip()}")
+    done, r = run(t, "nan.onnx", *settings)
+    check(done.returncode == 3 and "answers NaN" in done.stderr, f"nan.onnx: {done.stderr.strip()}")
 
     # Scores as the signal of a theft: probabilities and logits both work (a peer trains on logits as if they were
     # probabilities, and is at chance level without a word).

@@ -97,6 +97,45 @@ static void a_sure_network_still_has_a_direction(void **state)
     }
 }
 
+/* One number z a row is one of two classes with scores (0, z): labels by its sign. */
+static void one_number_answers_for_two_classes(void **state)
+{
+    static const struct rd_graph_spec layers[] = { { RD_LAYER_DENSE, 1, 0, 0, 0 },
+        { RD_LAYER_END, 0, 0, 0, 0 } };
+    const int64_t dims[] = { 3 };
+    const float x[6] = { 1, 0, 0, 0, 1, 0 };
+    const int truth[2] = { 1, 1 };
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct rd_graph *built, *graph;
+    struct rd_target *t;
+    float s[4], g[6], loss[2];
+    int label[2], answer[2];
+
+    (void)state;
+    assert_int_equal(rd_graph_build(layers, dims, 1, &arena, &built, NULL), RD_OK);
+    assert_int_equal(rd_graph_copy(built, &arena, &graph, NULL), RD_OK);
+    for (size_t i = 0; i < graph->n_values; i++) {
+        const struct rd_tensor *w = graph->value[i].weight;
+
+        if (w && w->dtype == RD_F32 && rd_tensor_count(w) == 3)
+            memcpy(w->data, (const float[3]){ 2, -1, 0.5f }, 3 * sizeof(float));
+        else if (w && w->dtype == RD_F32)
+            memset(w->data, 0, rd_tensor_bytes(w));
+    }
+    assert_int_equal(rd_target_open_graph(graph, "one", NULL, &arena, &t, NULL), RD_OK);
+    assert_int_equal(t->classes, 2);
+    assert_false(t->scores_are_probabilities);
+    assert_int_equal(t->scores(t->self, x, 2, s, NULL), RD_OK);
+    assert_true(s[0] == 0 && s[1] == 2 && s[2] == 0 && s[3] == -1);
+    assert_int_equal(t->labels(t->self, x, 2, label, NULL), RD_OK);
+    assert_true(label[0] == 1 && label[1] == 0);
+    /* d loss / d z = p - 1 for class 1 */
+    assert_int_equal(t->loss_gradient(t->self, x, truth, 2, g, loss, answer, NULL), RD_OK);
+    assert_true(fabs(g[0] - 2 * (1 / (1 + exp(-2.0)) - 1)) < 1e-5);
+    assert_true(fabs(g[4] + (1 / (1 + exp(1.0)) - 1)) < 1e-5);
+    rd_arena_release(&arena);
+}
+
 static void what_is_no_model_is_refused(void **state)
 {
     struct rd_arena arena = RD_ARENA_INIT;
@@ -141,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_lowest_class_wins_a_tie),
         cmocka_unit_test(a_sure_network_still_has_a_direction),
+        cmocka_unit_test(one_number_answers_for_two_classes),
         cmocka_unit_test(what_is_no_model_is_refused),
         cmocka_unit_test(survives_each_failed_allocation),
     };
