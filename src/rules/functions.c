@@ -161,8 +161,8 @@ static struct rd_value ask_has_control(
 static struct rd_value ask_holds_artifact(
     const struct rd_look *at, const char *const *word, size_t n, struct rd_seen *seen)
 {
-    static const char *const kinds[] = { "model", "dataset",
-        "training" }; /* enum rd_artifact_kind */
+    /* enum rd_artifact_kind: an endpoint or a process is a model that is elsewhere */
+    static const char *const kinds[] = { "model", "dataset", "training", "model", "model" };
     const struct rd_where *w = at->where;
     bool yes = false;
 
@@ -350,6 +350,21 @@ static struct rd_value ask_reached_around(
     return truth(RD_NO);
 }
 
+static struct rd_value ask_articulation(
+    const struct rd_look *at, const char *const *word, size_t n, struct rd_seen *seen)
+{
+    int a, b;
+    const bool yes = rd_where_cuts(at->where, at->element, &a, &b);
+
+    (void)word;
+    (void)n;
+    if (seen && yes)
+        rd_buf_printf(
+            &seen->value, "between %s and %s", element_at(at, a)->id, element_at(at, b)->id);
+    found_nothing(seen);
+    return yes_or_no(yes);
+}
+
 /* ---- anywhere ---- */
 
 static struct rd_value ask_exists_path(
@@ -508,6 +523,9 @@ const struct rd_rule_function rd_rule_functions[] = {
     { "reached_around", "who, guard, ...", "a path leads from such an element to here that meets no guard: no element of that type, no active control of that kind, no element with that property",
       { RD_WORD_WHO, RD_WORD_GUARD }, RD_AT_ELEMENT, RD_EXPR_BOOL, false,
       "path from $1 to $here without $rest", "every path from $1 to $here meets $rest", "a path from $1 to $here does not meet $rest", ask_reached_around },
+    { "articulation", "", "without it some parts of the system, people left aside, are no longer joined by any flow",
+      { RD_WORD_NONE }, RD_AT_ELEMENT, RD_EXPR_BOOL, false,
+      "parts that only $here joins", "no parts of the system are joined by $here alone", "parts of the system are joined by $here alone", ask_articulation },
     { "exists_path", "who, who", "anywhere in the system a path leads from the first to the second",
       { RD_WORD_WHO, RD_WORD_WHO }, RD_AT_ELEMENT | RD_AT_FLOW, RD_EXPR_BOOL, false,
       "path from $1 to $2", "no path leads from $1 to $2", "a path leads from $1 to $2", ask_exists_path },

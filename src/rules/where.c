@@ -336,3 +336,113 @@ int rd_where_first(struct rd_where *w, enum rd_first_kind kind, const char *a, c
     w->first = f;
     return f->found;
 }
+
+/* --- articulation points --- */
+
+struct cutter {
+    const struct rd_where *w;
+    int *seen, *low;    /* (n) order of discovery from 1, and the earliest reached from below */
+    int *next, *parent; /* (n) flows looked at so far; where it was discovered from */
+    int *stack;         /* (n) */
+    int clock;
+};
+
+static bool is_outside(const struct rd_where *w, int e)
+{
+    return !strcmp(w->system->elements[e].type->dfd, "external");
+}
+
+/* The k-th neighbor of e, inbound ones first; RD_NONE behind the last. */
+static int neighbor(const struct rd_where *w, int e, int k)
+{
+    const int n_in = w->in_first[e + 1] - w->in_first[e];
+    const int n_out = w->out_first[e + 1] - w->out_first[e];
+
+    if (k < n_in)
+        return w->system->flows[w->in[w->in_first[e] + k]].from;
+    if (k - n_in < n_out)
+        return w->system->flows[w->out[w->out_first[e] + k - n_in]].to;
+    return RD_NONE;
+}
+
+/* What was found below `child` comes back to e: does nothing there reach above e? */
+static void come_back(struct cutter *c, int e, int child, int *cut, int *first_child)
+{
+    c->low[e] = c->low[child] < c->low[e] ? c->low[child] : c->low[e];
+    if (c->parent[e] == RD_NONE) { /* a root is one when it has two subtrees */
+        if (*first_child == RD_NONE)
+            *first_child = child;
+        else if (cut[2 * e] == RD_NONE) {
+            cut[2 * e] = *first_child;
+            cut[2 * e + 1] = child;
+        }
+    } else if (c->low[child] >= c->seen[e] && cut[2 * e] == RD_NONE) {
+        cut[2 * e] = c->parent[e];
+        cut[2 * e + 1] = child;
+    }
+}
+
+/* Source: Hopcroft, Tarjan 1973, "Efficient algorithms for graph manipulation", algorithm 447; with
+ * a stack of our own in place of recursion. */
+static void cut_from(struct cutter *c, int root, int *cut)
+{
+    int first_child = RD_NONE;
+    size_t depth = 0;
+
+    c->parent[root] = RD_NONE;
+    c->seen[root] = c->low[root] = ++c->clock;
+    c->stack[depth++] = root;
+    while (depth) {
+        const int e = c->stack[depth - 1];
+        const int to = neighbor(c->w, e, c->next[e]);
+
+        if (to == RD_NONE) {
+            depth--;
+            if (depth)
+                come_back(c, c->stack[depth - 1], e, cut, &first_child);
+            continue;
+        }
+        c->next[e]++;
+        if (is_outside(c->w, to))
+            continue;
+        if (c->seen[to]) {
+            c->low[e] = c->seen[to] < c->low[e] ? c->seen[to] : c->low[e];
+            continue;
+        }
+        c->parent[to] = e;
+        c->seen[to] = c->low[to] = ++c->clock;
+        c->stack[depth++] = to;
+    }
+}
+
+bool rd_where_cuts(struct rd_where *w, int element, int *a_out, int *b_out)
+{
+    const size_t n = w->system->n_elements;
+
+    if (!w->cut && !w->failed) {
+        int *room = RD_NEW_ARRAY(w->arena, int, 5 * n + 5);
+        int *cut = RD_NEW_ARRAY(w->arena, int, 2 * n + 2);
+        struct cutter c = { .w = w };
+
+        if (!room || !cut) {
+            w->failed = true;
+            return false;
+        }
+        c.seen = room;
+        c.low = room + n;
+        c.next = room + 2 * n;
+        c.parent = room + 3 * n;
+        c.stack = room + 4 * n;
+        for (size_t i = 0; i < 2 * n; i++)
+            cut[i] = RD_NONE;
+        for (size_t e = 0; e < n; e++)
+            if (!c.seen[e] && !is_outside(w, (int)e))
+                cut_from(&c, (int)e, cut);
+        w->cut = cut;
+    }
+    if (!w->cut || w->cut[2 * element] == RD_NONE)
+        return false;
+    *a_out = w->cut[2 * element];
+    *b_out = w->cut[2 * element + 1];
+    return true;
+}

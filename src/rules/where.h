@@ -26,6 +26,8 @@ struct rd_where {
     unsigned char *trust;  /* of each element: enum rd_trust */
     struct rd_reach *kept; /* answers so far */
     struct rd_first *first;
+    int *cut; /* (2 n) of rd_where_cuts: two neighbors that only this element joins; NULL: not asked
+                 yet */
     bool failed; /* memory ran out: the answers since then mean nothing */
 };
 enum rd_trust { RD_TRUST_TRUSTED, RD_TRUST_PARTNER, RD_TRUST_UNTRUSTED };
@@ -79,6 +81,13 @@ void rd_where_path(
 enum { RD_WALK_MAX = 4096 };
 void rd_where_walk(const struct rd_where *w, const struct rd_reach *r, int element,
     void (*fn)(void *user, int element), void *user);
+
+/*
+ * Is the element an articulation point of the flows, their direction left aside, among all that is
+ * not a person or firm outside? Then *a_out and *b_out are two of its neighbors that no other way
+ * joins.
+ */
+bool rd_where_cuts(struct rd_where *w, int element, int *a_out, int *b_out);
 
 /*
  * The first element that is a; the first flow from an a to a b; the first element that is b and on

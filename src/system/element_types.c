@@ -43,6 +43,8 @@ static const char *const number[] = { "#", NULL };
 #define GOLD { "gold_questions", "items with known answers are mixed in", NULL }
 #define OVERLAP { "overlap_voting", "several people label each item, the majority counts", NULL }
 #define INPUT_VALIDATION { "input_validation", "type, size and value range of inputs are checked", NULL }
+#define SCREENED { "screened", "samples are screened for poison before training", NULL }
+#define REPLICATED { "replicated", "a second copy takes over when it fails", NULL }
 #define END { NULL, NULL, NULL }
 
 static const struct rd_property_type annotator[] = {
@@ -67,20 +69,21 @@ static const struct rd_property_type labeling_tool[] = {
     EXPOSURE, AUTHENTICATION, GOLD, OVERLAP, AUDIT_LOG, DATA_CLASS, END
 };
 static const struct rd_property_type data_store[] = {
-    EXPOSURE, ACCESS_CONTROL, AUDIT_LOG, ENCRYPTED, VERSIONED, DATA_CLASS, PROVENANCE, END
+    EXPOSURE, ACCESS_CONTROL, AUDIT_LOG, ENCRYPTED, VERSIONED, DATA_CLASS, PROVENANCE, REPLICATED, END
 };
 static const struct rd_property_type training_data[] = {
     PROVENANCE, SIGNED, ACCESS_CONTROL, AUDIT_LOG, ENCRYPTED, VERSIONED, DATA_CLASS,
-    { "screened", "samples are screened for poison before training", NULL },
+    SCREENED,
     { "consent", "the people in the data agreed to this use", NULL }, END
 };
 static const struct rd_property_type feature_store[] = {
     EXPOSURE, PROVENANCE, ACCESS_CONTROL, AUDIT_LOG, VERSIONED, DATA_CLASS,
+    SCREENED, REPLICATED,
     { "point_in_time", "training reads features as they were at the time", NULL }, END
 };
 static const struct rd_property_type data_pipeline[] = {
     PINNED, ISOLATED, EGRESS, SECRETS, AUDIT_LOG, DATA_CLASS,
-    { "schema_checked", "its output is checked against a schema", NULL }, END
+    { "schema_checked", "its output is checked against a schema", NULL }, SCREENED, REPLICATED, END
 };
 static const struct rd_property_type training_job[] = {
     EGRESS, ISOLATED, PINNED, SECRETS, AUDIT_LOG, DATA_CLASS,
@@ -99,7 +102,7 @@ static const struct rd_property_type pretrained_model[] = {
     { "publisher_known", "the publisher is known and checked", NULL }, END
 };
 static const struct rd_property_type model_registry[] = {
-    EXPOSURE, AUTHENTICATION, ACCESS_CONTROL, AUDIT_LOG, VERSIONED, ENCRYPTED, FORMAT, SIGNED, SCANNED,
+    EXPOSURE, AUTHENTICATION, ACCESS_CONTROL, AUDIT_LOG, VERSIONED, ENCRYPTED, FORMAT, SIGNED, SCANNED, REPLICATED,
     { "approval", "a second person approves each promotion", NULL }, END
 };
 static const struct rd_property_type model_artifact[] = {
@@ -119,6 +122,7 @@ static const struct rd_property_type inference_api[] = {
     { "drift_monitored", "inputs and outputs are watched for drift", NULL },
     { "extraction_monitored", "queries are watched for the marks of a theft", NULL },
     { "verifies_signature", "the model's signature is checked before it is loaded", NULL },
+    REPLICATED,
     { "adversarially_trained", "its model was hardened against adversarial examples", NULL },
     { "explanations", "it returns explanations or gradients", NULL }, END
 };
