@@ -19,7 +19,7 @@ static struct rd_tensor *input_for(const struct rd_graph_value *v, struct rd_are
     struct rd_tensor *t;
     int64_t dim[RD_MAX_DIMS];
 
-    if (v->ndim < 0 || v->dtype == RD_STRING)
+    if (v->ndim < 0)
         return NULL;
     for (int i = 0; i < v->ndim; i++)
         dim[i] = v->dim[i] < 0 ? ROWS : v->dim[i];
@@ -32,6 +32,8 @@ static struct rd_tensor *input_for(const struct rd_graph_value *v, struct rd_are
         else
             ((double *)t->data)[i] = (double)(i % 5) / 2 - 1;
     }
+    for (size_t i = 0, n = rd_tensor_count(t); i < n && t->dtype == RD_STRING; i++)
+        ((const char **)t->data)[i] = i % 2 ? "a" : "1";
     return t;
 }
 

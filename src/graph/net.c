@@ -20,7 +20,7 @@
 enum { NET_ROWS = 64, BLOCK_MOST = 4096 };
 
 /* What the test of a net in blocks may cost; a model file must not name its own price. */
-static const double TRIAL_WORK = 2e9, TRIAL_PER_FILE_BYTE = 2e4;
+static const double TRIAL_WORK = 1e8, TRIAL_PER_FILE_BYTE = 2e5;
 
 /* What one example's values may take in all: a file of a few bytes must not cost a gigabyte. */
 static const size_t EXAMPLE_BYTES = (size_t)256 << 20;
