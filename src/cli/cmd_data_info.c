@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "data/dataset.h"
 #include "data/schema.h"
+#include "tensor/npy.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 
 struct data_info {
     const char *labels, *label_column, *contributor_column, *schema, *write_schema, *column_scale;
-    const char *index, *part, *resize, *items;
+    const char *index, *part, *resize, *items, *write_x, *write_labels;
     double scale, test_share;
 };
 
@@ -41,6 +42,10 @@ static const struct rd_option options[] = {
         struct data_info, resize, "resize", "", "HEIGHTxWIDTH", "bring all images to this size"),
     RD_TEXT(struct data_info, items, "items", "", "FILE",
         "write row and SHA-256 of each example, one a line"),
+    RD_TEXT(struct data_info, write_x, "write-x", "", "FILE.npy",
+        "write the rows as a model sees them, float32"),
+    RD_TEXT(struct data_info, write_labels, "write-labels", "", "FILE.npy",
+        "write the classes of the rows, int32"),
     RD_OPTION_END,
 };
 
@@ -184,6 +189,12 @@ static void put_column(struct rd_cli *cli, const struct rd_feature *f)
     if (f->type == RD_FEATURE_NUMBER) {
         rd_json_kreal(cli->result, "low", f->low);
         rd_json_kreal(cli->result, "high", f->high);
+    }
+    if (f->type == RD_FEATURE_CATEGORY) {
+        rd_json_karray(cli->result, "categories");
+        for (size_t i = 0; i < f->width; i++)
+            rd_json_text(cli->result, f->category[i]);
+        rd_json_end(cli->result);
     }
     if (f->deviation != 0) {
         rd_json_kreal(cli->result, "mean", f->mean);
@@ -365,6 +376,26 @@ static rd_status write_items(struct rd_cli *cli, const struct rd_dataset *d, con
     return st;
 }
 
+static rd_status write_arrays(
+    struct rd_cli *cli, const struct rd_dataset *d, const struct data_info *o)
+{
+    struct rd_tensor x = { .dtype = RD_F32, .ndim = d->ndim + 1, .dim = { (int64_t)d->n } };
+    struct rd_tensor y = { .dtype = RD_I32, .ndim = 1, .dim = { (int64_t)d->n } };
+    rd_status st = RD_OK;
+
+    for (int i = 0; i < d->ndim; i++)
+        x.dim[i + 1] = d->dim[i];
+    x.data = (void *)(uintptr_t)d->x; /* only read */
+    y.data = (void *)(uintptr_t)d->label;
+    if (o->write_labels && !d->label)
+        return RD_FAIL(cli->run.err, RD_E_USAGE, "there are no labels to write");
+    if (o->write_x)
+        st = rd_npy_write(o->write_x, &x, cli->run.err);
+    if (!st && o->write_labels)
+        st = rd_npy_write(o->write_labels, &y, cli->run.err);
+    return st;
+}
+
 static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
 {
     const struct data_info *const o = opts;
@@ -384,6 +415,8 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
         st = write_schema(cli, &d, o->write_schema);
     if (!st)
         st = write_items(cli, &d, o->items);
+    if (!st)
+        st = write_arrays(cli, &d, o);
     if (st)
         return st;
     rd_json_object(cli->result);

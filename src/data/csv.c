@@ -232,7 +232,7 @@ bool rd_csv_is(const void *bytes, size_t size)
         return true;
     for (size_t i = 0; i < n; i++)
         odd += (p[i] < 0x20 && p[i] != '\n' && p[i] != '\r' && p[i] != '\t') || p[i] == 0x7F;
-    return n && odd * 32 <= n;
+    return n && (odd <= 1 || odd * 8 <= n);
 }
 
 /* The offset and line of the first byte that no text table may hold. */

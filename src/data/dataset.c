@@ -129,7 +129,7 @@ static void count_classes(struct rd_dataset *d)
 static rd_status read_array(const struct reading *r, struct rd_dataset *d)
 {
     char name[SHOWN], shape[128];
-    struct rd_choice c;
+    struct rd_choice c = { 0 };
     struct rd_tensor *t;
     int *label = NULL;
     size_t rows;
@@ -246,7 +246,7 @@ static rd_status pick_labels(
 static rd_status read_table(const struct reading *r, struct rd_dataset *d)
 {
     const struct rd_dataset_source *const s = r->source;
-    struct rd_choice before, c;
+    struct rd_choice before, c = { 0 };
     struct rd_table t;
     int *all = NULL, *label = NULL;
     char name[SHOWN];
@@ -295,7 +295,7 @@ static rd_status read_images(
     const struct rd_dataset_source *const s = r->source;
     struct rd_dataset_source choosing = *s;
     struct reading q = *r;
-    struct rd_choice c;
+    struct rd_choice c = { 0 };
     int *label = NULL;
     rd_status st = no_table(r);
 
