@@ -616,7 +616,7 @@ static rd_status read_line(
 
 size_t rd_form_ceiling(const struct rd_form *f, size_t n)
 {
-    const size_t classes = f->classes ? f->classes : 4096;
+    const size_t classes = f->classes ? f->classes : 65536;
     const size_t most = (size_t)64 << 20;
     size_t row;
 

@@ -22,6 +22,7 @@ enum {
     BATCH = 64,
     CONCURRENCY = 4,
     RETRIES = 5,
+    ANSWER_VALUES = 500000, /* of one answer, well below what is read at all */
     TIMEOUT_S = 30
 };
 
@@ -310,6 +311,8 @@ static rd_status first_answer(struct remote *r, struct rd_error *err)
         form->kind = ask.answer.kind;
         if (ask.answer.score)
             form->classes = ask.answer.width;
+        if (r->batch > 1 + ANSWER_VALUES / form->classes)
+            r->batch = 1 + ANSWER_VALUES / form->classes;
         t->access = RD_ACCESS_LABELS | (ask.answer.score ? RD_ACCESS_SCORES : 0);
         t->scores = ask.answer.score ? scores : NULL;
         t->scores_are_probabilities =
