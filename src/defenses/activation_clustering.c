@@ -27,7 +27,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MEMBERS = 128, LOOK_ALIKES = 1500, STAMPED = 120, PER_CLASS = 150, ROUNDS = 8 };
+enum { MEMBERS = 128, LOOK_ALIKES = 1000, STAMPED = 100, PER_CLASS = 150, ROUNDS = 8 };
 /* The rest's mark may carry at most this share of what the group's carries. */
 static const double REST = 0.5;
 /* Rows that are nearer to the rest of their class than to any other class: at most so many. */

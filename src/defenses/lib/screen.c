@@ -1,7 +1,5 @@
 #include "defenses/lib/screen.h"
 
-#include "defenses/lib/near.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +38,7 @@ rd_status rd_screen_model(struct rd_run *run, const struct rd_recipe *recipe,
     const struct rd_graph **model_out)
 {
     struct rd_recipe plain;
+    struct rd_recipe_report report;
     struct rd_graph *trained;
     rd_status st;
 
@@ -52,7 +51,7 @@ rd_status rd_screen_model(struct rd_run *run, const struct rd_recipe *recipe,
     plain = *recipe;
     plain.treatment = NULL;
     plain.n_treatments = 0;
-    st = rd_recipe_train(run, &plain, data, run->seed, run->scratch, &trained, NULL);
+    st = rd_recipe_train(run, &plain, data, run->seed, run->scratch, &trained, &report);
     if (st)
         return RD_WRAP(run->err, st, "the network that %s looks into", who);
     *model_out = trained;
@@ -75,35 +74,4 @@ rd_status rd_by_class(struct rd_run *run, const struct rd_dataset *data, struct 
     for (size_t r = 0; r < data->n; r++)
         out->row[out->first[data->label[r] + 1]++] = r;
     return RD_OK;
-}
-
-rd_status rd_disagreement(struct rd_run *run, const float *x, size_t width, const int *label,
-    size_t n, size_t k, double *share)
-{
-    struct rd_arena arena = RD_ARENA_INIT;
-    size_t *index = rd_arena_alloc(&arena, n * k + 1, sizeof *index);
-    rd_status st;
-
-    if (!index)
-        return rd_run_no_memory(run, "nearest neighbors");
-    st = rd_near(run, &(struct rd_near){ .query = x,
-                          .x = x,
-                          .n_query = n,
-                          .n = n,
-                          .width = width,
-                          .k = k,
-                          .self = true,
-                          .index = index });
-    for (size_t r = 0; r < n && !st; r++) {
-        size_t seen = 0, other = 0;
-
-        for (size_t i = 0; i < k; i++)
-            if (index[r * k + i] != SIZE_MAX) {
-                seen++;
-                other += label[index[r * k + i]] != label[r];
-            }
-        share[r] = seen ? (double)other / (double)seen : 0;
-    }
-    rd_arena_release(&arena);
-    return st;
 }

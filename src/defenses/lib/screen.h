@@ -30,8 +30,4 @@ struct rd_by_class {
 };
 rd_status rd_by_class(struct rd_run *run, const struct rd_dataset *data, struct rd_by_class *out);
 
-/* How many of its k nearest neighbors carry another label: share (n), 0 to 1. x (n, width). */
-rd_status rd_disagreement(struct rd_run *run, const float *x, size_t width, const int *label,
-    size_t n, size_t k, double *share);
-
 #endif
