@@ -495,8 +495,13 @@ rd_status rd_harness_run(struct rd_run *run, const struct rd_trial_request *requ
         st = h.withheld ? record_withheld(&h) : judge(&h);
     rd_arena_release(&scratch);
     if (st)
-        return RD_WRAP(inner.err, st, "cannot run %s on '%s'",
-            r.attack ? r.attack->name : "nothing", r.target ? r.target->label : "no target");
+        return RD_WRAP(inner.err, st, "cannot run %s on %s%s%s",
+            r.attack ? r.attack->name : "nothing", r.target ? "'" : "",
+            r.target   ? r.target->label
+            : r.recipe ? "the training recipe"
+            : r.clicks ? "the recommender"
+                       : "no target",
+            r.target ? "'" : "");
     record.rows_total = h.rows_total;
     *record_out = record;
     return RD_OK;

@@ -30,10 +30,13 @@ static rd_status say_estimate(struct rd_cli *cli, const struct rd_trial_request 
     rd_json_kreal(cli->result, "money", e.money);
     rd_json_end(cli->result);
     rd_json_kreal(cli->info, "estimated_seconds", e.seconds); /* differs from run to run */
-    if (e.train_rows)
+    if (trains_victims(q)) {
         (void)fprintf(cli->out,
-            "%s would train on at most %llu rows, all networks and epochs counted\n",
-            q->attack->name, (unsigned long long)e.train_rows);
+            "%s would train on at most %llu rows, networks and epochs counted: about %.1f "
+            "seconds\n",
+            q->attack->name, (unsigned long long)e.train_rows, e.seconds);
+        return RD_OK;
+    }
     (void)fprintf(cli->out,
         "%s would ask for at most %llu rows, %llu of them gradients: about %.1f seconds, %.2f of "
         "money\n",

@@ -26,7 +26,7 @@ struct label_flip {
 static const char *const modes[] = { "random", "targeted", "loss", NULL };
 
 static const struct rd_option options[] = {
-    RD_CHOICE(struct label_flip, mode, "mode", "random", modes, "which rows get which label"),
+    RD_CHOICE(struct label_flip, mode, "mode", "loss", modes, "which rows get which label"),
     RD_REAL(struct label_flip, rate, "rate", "0.2", 0, 1, "share", "of the training rows poisoned"),
     RD_INT(struct label_flip, count, "count", "0", 0, 1e9, "rows",
         "poisoned, instead of a share; 0: by rate"),
