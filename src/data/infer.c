@@ -12,9 +12,11 @@
 /* What one column holds, missing cells apart. */
 struct look {
     size_t cells, missing, numbers, fractions, dates, decimal_commas;
-    size_t odd_row;        /* of the first cell that is no number */
-    bool counts_up;        /* row by row: 0, 1, 2, ... or 1, 2, 3, ... */
-    struct rd_words words; /* at most RD_TABLE_CLASSES + 1 of them */
+    size_t odd_row;         /* of the first cell that is no number */
+    bool counts_up;         /* row by row: 0, 1, 2, ... or 1, 2, 3, ... */
+    size_t n_words;         /* different ones; at most RD_TABLE_CLASSES + 1 are counted */
+    struct rd_word pair[2]; /* the first two */
+    bool has_first;         /* the cell of the first record stands here too */
 };
 
 static const struct rd_csv_cell *cell_at(const struct rd_csv *csv, size_t row, size_t column)
@@ -47,12 +49,15 @@ static bool is_decimal_comma(const struct rd_csv_cell *cell)
     return commas == 1 && c.text[c.len - 1] != ',';
 }
 
-static bool look_at(const struct rd_csv *csv, size_t column, size_t first, struct look *k)
+/* words is empty and scratch; only what the look keeps of it stays. */
+static bool look_at(
+    const struct rd_csv *csv, size_t column, size_t first, struct rd_words *words, struct look *k)
 {
+    const struct rd_csv_cell *name = cell_at(csv, 0, column);
     const size_t n_missing = n_missing_words();
     double v, start = -1;
 
-    k->counts_up = true;
+    *k = (struct look){ .counts_up = true };
     for (size_t r = first; r < csv->rows; r++) {
         const struct rd_csv_cell *cell = cell_at(csv, r, column);
 
@@ -76,10 +81,30 @@ static bool look_at(const struct rd_csv *csv, size_t column, size_t first, struc
             k->decimal_commas += is_decimal_comma(cell);
             k->dates += rd_cell_time(cell, true, &v);
         }
-        if (k->words.n <= RD_TABLE_CLASSES && rd_words_add(&k->words, cell->text, cell->len) < 0)
+        if (words->n <= RD_TABLE_CLASSES && rd_words_add(words, cell->text, cell->len) < 0)
             return false;
     }
+    k->n_words = words->n;
+    for (size_t i = 0; i < 2 && i < words->n; i++)
+        k->pair[i] = words->item[i];
+    k->has_first = rd_words_find(words, name->text, name->len) >= 0;
     return true;
+}
+
+/* One column after the other, so that a wide table costs no more than a narrow one. */
+static rd_status look_at_all(
+    const struct rd_csv *csv, size_t first, struct look *k, struct rd_error *err)
+{
+    bool ok = true;
+
+    for (size_t c = 0; ok && c < csv->columns; c++) {
+        struct rd_arena scratch = RD_ARENA_INIT;
+        struct rd_words words = { .arena = &scratch };
+
+        ok = look_at(csv, c, first, &words, &k[c]);
+        rd_arena_release(&scratch);
+    }
+    return ok ? RD_OK : RD_FAIL(err, RD_E_MEMORY, "out of memory for the words of a column");
 }
 
 /* Is the first record 0, 1, 2, ...: the names that a data frame without names gives its columns? */
@@ -113,7 +138,7 @@ static rd_status first_is_header(const struct rd_csv *csv, const struct look *k,
         if ((!trimmed.len && c > 0) || rd_cell_number(cell, &v) || rd_cell_time(cell, true, &v))
             return RD_OK;
         numbers_below = numbers_below || 10 * k[c].numbers > 9 * (k[c].cells - k[c].missing);
-        met_again = met_again || rd_words_find(&k[c].words, cell->text, cell->len) >= 0;
+        met_again = met_again || k[c].has_first;
     }
     /* Words alone that stand twice in the first record are taken for data. */
     *header_out = numbers_below || (*twice_out == SIZE_MAX && (csv->rows == 1 || !met_again));
@@ -142,8 +167,8 @@ static bool looks_like_classes(const struct look *k, bool named)
 {
     const size_t most = named ? RD_TABLE_CLASSES : k->numbers ? 20 : RD_TABLE_CATEGORIES;
 
-    return k->words.n >= 2 && k->words.n <= most && !k->fractions && (named || !k->missing) &&
-           (k->words.n <= 20 || 2 * k->words.n <= k->cells);
+    return k->n_words >= 2 && k->n_words <= most && !k->fractions && (named || !k->missing) &&
+           (k->n_words <= 20 || 2 * k->n_words <= k->cells);
 }
 
 /* A column by its name, else by its number from 1; SIZE_MAX when there is none such. */
@@ -179,16 +204,16 @@ static rd_status no_column(const struct rd_csv *csv, const struct rd_column *col
 }
 
 /* A pair of words that say no and yes; *no_out is the number of the first. */
-static bool is_boolean(const struct rd_words *w, size_t *no_out)
+static bool is_boolean(const struct look *k, size_t *no_out)
 {
     static const char *const pairs[][2] = { { "no", "yes" }, { "false", "true" }, { "n", "y" },
         { "f", "t" } };
 
-    for (size_t i = 0; w->n == 2 && i < sizeof pairs / sizeof *pairs; i++)
+    for (size_t i = 0; k->n_words == 2 && i < sizeof pairs / sizeof *pairs; i++)
         for (size_t no = 0; no < 2; no++)
-            if (w->item[no].len == strlen(pairs[i][0]) && w->item[!no].len == strlen(pairs[i][1]) &&
-                !strncasecmp(w->item[no].text, pairs[i][0], w->item[no].len) &&
-                !strncasecmp(w->item[!no].text, pairs[i][1], w->item[!no].len)) {
+            if (k->pair[no].len == strlen(pairs[i][0]) && k->pair[!no].len == strlen(pairs[i][1]) &&
+                !strncasecmp(k->pair[no].text, pairs[i][0], k->pair[no].len) &&
+                !strncasecmp(k->pair[!no].text, pairs[i][1], k->pair[!no].len)) {
                 *no_out = no;
                 return true;
             }
@@ -232,7 +257,7 @@ static rd_status type_of(const struct rd_csv *csv, const struct look *k, size_t 
         (void)rd_error_hint(err, "write 1.5 for 1,5, or declare the column a category in a schema");
         return RD_E_INPUT;
     }
-    if (k->numbers * 10 > present * 9 && k->words.n > 20) {
+    if (k->numbers * 10 > present * 9 && k->n_words > 20) {
         (void)RD_FAIL(err, RD_E_INPUT,
             "'%s', line %zu, column '%s': '%s' is no number, and %zu of %zu cells are", file,
             csv->line[k->odd_row], name, cell, k->numbers, present);
@@ -240,11 +265,11 @@ static rd_status type_of(const struct rd_csv *csv, const struct look *k, size_t 
             err, "name the word in missing: of a schema, or declare the column's type");
         return RD_E_INPUT;
     }
-    if (is_boolean(&k->words, &no)) {
+    if (is_boolean(k, &no)) {
         const char **word = RD_NEW_ARRAY(arena, const char *, 2);
 
         for (size_t i = 0; word && i < 2; i++) {
-            const struct rd_word *w = &k->words.item[i ? !no : no];
+            const struct rd_word *w = &k->pair[i ? !no : no];
 
             word[i] = rd_arena_strndup(arena, w->text, w->len);
             if (!word[i])
@@ -257,14 +282,14 @@ static rd_status type_of(const struct rd_csv *csv, const struct look *k, size_t 
         c->n_words = 2;
         return RD_OK;
     }
-    if (k->words.n <= RD_TABLE_CATEGORIES && (2 * k->words.n <= present || k->words.n <= 10)) {
+    if (k->n_words <= RD_TABLE_CATEGORIES && (2 * k->n_words <= present || k->n_words <= 10)) {
         c->type = RD_COLUMN_CATEGORY;
         return RD_OK;
     }
     rd_notes_add(notes,
         "column '%s' is left out: %s%zu different texts in %zu rows are no category", name,
-        k->words.n > RD_TABLE_CLASSES ? "more than " : "",
-        k->words.n > RD_TABLE_CLASSES ? (size_t)RD_TABLE_CLASSES : k->words.n, present);
+        k->n_words > RD_TABLE_CLASSES ? "more than " : "",
+        k->n_words > RD_TABLE_CLASSES ? (size_t)RD_TABLE_CLASSES : k->n_words, present);
     return RD_OK;
 }
 
@@ -334,11 +359,9 @@ static rd_status infer(const struct rd_csv *csv, const struct rd_dataset_source 
 
     if (!column || !k)
         return RD_FAIL(err, RD_E_MEMORY, "out of memory for %zu columns", csv->columns);
-    for (size_t c = 0; c < csv->columns; c++) {
-        k[c].words.arena = scratch;
-        if (!look_at(csv, c, 1, &k[c]))
-            return RD_FAIL(err, RD_E_MEMORY, "out of memory for the words of a column");
-    }
+    st = look_at_all(csv, 1, k, err);
+    if (st)
+        return st;
     st = first_is_header(csv, k, &names, &header, &twice, err);
     if (st)
         return st;
@@ -347,11 +370,9 @@ static rd_status infer(const struct rd_csv *csv, const struct rd_dataset_source 
         return RD_FAIL(err, RD_E_INPUT, "'%s', line 1: the header names '%s' twice",
             rd_text_safe_in(file, sizeof file, csv->name),
             rd_cell_shown(cell_at(csv, 0, twice), shown));
-    for (size_t c = 0; !header && c < csv->columns; c++) {
-        k[c] = (struct look){ .words.arena = scratch };
-        if (!look_at(csv, c, 0, &k[c]))
-            return RD_FAIL(err, RD_E_MEMORY, "out of memory for the words of a column");
-    }
+    st = header ? RD_OK : look_at_all(csv, 0, k, err);
+    if (st)
+        return st;
     if (header && csv->rows == 1)
         return RD_FAIL(err, RD_E_INPUT, "'%s' holds a header and no rows",
             rd_text_safe_in(shown, sizeof shown, csv->name));
