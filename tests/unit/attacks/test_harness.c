@@ -619,6 +619,81 @@ static void what_was_seen_before_the_silence_stands(void **state)
     tear_down(&s);
 }
 
+/* Asks for its pool four rows at a time and hands in a copy that knows nothing, after each. */
+static rd_status steals_slowly(struct rd_run *run, const struct rd_oracle *oracle,
+    const void *options, struct rd_extract_job *job)
+{
+    struct rd_graph *copy;
+    rd_status st = rd_graph_copy(job->student, run->scratch, &copy, run->err);
+
+    (void)options;
+    if (!st)
+        st = rd_graph_init_weights(copy, 1, run->err);
+    for (size_t i = 0; !st && i + 4 <= job->n_pool; i += 4) {
+        const struct rd_rows rows = { .x = job->pool + i * FAKE_INPUTS, .n = 4 };
+        int label[4];
+
+        st = oracle->labels(oracle->self, &rows, label, run->err);
+        if (!st)
+            st = job->show(job, copy, run->err);
+    }
+    return st;
+}
+
+static void thefts_that_were_cut_off_are_named_and_left_out(void **state)
+{
+    static const struct rd_attack attack = { .abi = RD_ATTACK_ABI,
+        .kind = RD_EXTRACT,
+        .name = "test",
+        .version = 1,
+        .summary = "",
+        .source = "",
+        .atlas = "",
+        .access = RD_ACCESS_LABELS,
+        .options = eps_table,
+        .options_size = sizeof(struct eps_only),
+        .extract = steals_slowly };
+    static const struct {
+        size_t most, n;
+        const char *why;
+        uint64_t queries;
+    } cases[] = {
+        { 1 + 2, 0, "0 of 3 thefts finished: the wire was cut", 12 },
+        { 1 + 5 + 5 + 1, 2, "2 of 3 thefts finished: the wire was cut", 48 },
+        { 1 + 15, 3, "between-run", 60 },
+    };
+    static struct setting s;
+    float pool[20 * FAKE_INPUTS];
+    struct rd_dataset p;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        set_up(&s, &attack, RD_ACCESS_LABELS);
+        for (size_t k = 0; k < 20 * FAKE_INPUTS; k++)
+            pool[k] = (float)(k % 7) / 8 + (float)k / 1000;
+        p = s.eval;
+        p.n = 20;
+        p.x = pool;
+        p.label = NULL;
+        s.q.pool = &p;
+        s.q.runs = 3;
+        silent = (struct silent){ &s.fake, 0, cases[i].most, RD_E_IO };
+        s.fake.target.labels = silent_labels;
+        assert_int_equal(go(&s), RD_OK);
+        assert_int_equal(s.record.n, cases[i].n);
+        assert_int_equal(s.record.n_trials, cases[i].n);
+        assert_int_equal(s.record.queries, cases[i].queries);
+        if (cases[i].n < 3) {
+            assert_int_equal(s.record.outcome, RD_OUTCOME_INCONCLUSIVE);
+            assert_string_equal(s.record.outcome_reason, cases[i].why);
+        } else {
+            assert_null(s.record.outcome_reason);
+        }
+        assert_non_null(rd_record_metric(&s.record, "clean_accuracy"));
+        tear_down(&s);
+    }
+}
+
 static void a_target_that_never_answers_is_an_error(void **state)
 {
     static const struct rd_attack attack = ATTACK(creeps, RD_ACCESS_LABELS);
@@ -651,6 +726,7 @@ int main(void)
         cmocka_unit_test(what_the_target_gets_wrong_by_itself_counts_and_is_not_attacked),
         cmocka_unit_test(a_silent_target_decides_nothing),
         cmocka_unit_test(what_was_seen_before_the_silence_stands),
+        cmocka_unit_test(thefts_that_were_cut_off_are_named_and_left_out),
         cmocka_unit_test(a_target_that_never_answers_is_an_error),
         cmocka_unit_test(survives_each_failed_allocation),
         cmocka_unit_test(the_estimate_is_an_upper_bound_and_asks_little),
