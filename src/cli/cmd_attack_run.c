@@ -6,7 +6,7 @@
 #include "attacks/harness.h"
 #include "base/text.h"
 #include "data/dataset.h"
-#include "target/target.h"
+#include "target/open.h"
 
 #include <math.h>
 #include <string.h>
@@ -75,6 +75,24 @@ static void say_saved(struct rd_cli *cli, const char *what, const char *path)
         (void)fprintf(cli->out, "  %-22s%s\n", what, rd_text_safe_in(safe, sizeof safe, path));
 }
 
+/* What an endpoint or a process was sent: equal rows only once, the first question too. */
+static void say_sent(struct rd_cli *cli, const struct rd_target *target)
+{
+    struct rd_target_usage u;
+
+    if (!target || !rd_target_usage(target, &u))
+        return;
+    rd_json_kobject(cli->info, "sent");
+    rd_json_kint(cli->info, "requests", (int64_t)u.requests);
+    rd_json_kint(cli->info, "rows", (int64_t)u.rows);
+    rd_json_kint(cli->info, "retries", (int64_t)u.retries);
+    rd_json_kint(cli->info, "known_rows", (int64_t)u.cached);
+    rd_json_end(cli->info);
+    (void)fprintf(cli->out, "  %-22s%llu rows in %llu requests (%llu retries), %llu known already\n",
+        "sent", (unsigned long long)u.rows, (unsigned long long)u.requests,
+        (unsigned long long)u.retries, (unsigned long long)u.cached);
+}
+
 static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
 {
     const struct rd_attack_input *o = opts;
@@ -97,6 +115,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     rd_json_ktext(cli->info, "train", o->train);
     say_what(cli, &q);
     rd_attack_print_record(cli->out, &record);
+    say_sent(cli, q.target);
     say_saved(cli, "saved", q.save);
     say_saved(cli, "saved_trigger", q.save_trigger);
     say_saved(cli, "saved_scores", q.save_scores);
