@@ -187,6 +187,30 @@ static rd_status bind_recipe(struct binder *b, struct rd_bound_test *t, int name
 
 /* --- models --- */
 
+static bool is_trained_on(const struct rd_system *s, int dataset)
+{
+    for (size_t i = 0; i < s->n_artifacts; i++)
+        if (s->artifacts[i].kind == RD_ARTIFACT_TRAINING && s->artifacts[i].data == dataset)
+            return true;
+    return false;
+}
+
+/* What a thief may own: the one data set beside the evaluation set; where there are several, the
+ * one that no recipe trains on. */
+static int find_pool(const struct rd_system *s, int eval)
+{
+    int found = only_dataset(s, RD_NONE, eval);
+
+    if (found != SEVERAL)
+        return found;
+    found = RD_NONE;
+    for (size_t i = 0; i < s->n_artifacts; i++)
+        if (s->artifacts[i].kind == RD_ARTIFACT_DATASET && (int)i != eval &&
+            !s->artifacts[i].format && !is_trained_on(s, (int)i))
+            found = found == RD_NONE ? (int)i : SEVERAL;
+    return found == RD_NONE ? SEVERAL : found;
+}
+
 /* Model, evaluation set and pool; fills t->untried when one is missing. */
 static rd_status bind_artifacts(struct binder *b, struct rd_bound_test *t, int named)
 {
@@ -218,7 +242,7 @@ static rd_status bind_artifacts(struct binder *b, struct rd_bound_test *t, int n
         return RD_OK;
     if (t->actor != RD_NONE && s->actors[t->actor].data == RD_DATA_NONE)
         return RD_OK; /* a thief without data queries random inputs */
-    t->pool = only_dataset(s, RD_NONE, t->eval);
+    t->pool = find_pool(s, t->eval);
     if (t->pool == SEVERAL) {
         t->untried = "several pools the thief might own, leave one";
         t->pool = RD_NONE;
