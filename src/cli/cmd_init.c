@@ -1,6 +1,7 @@
 /* cmd_init.c - redoubt init: a starting point that can be assessed at once. */
 #include "cli/artifacts.h"
 #include "cli/cli.h"
+#include "cli/init_from.h"
 
 #include "base/embed.h"
 #include "base/file.h"
@@ -10,12 +11,21 @@
 
 extern const struct rd_embedded rd_templates[];
 
-struct init {
-    bool force;
-};
-
 static const struct rd_option options[] = {
-    RD_BOOL(struct init, force, "force", "no", "write over what is there"),
+    RD_TEXT(struct rd_init_from, from, "from", "", "MODEL.onnx|URL|COMMAND",
+        "a model of your own instead of a template"),
+    RD_TEXT(struct rd_init_from, data, "data", "", "FILE",
+        "examples it can be judged on: a table, an array, a folder or zip of images"),
+    RD_TEXT(struct rd_init_from, labels, "labels", "", "FILE", "labels, if in a file of their own"),
+    RD_TEXT(struct rd_init_from, label_column, "label-column", "", "NAME",
+        "column of the labels, by name or number from 1"),
+    RD_TEXT(struct rd_init_from, contributor_column, "contributor-column", "", "NAME",
+        "column that says who a row came from"),
+    RD_LIST(struct rd_init_from, hosts, "allow-host", "HOST:PORT", "may be asked (--from URL)"),
+    RD_TEXT(struct rd_init_from, protocol, "protocol", "", "NAME",
+        "of the endpoint: v2, v1, mlflow, mlflow-split, mlflow-records; else told from the URL"),
+    RD_BOOL(struct rd_init_from, yes, "yes", "no", "ask nothing: what nobody said is unknown"),
+    RD_BOOL(struct rd_init_from, force, "force", "no", "write over what is there"),
     RD_OPTION_END,
 };
 
@@ -72,25 +82,30 @@ static rd_status write_system(
     return st;
 }
 
-static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
+/* RD_E_USAGE when the folder has a redoubt.yaml and nobody forces. */
+static rd_status check_place(struct rd_cli *cli, const char *path, bool force)
 {
-    const struct init *o = opts;
-    const char *name = argv[0], *dir = argc > 1 ? argv[1] : argv[0];
+    char safe[200];
+
+    if (!rd_file_exists(path) || force)
+        return RD_OK;
+    (void)RD_FAIL(cli->run.err, RD_E_USAGE, "'%s' is there already",
+        rd_text_safe_in(safe, sizeof safe, path));
+    return rd_error_hint(cli->run.err, "--force writes over it; redoubt assess uses it");
+}
+
+static rd_status from_template(
+    struct rd_cli *cli, const char *name, const char *dir, const char *path, bool force)
+{
     const struct rd_embedded *template = NULL;
     struct rd_made made = { 0 };
-    char *path = rd_path_join(cli->run.scratch, dir, "redoubt.yaml"), safe[200];
+    char safe[200];
     rd_status st = find_template(cli, name, &template);
 
-    if (st)
-        return st;
-    if (!path)
-        return rd_run_no_memory(&cli->run, "a path");
-    if (rd_file_exists(path) && !o->force) {
-        (void)RD_FAIL(cli->run.err, RD_E_USAGE, "'%s' is there already",
-            rd_text_safe_in(safe, sizeof safe, path));
-        return rd_error_hint(cli->run.err, "--force writes over it; redoubt assess uses it");
-    }
-    st = rd_file_mkdirs(dir, 0755, cli->run.err);
+    if (!st)
+        st = check_place(cli, path, force);
+    if (!st)
+        st = rd_file_mkdirs(dir, 0755, cli->run.err);
     for (size_t i = 0; !st && i < sizeof makers / sizeof *makers; i++)
         if (!strcmp(makers[i].name, name))
             st = makers[i].make(&cli->run, dir, &made);
@@ -116,13 +131,39 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     return RD_OK;
 }
 
+static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
+{
+    const struct rd_init_from *o = opts;
+    const char *dir = argc > 1 ? argv[1] : argv[0];
+    char *path = rd_path_join(cli->run.scratch, dir, "redoubt.yaml");
+    rd_status st;
+
+    if (!path)
+        return rd_run_no_memory(&cli->run, "a path");
+    if (!o->from && (o->data || o->labels || o->label_column || o->hosts.n || o->yes))
+        return RD_FAIL(cli->run.err, RD_E_USAGE, "--data and its like go with --from MODEL");
+    if (!o->from)
+        return from_template(cli, argv[0], dir, path, o->force);
+    if (argc > 1)
+        return RD_FAIL(cli->run.err, RD_E_USAGE, "--from takes one folder, not a template as well");
+    if (!o->data)
+        return RD_FAIL(
+            cli->run.err, RD_E_USAGE, "--from needs --data FILE: examples with their right labels");
+    st = check_place(cli, path, o->force);
+    return st ? st : rd_init_from(cli, o, dir);
+}
+
 const struct rd_command rd_command_init = {
     .name = "init",
-    .summary = "make a system to start from, with a real network and data",
-    .synopsis = "TEMPLATE [DIR] [--seed N] [--force]",
-    .examples = "  redoubt init image-classifier demo\n",
+    .summary = "make a system to start from: a template, or a model of your own",
+    .synopsis = "TEMPLATE [DIR] [--seed N] [--force] | --from MODEL --data FILE DIR [--yes]",
+    .examples = "  redoubt init image-classifier demo\n"
+                "  redoubt init --from credit.onnx --data credit.csv --label-column default risk\n"
+                "  redoubt init --from http://127.0.0.1:8080/v2/models/m/infer --allow-host "
+                "127.0.0.1:8080 --data x.npy --labels y.npy served\n"
+                "  redoubt init --from \"python3 model.py\" --data images/ --yes mine\n",
     .options = options,
-    .options_size = sizeof(struct init),
+    .options_size = sizeof(struct rd_init_from),
     .min_args = 1,
     .max_args = 2,
     .run = run,
