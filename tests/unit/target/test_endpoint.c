@@ -17,29 +17,41 @@
 enum { INPUTS = 4 };
 
 static pid_t server;
-static int port, other;
+static int port, other, private;
 static char origin[32];
 
 static int start_server(void **state)
 {
+    static char folder[] = "/tmp/rd-endpoint-XXXXXX";
+    char command[300];
     int out[2];
     FILE *f;
 
     (void)state;
-    if (pipe(out))
+    if (pipe(out) || !mkdtemp(folder))
         return -1;
+    (void)snprintf(command, sizeof command,
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext "
+        "subjectAltName=IP:127.0.0.1 -keyout %s/key.pem -out %s/cert.pem >/dev/null 2>&1",
+        folder, folder);
+    if (system(command))
+        (void)fputs("no openssl: TLS is not tried\n", stderr);
     server = fork();
     if (!server) {
         (void)dup2(out[1], 1);
         (void)close(out[0]);
         (void)close(out[1]);
-        (void)execl("/usr/bin/python3", "python3", "tests/fixtures/target/bad_server.py", NULL);
+        (void)execl(
+            "/usr/bin/python3", "python3", "tests/fixtures/target/bad_server.py", folder, NULL);
         _exit(127);
     }
     (void)close(out[1]);
     f = fdopen(out[0], "r");
-    if (!f || fscanf(f, "%d %d", &port, &other) != 2)
+    if (!f || fscanf(f, "%d %d %d", &port, &other, &private) != 3)
         port = 0;
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    if (system(command))
+        return -1;
     (void)snprintf(origin, sizeof origin, "127.0.0.1:%d", port);
     return 0;
 }
@@ -489,6 +501,24 @@ static void addresses_are_taken_apart_strictly(void **state)
     }
 }
 
+static void certificates_are_verified(void **state)
+{
+    static struct setting s;
+    char host[32];
+
+    (void)state;
+    set_up(&s, "");
+    if (!private)
+        skip();
+    (void)snprintf(host, sizeof host, "127.0.0.1:%d", private);
+    (void)snprintf(s.where, sizeof s.where, "https://%s/private/invocations", host);
+    s.hosts[0] = host;
+    assert_int_equal(do_open(&s), RD_E_IO);
+    says(&s, "is not trusted");
+    assert_int_equal(counted("private", "requests"), 0);
+    tear_down(&s);
+}
+
 static void the_spending_cap_holds(void **state)
 {
     static struct setting s;
@@ -714,6 +744,7 @@ int main(void)
         cmocka_unit_test(redirects_are_not_followed),
         cmocka_unit_test(proxies_of_the_environment_are_not_used),
         cmocka_unit_test(addresses_are_taken_apart_strictly),
+        cmocka_unit_test(certificates_are_verified),
         cmocka_unit_test(the_spending_cap_holds),
         cmocka_unit_test(the_rate_cap_holds),
         cmocka_unit_test(retry_after_is_kept_to),
