@@ -284,6 +284,17 @@ static double criterion_of(const struct rd_rule *rule, const struct rd_attack *a
 }
 
 /* What a test of this attack is, but for its id. actor RD_NONE: whoever has the access. */
+/* Was this text option given? */
+static bool has_text(const struct rd_bound_test *t, const char *name)
+{
+    const struct rd_option *o = rd_option_find(t->attack->options, name);
+    const char *text = NULL;
+
+    if (o && o->type == RD_OPT_TEXT)
+        memcpy(&text, (const char *)t->options + o->offset, sizeof text);
+    return text && *text;
+}
+
 static rd_status finish(struct binder *b, struct rd_bound_test *t, int actor, int artifact,
     const struct rd_settings *set, double criterion, int64_t runs)
 {
@@ -310,6 +321,8 @@ static rd_status finish(struct binder *b, struct rd_bound_test *t, int actor, in
             s->actors[t->actor].id, t->attack->name);
     else if (t->threat->element == RD_NONE && artifact == RD_NONE)
         t->untried = "no artifact";
+    else if (t->attack->task == RD_INFER_ATTRIBUTE && !has_text(t, "feature"))
+        t->untried = "nobody named the hidden feature (set: {feature: NAME})";
     else
         return bind_artifacts(b, t, artifact);
     return RD_OK;
