@@ -50,8 +50,9 @@ bool rd_cell_missing(const struct rd_csv_cell *cell, const char *const *words, s
 {
     const struct rd_csv_cell c = rd_cell_trim(cell);
 
+    /* Most cells differ from all these words in their first letter. */
     for (size_t i = 0; i < n; i++)
-        if (rd_cell_is(&c, words[i]))
+        if (words[i][0] == (c.len ? c.text[0] : '\0') && rd_cell_is(&c, words[i]))
             return true;
     return false;
 }
