@@ -11,13 +11,25 @@
 #include "base/text.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { DEPTH = 24 };
 
+/* jansson does not always say that memory was what it lacked. */
+static _Thread_local bool ran_out;
+
+static void *take_memory(size_t size)
+{
+    void *p = rd_alloc(size);
+
+    ran_out |= !p;
+    return p;
+}
+
 static void use_our_memory(void)
 {
-    json_set_alloc_funcs(rd_alloc, rd_free);
+    json_set_alloc_funcs(take_memory, rd_free);
 }
 
 static rd_status weigh(const char *what, const char *bytes, size_t size, struct rd_error *err)
@@ -57,6 +69,8 @@ static rd_status no_json(
     char start[48], safe[96];
     size_t skip = 0, len;
 
+    if (ran_out)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for %s", what);
     while (skip < size && bytes[skip] && strchr(" \t\r\n", bytes[skip]))
         skip++;
     len = size - skip < sizeof start - 1 ? size - skip : sizeof start - 1;
@@ -67,8 +81,6 @@ static rd_status no_json(
     rd_text_safe_in(safe, sizeof safe, start);
     if (start[0] == '<')
         return RD_FAIL(err, RD_E_INPUT, "%s is HTML or XML, not JSON: %s", what, safe);
-    if (json_error_code(e) == json_error_out_of_memory)
-        return RD_FAIL(err, RD_E_MEMORY, "no memory for %s", what);
     (void)RD_FAIL(err, RD_E_INPUT, "%s is no JSON: %s at line %d, column %d", what,
         rd_text_safe_in(safe, sizeof safe, e->text), e->line, e->column);
     if (strstr(e->text, "NaN") || strstr(e->text, "Infinity"))
@@ -87,6 +99,7 @@ rd_status rd_json_load(
     if (st)
         return st;
     (void)pthread_once(&once, use_our_memory);
+    ran_out = false;
     root = json_loadb(bytes, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
     if (!root)
         return no_json(what, bytes, size, &e, err);

@@ -82,6 +82,7 @@ static rd_status cut_template(
     const char *at = text ? strstr(text, mark) : NULL;
     const char *sample;
     json_t *root;
+    rd_status st;
 
     if (!text)
         return RD_FAIL(err, RD_E_USAGE, "the protocol 'template' needs a request");
@@ -94,8 +95,9 @@ static rd_status cut_template(
         form->head && form->tail ? rd_arena_printf(arena, "%s[]%s", form->head, form->tail) : NULL;
     if (!sample)
         return RD_FAIL(err, RD_E_MEMORY, "no memory for a template");
-    if (rd_json_load("the request template", sample, strlen(sample), &root, err))
-        return RD_WRAP(err, RD_E_USAGE,
+    st = rd_json_load("the request template", sample, strlen(sample), &root, err);
+    if (st)
+        return RD_WRAP(err, st == RD_E_MEMORY ? st : RD_E_USAGE,
             "the request template must be JSON in which \"$rows\" stands as a value");
     json_decref(root);
     return RD_OK;
@@ -127,7 +129,9 @@ rd_status rd_form_init(struct rd_form *form, const struct rd_target_source *s, c
         .output = s->output,
         .column = s->columns,
         .class_name = s->class_names,
-        .n_names = !s->class_names ? 0 : s->classes ? s->classes : s->data_classes,
+        .n_names = !s->class_names ? 0
+                   : s->classes    ? s->classes
+                                   : s->data_classes,
         .dim = s->dim,
         .ndim = s->ndim,
         .inputs = 1,

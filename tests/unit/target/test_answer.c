@@ -1,6 +1,7 @@
 /* Requests and answers of every protocol, byte by byte. */
 #include "support.h"
 
+#include "base/alloc.h"
 #include "target/protocol.h"
 
 #include <math.h>
@@ -490,6 +491,43 @@ static void selectors_find_what_they_say(void **state)
     json_decref(root);
 }
 
+/* --- memory --- */
+
+static void survives_each_failed_allocation(void **state)
+{
+    static const char text[] = "{\"predictions\":[{\"p\":[0.25,0.75],\"c\":\"cat\"},{\"p\":[1,0],"
+                               "\"c\":\"dog\"}]}";
+    rd_status st = RD_E_MEMORY;
+    const size_t live = rd_alloc_live();
+
+    (void)state;
+    for (size_t n = 1; st; n++) {
+        static struct setting s;
+        struct rd_answer a = { 0 };
+        struct rd_buf b = { 0 };
+
+        set_up(&s, "template");
+        s.source.request = "{\"x\":\"$rows\"}";
+        s.source.scores = "predictions[*].p";
+        s.source.labels = "predictions[*].c";
+        s.source.classes = 2;
+        s.source.class_names = pets;
+        rd_alloc_fail_at(n);
+        st = rd_form_init(&s.form, &s.source, "/", &s.arena, &s.err);
+        if (!st)
+            st = rd_form_write(&s.form, 0, x, 2, &b, &s.err);
+        if (!st)
+            st = rd_form_read(&s.form, 0, text, sizeof text - 1, 2, &s.arena, &a, &s.err);
+        rd_alloc_fail_at(0);
+        if (st && st != RD_E_MEMORY)
+            fail_msg("allocation %zu failed: %d, %s", n, (int)st, s.err.frame[0].text);
+        rd_buf_release(&b);
+        tear_down(&s);
+        assert_int_equal(rd_alloc_live(), live);
+        assert_true(n < 1000);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +541,7 @@ int main(void)
         cmocka_unit_test(metadata_is_checked),
         cmocka_unit_test(selectors_are_parsed_strictly),
         cmocka_unit_test(selectors_find_what_they_say),
+        cmocka_unit_test(survives_each_failed_allocation),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
