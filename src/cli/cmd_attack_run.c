@@ -88,9 +88,10 @@ static void say_sent(struct rd_cli *cli, const struct rd_target *target)
     rd_json_kint(cli->info, "retries", (int64_t)u.retries);
     rd_json_kint(cli->info, "known_rows", (int64_t)u.cached);
     rd_json_end(cli->info);
-    (void)fprintf(cli->out, "  %-22s%llu rows in %llu requests (%llu retries), %llu known already\n",
-        "sent", (unsigned long long)u.rows, (unsigned long long)u.requests,
-        (unsigned long long)u.retries, (unsigned long long)u.cached);
+    (void)fprintf(cli->out,
+        "  %-22s%llu rows in %llu requests (%llu retries), %llu known already\n", "sent",
+        (unsigned long long)u.rows, (unsigned long long)u.requests, (unsigned long long)u.retries,
+        (unsigned long long)u.cached);
 }
 
 static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)

@@ -41,12 +41,12 @@ struct rd_target_source {
     size_t retries;                        /* of 429, 503 and refused connections; 0: 5 */
     const struct rd_target_limits *limits; /* NULL: no host is allowed */
     /*
-     * When classes is 0 and the endpoint answers labels alone, nothing in its answers tells how many
-     * there are: then it is taken to have as many as the data. Not held against scores.
+     * When classes is 0 and the endpoint answers labels alone, nothing in its answers tells how
+     * many there are: then it is taken to have as many as the data. Not held against scores.
      */
     size_t data_classes;
-    const char *const *class_names; /* (classes, else data_classes), for endpoints that answer words;
-                                       NULL: none */
+    const char *const *class_names; /* (classes, else data_classes), for endpoints that answer
+                                       words; NULL: none */
     const char *const *columns;     /* names of an example's numbers (mlflow-split, -records); NULL:
                                        none, their numbers */
     /*

@@ -38,7 +38,7 @@ struct rd_form {
     struct rd_selector scores, labels;     /* template: text NULL when there is none */
     const char *const *class_name;         /* (n_names) or NULL */
     size_t n_names;
-    const int64_t *dim;                    /* of one example */
+    const int64_t *dim; /* of one example */
     int ndim;
     size_t inputs;
     size_t classes; /* 0: not known yet */

@@ -25,7 +25,7 @@ struct rd_target {
                               "" when none */
     double price_per_1000; /* currency per 1,000 rows */
     double seconds_per_row; /* endpoints: assumed, for estimates, which send nothing; 0: time it */
-    uint64_t quota;        /* rows that one attack may spend at most; 0: no quota */
+    uint64_t quota;         /* rows that one attack may spend at most; 0: no quota */
     /* (n, classes): finite, else RD_E_INPUT. NULL when scores are withheld. */
     rd_status (*scores)(void *self, const float *x, size_t n, float *score, struct rd_error *err);
     /* (n): index of the largest score, the lowest one on ties. */
