@@ -303,17 +303,34 @@ rd_status rd_infer_unresolved(struct rd_infer_figures *f, const char *name, cons
     return RD_OK;
 }
 
-/* Over the runs in which it could be told. */
+/* Student's interval knows no bounds; a share does. */
+static void bound(const char *name, struct rd_interval *v)
+{
+    static const char *const not_shares[] = { "generalization_gap", "correlation" };
+
+    for (size_t i = 0; i < sizeof not_shares / sizeof *not_shares; i++)
+        if (!strcmp(name, not_shares[i]))
+            return;
+    if (v->low < 0) /* false for NaN */
+        v->low = 0;
+    if (v->value <= 1 && v->high > 1)
+        v->high = 1;
+}
+
+/* Over the runs; nothing when it could not be told in one of them. */
 static struct rd_interval over_runs(const struct rd_infer_figures *f, size_t i)
 {
-    const struct rd_interval none = { NAN, NAN, NAN };
+    struct rd_interval v = { NAN, NAN, NAN };
     size_t n = 0;
 
     if (f->reason[i])
-        return none;
+        return v;
     for (size_t r = 0; r < f->runs; r++)
         n += isnan(f->value[i][r]) ? 0 : 1;
-    return n == f->runs ? rd_interval_of(rd_ci_mean(f->value[i], n, RD_LEVEL)) : none;
+    if (n == f->runs)
+        v = rd_interval_of(rd_ci_mean(f->value[i], n, RD_LEVEL));
+    bound(f->name[i], &v);
+    return v;
 }
 
 static const char *too_few(size_t runs)

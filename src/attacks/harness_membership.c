@@ -433,6 +433,8 @@ static rd_status curve(struct game *g)
         for (size_t r = 0; r < runs; r++)
             each[r] = g->tpr[r * GRID + k];
         y[k] = rd_interval_of(rd_ci_mean(each, runs, RD_LEVEL));
+        y[k].low = y[k].low < 0 ? 0 : y[k].low; /* NaN stays */
+        y[k].high = y[k].high > 1 ? 1 : y[k].high;
     }
     *c = (struct rd_curve){ "tpr", "fpr", GRID - first, grid + first, y + first };
     for (size_t r = 0; r < runs; r++)
