@@ -13,7 +13,9 @@
  * Backdoor Attacks", arXiv:1912.02771, section 3.
  */
 #include "attacks/job.h"
+#include "base/file.h"
 #include "base/text.h"
+#include "data/image.h"
 #include "tensor/npy.h"
 
 #include <math.h>
@@ -42,7 +44,7 @@ static const struct rd_option options[] = {
     RD_REAL(struct backdoor, alpha, "alpha", "0.2", 0.001, 1, "",
         "weight of the pattern, blended and image without a mask"),
     RD_TEXT(struct backdoor, image, "image", "", "FILE",
-        "pattern (.npy), or pattern and mask (.npz), of one input's shape"),
+        "pattern (.npy), pattern and mask (.npz) of one input's shape, or a PNG or JPEG"),
     RD_CHOICE(struct backdoor, label, "label", "dirty", labels,
         "dirty: other classes, relabeled; clean: the target class, as it is"),
     RD_INT(struct backdoor, accounts, "accounts", "1", 0, 1e9, "accounts",
@@ -58,7 +60,7 @@ struct picture {
     size_t planes, height, width, plane_step, pixel_step;
 };
 
-enum { CHANNELS_MAX = 4 };
+enum { CHANNELS_MAX = 4, IMAGE_BYTES = 64 << 20 };
 
 static bool picture_of(const struct rd_dataset *d, struct picture *p)
 {
@@ -79,21 +81,20 @@ static bool picture_of(const struct rd_dataset *d, struct picture *p)
 
 /* A block that touches the edge is cut by convolutions without padding: one pixel is left free. */
 static rd_status corner(struct rd_run *run, const struct backdoor *o, const struct picture *p,
-    size_t *row_out, size_t *column_out)
+    size_t height, size_t width, size_t *row_out, size_t *column_out)
 {
-    const size_t size = (size_t)o->size;
-    const size_t gap = size + 2 <= p->height && size + 2 <= p->width;
+    const size_t gap = height + 2 <= p->height && width + 2 <= p->width;
     const char *at = o->position ? o->position : "bottom-right";
     double row = NAN, column = NAN;
     const char *comma = strchr(at, ',');
     char first[24], safe[48];
 
-    if (size > p->height || size > p->width)
-        return RD_FAIL(run->err, RD_E_USAGE, "a block of side %zu does not fit into %zux%zu pixels",
-            size, p->height, p->width);
+    if (height > p->height || width > p->width)
+        return RD_FAIL(run->err, RD_E_USAGE, "a mark of %zux%zu does not fit into %zux%zu pixels",
+            height, width, p->height, p->width);
     if (!strcmp(at, "center")) {
-        row = (double)((p->height - size) / 2);
-        column = (double)((p->width - size) / 2);
+        row = (double)((p->height - height) / 2);
+        column = (double)((p->width - width) / 2);
     } else if (comma && (size_t)(comma - at) < sizeof first) {
         memcpy(first, at, (size_t)(comma - at));
         first[comma - at] = '\0';
@@ -101,19 +102,19 @@ static rd_status corner(struct rd_run *run, const struct backdoor *o, const stru
             row = NAN;
     } else {
         row = !strncmp(at, "top-", 4)      ? (double)gap
-              : !strncmp(at, "bottom-", 7) ? (double)(p->height - size - gap)
+              : !strncmp(at, "bottom-", 7) ? (double)(p->height - height - gap)
                                            : NAN;
         at = strchr(at, '-');
         column = at && !strcmp(at, "-left")    ? (double)gap
-                 : at && !strcmp(at, "-right") ? (double)(p->width - size - gap)
+                 : at && !strcmp(at, "-right") ? (double)(p->width - width - gap)
                                                : NAN;
     }
-    if (!(row >= 0 && row + (double)size <= (double)p->height && column >= 0 &&
-            column + (double)size <= (double)p->width))
+    if (!(row >= 0 && row + (double)height <= (double)p->height && column >= 0 &&
+            column + (double)width <= (double)p->width))
         return RD_FAIL(run->err, RD_E_USAGE,
             "position: '%s' is none of top-left, top-right, bottom-left, bottom-right, center, and "
-            "no ROW,COLUMN at which a block of side %zu lies inside %zux%zu pixels",
-            rd_text_safe_in(safe, sizeof safe, o->position), size, p->height, p->width);
+            "no ROW,COLUMN at which a mark of %zux%zu lies inside %zux%zu pixels",
+            rd_text_safe_in(safe, sizeof safe, o->position), height, width, p->height, p->width);
     *row_out = (size_t)row;
     *column_out = (size_t)column;
     return RD_OK;
@@ -123,7 +124,7 @@ static rd_status chequer(struct rd_run *run, const struct backdoor *o, const str
     struct rd_poison_job *job)
 {
     size_t row, column;
-    rd_status st = corner(run, o, p, &row, &column);
+    rd_status st = corner(run, o, p, (size_t)o->size, (size_t)o->size, &row, &column);
 
     for (size_t c = 0; !st && c < p->planes; c++)
         for (size_t i = 0; i < (size_t)o->size; i++)
@@ -223,15 +224,12 @@ static rd_status read_array(struct rd_run *run, const char *path, const struct r
     return RD_OK;
 }
 
-static rd_status own_image(struct rd_run *run, const struct backdoor *o, struct rd_poison_job *job)
+static rd_status own_arrays(
+    struct rd_run *run, const struct backdoor *o, bool npz, struct rd_poison_job *job)
 {
-    const size_t len = o->image ? strlen(o->image) : 0;
-    const bool npz = len > 4 && !strcmp(o->image + len - 4, ".npz");
     const char *pattern, *mask;
     rd_status st;
 
-    if (!len)
-        return RD_FAIL(run->err, RD_E_USAGE, "trigger=image needs image=FILE");
     for (size_t k = 0; k < job->data->width; k++)
         job->mask[k] = (float)o->alpha;
     pattern = npz ? rd_arena_printf(run->scratch, "%s:pattern", o->image) : o->image;
@@ -241,6 +239,62 @@ static rd_status own_image(struct rd_run *run, const struct backdoor *o, struct 
     st = read_array(run, pattern, job, (double)job->low, (double)job->high, job->pattern);
     if (!st && npz)
         st = read_array(run, mask, job, 0, 1, job->mask);
+    return st;
+}
+
+/* A PNG or JPEG: of an input's size it is blended in, a smaller one is laid on, at the position. */
+static rd_status own_picture(struct rd_run *run, const struct backdoor *o,
+    const struct rd_bytes *file, struct rd_poison_job *job)
+{
+    struct rd_image image;
+    struct picture p;
+    size_t row, column;
+    bool whole;
+    char safe[96];
+    rd_status st;
+
+    if (!picture_of(job->data, &p))
+        return RD_FAIL(
+            run->err, RD_E_USAGE, "these rows are no images, so a picture is no mark for them");
+    st = rd_image_decode(
+        o->image, file->data, file->size, &rd_limits_default, run->scratch, &image, run->err);
+    if (st)
+        return st;
+    if (image.channels != 1 && image.channels != p.planes)
+        return RD_FAIL(run->err, RD_E_INPUT, "'%s' has %zu colors, the inputs have %zu",
+            rd_text_safe_in(safe, sizeof safe, o->image), image.channels, p.planes);
+    st = corner(run, o, &p, image.height, image.width, &row, &column);
+    if (st)
+        return st;
+    whole = image.height == p.height && image.width == p.width;
+    for (size_t c = 0; c < p.planes; c++)
+        for (size_t i = 0; i < image.height * image.width; i++) {
+            const size_t from = image.channels == 1 ? i : i * image.channels + c;
+            const size_t y = row + i / image.width, x = column + i % image.width;
+            const size_t at = c * p.plane_step + (y * p.width + x) * p.pixel_step;
+            const float v = image.bytes == 1 ? (float)((const uint8_t *)image.pixel)[from] / 255
+                                             : (float)((const uint16_t *)image.pixel)[from] / 65535;
+
+            job->pattern[at] = job->low + (job->high - job->low) * v;
+            job->mask[at] = whole ? (float)o->alpha : 1;
+        }
+    return RD_OK;
+}
+
+static rd_status own_image(struct rd_run *run, const struct backdoor *o, struct rd_poison_job *job)
+{
+    struct rd_bytes file;
+    const size_t len = o->image ? strlen(o->image) : 0;
+    const bool npz = len > 4 && !strcmp(o->image + len - 4, ".npz");
+    rd_status st;
+
+    if (!len)
+        return RD_FAIL(run->err, RD_E_USAGE, "trigger=image needs image=FILE");
+    st = rd_file_read(o->image, IMAGE_BYTES, run->scratch, &file, run->err);
+    if (!st && rd_image_kind(file.data, file.size) != RD_IMAGE_NONE)
+        st = own_picture(run, o, &file, job);
+    else if (!st)
+        st = own_arrays(run, o, npz, job);
     return st ? RD_WRAP(run->err, st, "the trigger") : RD_OK;
 }
 

@@ -652,6 +652,36 @@ static void a_saved_trigger_can_be_used_again(void **state)
     tear_down(s);
 }
 
+/* A picture smaller than the input is laid on it; one with colors does not go onto gray inputs. */
+static void a_picture_is_a_sticker(void **state)
+{
+    static struct images m;
+    struct setting *s = &m.s;
+    struct rd_tensor *mask;
+    size_t covered = 0;
+
+    (void)state;
+    set_up_images(&m, "backdoor");
+    set(s, "trigger", "image");
+    set(s, "image", "fuzz/corpus/image/gray1.png");
+    s->q.save_trigger = bad_trigger;
+    s->q.runs = 1;
+    assert_int_equal(go(s), RD_OK);
+    assert_int_equal(
+        rd_npy_read(RD_BUILD_DIR "/test_poison.npz:mask", NULL, &s->arena, &mask, NULL), RD_OK);
+    for (size_t k = 0; k < PIXELS; k++)
+        covered += ((float *)mask->data)[k] == 1;
+    assert_int_equal(covered, 9 * 2);
+    tear_down(s);
+
+    set_up_images(&m, "backdoor");
+    set(s, "trigger", "image");
+    set(s, "image", "fuzz/corpus/image/palette.png");
+    assert_int_equal(go(s), RD_E_INPUT);
+    assert_non_null(strstr(s->err.frame[0].text, "has 3 colors, the inputs have 1"));
+    tear_down(s);
+}
+
 /* Clean labels: rows of the target class alone, at most as many as there are. */
 static void clean_labels_stay_right(void **state)
 {
@@ -685,6 +715,7 @@ int main(void)
         cmocka_unit_test(a_corner_means_a_class),
         cmocka_unit_test(a_faint_pattern_means_a_class),
         cmocka_unit_test(a_saved_trigger_can_be_used_again),
+        cmocka_unit_test(a_picture_is_a_sticker),
         cmocka_unit_test(clean_labels_stay_right),
     };
 
