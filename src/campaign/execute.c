@@ -377,8 +377,12 @@ static bool more_harmful(const struct rd_record *a, const struct rd_record *b)
 
 static double clean_accuracy(const struct rd_record *record)
 {
-    const struct rd_metric *m = rd_record_metric(record, "clean_accuracy");
+    /* Of a poisoned victim it is no cost of a control: what the control does to clean training is.
+     */
+    const struct rd_metric *m = rd_record_metric(record, "clean_accuracy_control");
 
+    if (!m)
+        m = rd_record_metric(record, "clean_accuracy");
     return m ? m->v.value : NAN;
 }
 

@@ -39,12 +39,15 @@ size_t rd_risk_result_configurations(const struct rd_risk_model *m)
     return n;
 }
 
+static const char accuracy_input[] = "risk.accuracy_point_per_year";
+
 rd_status rd_risk_add_costs(struct rd_risk_model *m)
 {
+    int unused;
+
     for (size_t c = 0; c < m->system->n_controls; c++) {
         const struct rd_control *control = &m->system->controls[c];
         const char *name;
-        int unused;
         rd_status st;
 
         if (!control->cost_per_year.given || control->state == RD_CONTROL_RETIRED)
@@ -57,7 +60,18 @@ rd_status rd_risk_add_costs(struct rd_risk_model *m)
         if (st)
             return st;
     }
+    if (m->system->accuracy_point_per_year.given)
+        return rd_risk_input_add(&m->inputs, accuracy_input, m->system->currency, "cost",
+            &m->system->accuracy_point_per_year, &unused);
     return RD_OK;
+}
+
+static const struct rd_risk_input *accuracy_cost(const struct rd_risk_model *m)
+{
+    for (size_t i = 0; i < m->inputs.n; i++)
+        if (!strcmp(m->inputs.item[i].number.name, accuracy_input))
+            return &m->inputs.item[i];
+    return NULL;
 }
 
 static const struct rd_risk_input *cost_of(
@@ -178,11 +192,16 @@ static rd_status one_control(
     struct rd_risk_model *m = c->m;
     const struct rd_control *control = &m->system->controls[k->control];
     const struct rd_risk_input *cost = cost_of(m, control);
+    const struct rd_risk_input *accuracy = accuracy_cost(m);
     const size_t tried = describe(m, k);
+    const double points = k->accuracy_lost > 0 ? 100 * k->accuracy_lost : 0;
     rd_status st;
 
     k->active = control->state == RD_CONTROL_ACTIVE;
-    k->before = k->after = k->difference = k->cost = k->net = no_band;
+    k->before = k->after = k->difference = k->cost = k->net = k->utility_cost = no_band;
+    if (accuracy && isfinite(k->accuracy_lost))
+        k->utility_cost = (struct rd_band){ points * rd_range_mean(&accuracy->dist),
+            points * accuracy->number.low, points * accuracy->number.high };
     k->error = (double)NAN;
     *got = (struct compared){ no_band, no_band, no_band, (double)NAN, false };
     if (cost)
@@ -203,7 +222,7 @@ static rd_status one_control(
     k->assumed = rests_on_assumption(c, k->control);
     if (cost) {
         for (size_t o = 0; o < m->outer; o++)
-            c->difference[o] -= cost->x[o];
+            c->difference[o] -= cost->x[o] + (accuracy && points > 0 ? points * accuracy->x[o] : 0);
         k->net =
             rd_risk_band(rd_mean(c->difference, m->outer), c->difference, m->outer, c->scratch);
     }

@@ -108,7 +108,7 @@ static rd_status build_evade(const struct rd_risk_candidate *candidate, size_t n
     return RD_OK;
 }
 
-/* --- extract --- */
+/* --- extract, poison, infer: runs --- */
 
 double rd_risk_trace_at(const struct rd_risk_trace *t, double q)
 {
@@ -183,6 +183,39 @@ static const struct rd_trace *find_trace(const struct rd_record *r, size_t run, 
     return NULL;
 }
 
+/*
+ * What a poisoning's trace says of a measure: asr is counted from the clean-trained model's rate on
+ * the same inputs, which is the trace's own first point. Of a recommender it is the item's hit
+ * rate, or, where an item is buried, the places it lost.
+ */
+struct poison_source {
+    const char *metric;
+    bool from_start;
+    double sign;
+};
+static struct poison_source poison_source(const struct rd_record *r, enum rd_measure m)
+{
+    const char *judged = r->judged ? r->judged : "";
+
+    if (m == RD_MEASURE_DROP)
+        return (struct poison_source){ "drop", false, 1 };
+    if (m != RD_MEASURE_ASR)
+        return (struct poison_source){ NULL, false, 1 };
+    if (!strcmp(judged, "hit_rate_gain"))
+        return (struct poison_source){ "hit_rate", true, 1 };
+    if (!strcmp(judged, "rank_loss"))
+        return (struct poison_source){ "rank_shift", true, -1 };
+    return (struct poison_source){ "asr", true, 1 };
+}
+
+static const struct rd_trace *named_trace(const struct rd_record *r, size_t run, const char *name)
+{
+    for (size_t i = 0; name && i < r->n_traces; i++)
+        if (r->traces[i].run == run && r->traces[i].n && !strcmp(r->traces[i].metric, name))
+            return &r->traces[i];
+    return NULL;
+}
+
 /* Points that do not rise in x, or are not numbers, are left out: the record comes from a file. */
 static rd_status copy_trace(const struct rd_record *r, const struct rd_trace *from,
     enum rd_measure m, struct rd_arena *arena, struct rd_risk_trace *to, struct rd_error *err)
@@ -209,6 +242,59 @@ static rd_status copy_trace(const struct rd_record *r, const struct rd_trace *fr
     return RD_OK;
 }
 
+/* One run's curve of a poisoning, over the samples that were put in; n 0: not measured. */
+static rd_status poison_trace(const struct rd_record *r, size_t run, enum rd_measure m,
+    struct rd_arena *arena, struct rd_risk_trace *to, struct rd_error *err)
+{
+    const struct poison_source s = poison_source(r, m);
+    const struct rd_trace *from = named_trace(r, run, s.metric);
+    struct rd_trace moved;
+    double *y;
+
+    to->n = 0;
+    if (!from)
+        return RD_OK;
+    y = RD_NEW_ARRAY(arena, double, from->n);
+    if (!y)
+        return no_memory(err);
+    for (size_t i = 0; i < from->n; i++)
+        y[i] = s.sign * (from->y[i] - (s.from_start && from->x[0] <= 0 ? from->y[0] : 0));
+    moved = *from;
+    moved.y = y;
+    return copy_trace(r, &moved, m, arena, to, err);
+}
+
+/* One run's figure of an inference, as a curve of one point; n 0: not measured. */
+static rd_status infer_trace(const struct rd_record *r, size_t run, enum rd_measure m,
+    struct rd_arena *arena, struct rd_risk_trace *to, struct rd_error *err)
+{
+    const struct rd_metric *metric = m == RD_MEASURE_FPR   ? rd_record_metric(r, "fpr")
+                                     : m == RD_MEASURE_AUC ? rd_record_metric(r, "auc")
+                                                           : NULL;
+    double *point, value = metric ? metric->v.value : (double)NAN;
+
+    to->n = 0;
+    if (m == RD_MEASURE_TPR) /* what is judged: TPR, or what stands for it */
+        value = r->trials[run].metric;
+    if (!isfinite(value))
+        return RD_OK;
+    point = RD_NEW_ARRAY(arena, double, 2);
+    if (!point)
+        return no_memory(err);
+    point[1] = value > 0 ? value : 0;
+    *to = (struct rd_risk_trace){ point, point + 1, 1 };
+    return RD_OK;
+}
+
+static rd_status theft_trace(const struct rd_record *r, size_t run, enum rd_measure m,
+    struct rd_arena *arena, struct rd_risk_trace *to, struct rd_error *err)
+{
+    const struct rd_trace *from = find_trace(r, run, m);
+
+    to->n = 0;
+    return from ? copy_trace(r, from, m, arena, to, err) : RD_OK;
+}
+
 static double mean_without(const struct rd_record *r, size_t left_out, size_t runs)
 {
     double sum = 0;
@@ -233,16 +319,15 @@ static rd_status one_measure(const struct rd_risk_candidate *candidate, const si
         return no_memory(err);
     for (size_t run = 0; run < e->runs; run++) {
         const struct rd_record *r = candidate[pick[run]].record;
-        const struct rd_trace *from = find_trace(r, run, m);
-        rd_status st;
+        const rd_status st = e->kind == RD_POISON ? poison_trace(r, run, m, arena, &trace[run], err)
+                             : e->kind == RD_INFER
+                                 ? infer_trace(r, run, m, arena, &trace[run], err)
+                                 : theft_trace(r, run, m, arena, &trace[run], err);
 
-        if (!from)
-            return RD_OK; /* stays NULL: not measured */
-        st = copy_trace(r, from, m, arena, &trace[run], err);
         if (st)
             return st;
         if (trace[run].n == 0)
-            return RD_OK;
+            return RD_OK; /* stays NULL: not measured */
         last[run] = trace[run].y[trace[run].n - 1];
         if (trace[run].x[trace[run].n - 1] < e->reach)
             e->reach = trace[run].x[trace[run].n - 1];
@@ -254,9 +339,10 @@ static rd_status one_measure(const struct rd_risk_candidate *candidate, const si
     return RD_OK;
 }
 
-static rd_status build_extract(const struct rd_risk_candidate *candidate, size_t n,
+static rd_status build_runs(const struct rd_risk_candidate *candidate, size_t n,
     struct rd_arena *arena, struct rd_risk_evidence *e, struct rd_error *err)
 {
+    const struct rd_metric *recall;
     size_t *pick, shown = 0;
 
     e->runs = candidate[0].record->n_trials;
@@ -283,6 +369,9 @@ static rd_status build_extract(const struct rd_risk_candidate *candidate, size_t
             shown = c;
     e->attack = candidate[shown].attack;
     e->test = candidate[shown].test;
+    recall = rd_record_metric(candidate[shown].record, "screen_recall");
+    if (recall && isfinite(recall->v.value))
+        e->recall = recall->v.value < 0 ? 0 : recall->v.value > 1 ? 1 : recall->v.value;
     return RD_OK;
 }
 
@@ -297,8 +386,8 @@ rd_status rd_risk_evidence_build(const struct rd_risk_candidate *candidate, size
         return no_memory(err);
     if (n == 0)
         return RD_FAIL(err, RD_E_BUG, "no candidate");
-    e->kind = by_run ? RD_EXTRACT : RD_EVADE;
-    st = by_run ? build_extract(candidate, n, arena, e, err)
+    e->kind = !by_run ? RD_EVADE : candidate[0].kind ? candidate[0].kind : RD_EXTRACT;
+    st = by_run ? build_runs(candidate, n, arena, e, err)
                 : build_evade(candidate, n, limit, arena, e, err);
     if (!st)
         *evidence_out = e;

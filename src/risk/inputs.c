@@ -1,16 +1,17 @@
 /* inputs.c - the uncertain parameters: one entry a name, one draw each for every outer draw. */
 #include "risk/model.h"
+#include "stats/special.h"
 
 #include <string.h>
 
-enum { FIXED_PER_ENTRY = 8, INPUTS_PER_SCENARIO = 8 };
+enum { FIXED_PER_ENTRY = 8, INPUTS_PER_SCENARIO = 16 };
 
 rd_status rd_risk_inputs_init(struct rd_risk_inputs *in, const struct rd_system *system,
     struct rd_arena *arena, struct rd_error *err)
 {
     *in = (struct rd_risk_inputs){ .arena = arena, .err = err };
     in->cap = system->n_scenarios * INPUTS_PER_SCENARIO + system->n_assets + system->n_actors +
-              system->n_controls + 1;
+              system->n_controls + 2;
     in->cap_fixed = (system->n_scenarios + system->n_controls) * FIXED_PER_ENTRY + 1;
     in->item = RD_NEW_ARRAY(arena, struct rd_risk_input, in->cap);
     in->fixed = RD_NEW_ARRAY(arena, struct rd_risk_number, in->cap_fixed);
@@ -46,6 +47,26 @@ rd_status rd_risk_input_add(struct rd_risk_inputs *in, const char *name, const c
         return RD_WRAP(in->err, st, "'%s' (line %d)", name, u->at.line);
     *index_out = (int)in->n++;
     return RD_OK;
+}
+
+bool rd_risk_input_observe(
+    struct rd_risk_inputs *in, int index, double events, double years, double seen)
+{
+    struct rd_risk_input *input = &in->item[index];
+    const struct rd_range_dist prior = input->dist;
+    double spread, shape, watched;
+
+    if (prior.spread != RD_SPREAD_LOGNORMAL)
+        return false;
+    /* Squared coefficient of variation of a lognormal; a gamma's is 1 / shape. */
+    spread = rd_exp(prior.sigma * prior.sigma) - 1;
+    rd_rate_update(
+        1 / spread, 1 / spread / rd_range_mean(&prior), events, years, seen, &shape, &watched);
+    input->dist = (struct rd_range_dist){ RD_SPREAD_GAMMA, shape, watched };
+    input->number.low = rd_range_quantile(&input->dist, 0.05);
+    input->number.high = rd_range_quantile(&input->dist, 0.95);
+    input->number.provenance = RD_PROV_OBSERVED;
+    return true;
 }
 
 rd_status rd_risk_number_add(struct rd_risk_inputs *in, const char *name, const char *unit,

@@ -69,6 +69,10 @@ static struct rd_value word_value(void *user, size_t slot)
         v.number = w->measure[word.measure];
         return v;
     }
+    if (w->p->asset_input[word.asset] == NO_INPUT) { /* nobody said what it is worth: unpriced */
+        v.number = 1;
+        return v;
+    }
     input = &w->input[w->p->asset_input[word.asset]];
     v.number = w->median ? rd_range_quantile(&input->dist, 0.5) : input->x[w->o];
     return v;
@@ -89,6 +93,10 @@ static rd_status loss_of(struct level *l, const double measure[RD_MEASURES], dou
         return RD_WRAP(l->err, st, "loss_when of scenario '%s'", p->scenario->id);
     if (v.truth != RD_YES)
         return RD_OK;
+    if (!p->magnitude) { /* unpriced: losses are counted */
+        *loss_out = 1;
+        return RD_OK;
+    }
     st = rd_expr_eval(p->magnitude, &in, &v, l->err);
     if (st)
         return RD_WRAP(l->err, st, "magnitude of scenario '%s'", p->scenario->id);
@@ -115,6 +123,11 @@ rd_status rd_risk_loss_at(const struct rd_risk_plan *p, const struct rd_risk_mod
 }
 
 /* --- what is fixed for all campaigns of this draw --- */
+
+static double at(const struct level *l, int input)
+{
+    return l->m->inputs.item[input].x[l->o];
+}
 
 static double evade_queries(const struct level *l, const struct rd_risk_evidence *e, double limit)
 {
@@ -223,6 +236,27 @@ static rd_status fill_table(struct level *l)
     return RD_OK;
 }
 
+/* Poison: samples that survive screening, days, decisions. Infer: what tpr and fpr come to among
+ * the candidates (CONTRACTS: bridges). */
+static void around(const struct level *l, int layer, double measure[RD_MEASURES])
+{
+    const struct rd_risk_plan *p = l->p;
+
+    if (p->kind == RD_POISON) {
+        measure[RD_MEASURE_SAMPLES] = at(l, p->samples) * (1 - l->v->layer[layer]->recall);
+        measure[RD_MEASURE_DAYS] = p->days_in_use == NO_INPUT ? 0 : at(l, p->days_in_use);
+        measure[RD_MEASURE_DECISIONS] =
+            p->decisions == NO_INPUT ? 0 : at(l, p->decisions) * measure[RD_MEASURE_DAYS];
+    } else {
+        const double prior = at(l, p->prior), hits = prior * measure[RD_MEASURE_TPR];
+        const double named = hits + (1 - prior) * measure[RD_MEASURE_FPR];
+
+        measure[RD_MEASURE_CANDIDATES] = p->candidates == NO_INPUT ? 0 : at(l, p->candidates);
+        measure[RD_MEASURE_PPV] = named > 0 ? hits / named : 0;
+        measure[RD_MEASURE_DISCLOSED] = measure[RD_MEASURE_CANDIDATES] * hits;
+    }
+}
+
 /* A stronger attack than any tried: its outcome is taken to be the least that loss_when calls a
  * loss. */
 static rd_status find_just_enough(struct level *l)
@@ -241,8 +275,11 @@ static rd_status find_just_enough(struct level *l)
     measure[RD_MEASURE_OBJECTS] = l->p->objects;
     for (int i = 0; i <= 1000 && l->just_enough < 0 && !st; i++) {
         measure[RD_MEASURE_SUCCESSES] = ceil(l->p->objects * i / 1000);
-        for (int k = RD_MEASURE_UTILITY; k < RD_MEASURES; k++)
-            measure[k] = i / 1000.0;
+        for (int k = RD_MEASURE_UTILITY; k <= RD_MEASURE_AUC; k++)
+            if (k != RD_MEASURE_FPR)
+                measure[k] = i / 1000.0;
+        if (l->p->kind == RD_POISON || l->p->kind == RD_INFER)
+            around(l, LAYER_BASE, measure);
         st = loss_of(l, measure, &l->just_enough);
     }
     return st;
@@ -361,12 +398,31 @@ static rd_status extract_outcome(
     double measure[RD_MEASURES] = { 0 };
 
     measure[RD_MEASURE_QUERIES] = rows < e->reach ? floor(rows) : e->reach;
-    for (int m = RD_MEASURE_UTILITY; m < RD_MEASURES; m++)
+    for (int m = RD_MEASURE_UTILITY; m <= RD_MEASURE_ACCURACY; m++)
         if (e->trace[m] && l->p->reads[m]) {
             const double y = rd_risk_trace_at(&e->trace[m][run], floor(rows)) * l->factor[layer][m];
 
             measure[m] = y < 1 ? (y > -1 ? y : -1) : 1;
         }
+    return loss_of(l, measure, loss_out);
+}
+
+/* Poison and inference: one of the runs, each as likely; what is uncertain about their mean is in
+ * the factors. */
+static rd_status run_outcome(struct level *l, int layer, double u, double *loss_out)
+{
+    const struct rd_risk_evidence *e = l->v->layer[layer];
+    const size_t run = (size_t)(u * (double)e->runs);
+    const double x = l->p->kind == RD_POISON ? at(l, l->p->samples) : 0;
+    double measure[RD_MEASURES] = { 0 };
+
+    for (int m = RD_MEASURE_ASR; m <= RD_MEASURE_AUC; m++)
+        if (e->trace[m]) {
+            const double y = rd_risk_trace_at(&e->trace[m][run], x) * l->factor[layer][m];
+
+            measure[m] = y < 1 ? (y > -1 ? y : -1) : 1;
+        }
+    around(l, layer, measure);
     return loss_of(l, measure, loss_out);
 }
 
@@ -398,8 +454,9 @@ static rd_status campaign(struct level *l, struct rd_rng *rng, struct outcome *o
         rows = rows_allowed(l, layer, u_budget, u_days);
     }
     *out = (struct outcome){ 0 };
-    st = p->kind == RD_EVADE ? evade_outcome(l, layer, rows, u, &out->primary)
-                             : extract_outcome(l, layer, rows, u, &out->primary);
+    st = p->kind == RD_EVADE     ? evade_outcome(l, layer, rows, u, &out->primary)
+         : p->kind == RD_EXTRACT ? extract_outcome(l, layer, rows, u, &out->primary)
+                                 : run_outcome(l, layer, u, &out->primary);
     if (st)
         return st;
     if (p->stronger != NO_INPUT) {
@@ -527,11 +584,6 @@ static rd_status one_year(
     return RD_OK;
 }
 
-static double at(const struct level *l, int input)
-{
-    return l->m->inputs.item[input].x[l->o];
-}
-
 static rd_status prepare(struct level *l)
 {
     const struct rd_risk_plan *p = l->p;
@@ -547,7 +599,8 @@ static rd_status prepare(struct level *l)
     l->rate = at(l, p->attempts) * l->action;
     l->cap = p->n_assets && !p->per_unit ? 0 : (double)INFINITY;
     for (size_t i = 0; i < p->n_assets && !p->per_unit; i++)
-        l->cap += at(l, p->asset_input[p->asset[i]]);
+        l->cap += p->asset_input[p->asset[i]] == NO_INPUT ? (double)INFINITY
+                                                          : at(l, p->asset_input[p->asset[i]]);
     l->stronger = p->stronger == NO_INPUT ? 0 : at(l, p->stronger);
     l->secondary_probability = p->has_secondary ? at(l, p->secondary_probability) : 0;
     for (int k = 0; k < LAYERS; k++)

@@ -8,6 +8,7 @@
  * views.c     the evidence under one configuration of controls
  * level.c     one scenario at one draw of the parameters: campaigns and years
  * totals.c    all scenarios together under one configuration of controls
+ * break_even.c  scenarios without money: what a loss would have to cost
  * summary.c   quantiles, curve, bands, errors
  * risk.c      the order of it all
  */
@@ -42,6 +43,13 @@ rd_status rd_risk_inputs_init(struct rd_risk_inputs *in, const struct rd_system 
  * rest. */
 rd_status rd_risk_input_add(struct rd_risk_inputs *in, const char *name, const char *unit,
     const char *role, const struct rd_uncertain *u, int *index_out);
+/*
+ * The rate of this name (just added) after `events` were counted in `years`, each noticed with
+ * probability seen: the declared lognormal as a gamma of the same mean and variance, updated
+ * (rd_rate_update). A plain number is certain and stays: false.
+ */
+bool rd_risk_input_observe(
+    struct rd_risk_inputs *in, int index, double events, double years, double seen);
 /* A number that is used as it is (price, coverage), or drawn for each campaign (budget, days). */
 rd_status rd_risk_number_add(struct rd_risk_inputs *in, const char *name, const char *unit,
     const char *role, const struct rd_uncertain *u);
@@ -66,22 +74,25 @@ struct rd_risk_evidence {
         *unit; /* index of the trial: weights are keyed by it, so before and after stay paired */
     const size_t *order; /* trials by rising need */
     double longest;      /* largest finite need, 0 when there is none */
-    /* extract: one for each scored run */
+    /* extract, poison, infer: one for each scored run. Traces of poison run over poisoned samples
+     * (accounts), those of infer hold one point. asr is less the clean model's. */
     size_t runs;
     const struct rd_risk_trace *trace[RD_MEASURES]; /* (runs), NULL: not measured */
     double spread[RD_MEASURES]; /* standard error of the mean over runs, as share of the mean; 0
                                    below 2 runs */
-    double reach;               /* queries that the shortest run measured */
+    double reach;               /* queries (poisoned samples) that the shortest run measured */
+    double recall;              /* poison: share of them that screens took out, 0 without */
 };
 enum { RD_RISK_CANDIDATES = 64, RD_RISK_TRIALS = 20000 };
 /* Candidate c's record in the configuration at hand, and its names. */
 struct rd_risk_candidate {
     const struct rd_record *record;
     const char *attack, *test;
+    enum rd_attack_kind kind;
 };
 /*
  * The strongest of the candidates, without the optimism of choosing: with several, evasion chooses
- * on even trials and scores on odd ones, extraction leaves each run out in turn. limit: queries per
+ * on even trials and scores on odd ones, the others leave each run out in turn. limit: queries per
  * object that count.
  */
 rd_status rd_risk_evidence_build(const struct rd_risk_candidate *candidate, size_t n, double limit,
@@ -110,6 +121,11 @@ struct rd_risk_plan {
     const struct rd_actor *actor;
     int index;
     const char *unquantified;
+    const char *no_money; /* why no loss can be told, or NULL */
+    int unpriced_asset;   /* the one asset of magnitude without a value, else RD_NONE */
+    size_t unpriced_assets;
+    bool unpriced; /* unquantified for want of money alone: its events are simulated, each as a loss
+                      of 1 */
     enum rd_attack_kind kind;
     bool upper_bound, proxy, one_shot, measured;
     int group; /* index of the first plan about the same theft, or its own */
@@ -124,6 +140,7 @@ struct rd_risk_plan {
                       ceiling */
     /* inputs */
     int attempts, gain, slope, stronger, secondary_probability;
+    int samples, decisions, days_in_use, candidates, prior; /* poison, infer */
     int *asset_input; /* by asset index: NO_INPUT when neither expression reads it */
     bool has_secondary, has_budget, has_days;
     struct rd_range_dist secondary, budget, days; /* drawn for each loss or campaign */

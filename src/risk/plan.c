@@ -141,21 +141,27 @@ static const char *pick_candidates(struct rd_risk_model *m, struct rd_risk_plan 
     if (over)
         return say(m,
             "actor '%s' does not hold %s, which '%s' used: that result is an upper bound and was "
-            "not "
-            "asked for",
+            "not asked for",
             p->actor->id, lacking, lacking_attack);
     return untried ? say(m, "untried: %s", untried) : why_untried(m, p->scenario->threat);
 }
 
-/* Evasion and theft are judged in different units: keep the kind of the first. */
+/* Kinds of attack are judged in different units: keep the kind of the first. */
 static void keep_one_kind(struct rd_risk_model *m, struct rd_risk_plan *p)
 {
-    const char *unit = m->campaign->tested[p->candidate[0]].record->unit;
+    const enum rd_attack_kind kind = m->campaign->tested[p->candidate[0]].test->attack->kind;
+    const char *judged = m->campaign->tested[p->candidate[0]].record->judged;
     size_t kept = 0;
 
-    for (size_t i = 0; i < p->n_candidates; i++)
-        if (!strcmp(m->campaign->tested[p->candidate[i]].record->unit, unit))
+    for (size_t i = 0; i < p->n_candidates; i++) {
+        const struct rd_tested *t = &m->campaign->tested[p->candidate[i]];
+        /* A backdoor's success and a flip's lost accuracy do not compete either. */
+        const bool same = kind == RD_EVADE || kind == RD_EXTRACT || !judged || !t->record->judged ||
+                          !strcmp(judged, t->record->judged);
+
+        if (t->test->attack->kind == kind && same)
             p->candidate[kept++] = p->candidate[i];
+    }
     p->n_candidates = kept;
     p->kind = m->campaign->tested[p->candidate[0]].test->attack->kind;
 }
@@ -169,6 +175,12 @@ struct reader {
     const char *unknown_name;
 };
 
+static bool is_count(enum rd_measure m)
+{
+    return m <= RD_MEASURE_QUERIES || m == RD_MEASURE_SAMPLES || m == RD_MEASURE_DAYS ||
+           m == RD_MEASURE_DECISIONS || m == RD_MEASURE_DISCLOSED || m == RD_MEASURE_CANDIDATES;
+}
+
 static void read_name(void *user, const char *name, size_t slot)
 {
     struct reader *r = user;
@@ -176,7 +188,7 @@ static void read_name(void *user, const char *name, size_t slot)
 
     if (w.kind == RD_WORD_MEASURE) {
         r->p->reads[w.measure] = true;
-        if (r->is_magnitude && w.measure <= RD_MEASURE_QUERIES)
+        if (r->is_magnitude && is_count(w.measure))
             r->p->per_unit = true;
     } else if (w.kind == RD_WORD_ASSET) {
         r->p->asset_input[w.asset] = 0; /* marked; the input is added later */
@@ -213,13 +225,15 @@ static rd_status compile(struct rd_risk_model *m, struct rd_risk_plan *p)
     if (st)
         return RD_WRAP(m->run->err, st, "scenario '%s' (line %d)", s->id, s->at.line);
     (void)snprintf(where, sizeof where, "magnitude of '%s'", s->id);
-    st = rd_expr_compile(
-        where, s->magnitude, RD_EXPR_NUMBER, &env, m->arena, &p->magnitude, m->run->err);
+    if (s->magnitude)
+        st = rd_expr_compile(
+            where, s->magnitude, RD_EXPR_NUMBER, &env, m->arena, &p->magnitude, m->run->err);
     if (st)
         return RD_WRAP(m->run->err, st, "scenario '%s' (line %d)", s->id, s->at.line);
     rd_expr_names(p->loss_when, read_name, &r);
     r.is_magnitude = true;
-    rd_expr_names(p->magnitude, read_name, &r);
+    if (p->magnitude)
+        rd_expr_names(p->magnitude, read_name, &r);
     if (r.unknown)
         p->unquantified = say(m, "property '%s' is not known: fill it in", r.unknown_name);
     return RD_OK;
@@ -243,9 +257,11 @@ static rd_status add_assets(struct rd_risk_model *m, struct rd_risk_plan *p)
 
         if (p->asset_input[i] == NO_INPUT)
             continue;
-        if (!a->value.given) {
-            p->unquantified = say(m, "asset '%s' has no value", a->id);
-            return RD_OK;
+        if (!a->value.given) { /* it counts as 1: break-even.c looks for what it would have to be */
+            p->asset_input[i] = NO_INPUT;
+            p->no_money = say(m, "asset '%s' has no value", a->id);
+            p->unpriced_asset = p->unpriced_assets++ ? RD_NONE : (int)i;
+            continue;
         }
         st = rd_risk_input_add(
             &m->inputs, a->id, m->system->currency, "magnitude", &a->value, &p->asset_input[i]);
@@ -305,6 +321,85 @@ static rd_status add_actor(struct rd_risk_model *m, struct rd_risk_plan *p)
     return st;
 }
 
+/* Campaigns that were counted: the only thing that counts may change is the rate of attempts. */
+static rd_status observe(struct rd_risk_model *m, struct rd_risk_plan *p)
+{
+    const struct rd_scenario *s = p->scenario;
+    const char *name = name_of(m, s->id, "observed.detection");
+    const struct rd_uncertain certain = { .low = 1, .high = 1 };
+    const struct rd_uncertain *u = s->observed_detection.given ? &s->observed_detection : &certain;
+    struct rd_range_dist seen;
+    rd_status st = rd_range_fit(true, u->low, u->high, &seen, m->run->err);
+
+    if (!st)
+        st = rd_risk_number_add(&m->inputs, name, "probability", "frequency", u);
+    if (st)
+        return RD_WRAP(m->run->err, st, "'%s' (line %d)", name, s->at.line);
+    if (!(rd_range_mean(&seen) > 0) ||
+        !rd_risk_input_observe(
+            &m->inputs, p->attempts, s->observed_attempts, s->observed_years, rd_range_mean(&seen)))
+        rd_risk_warn(m,
+            "scenario '%s': attempts_per_year is %s, so what was observed changes nothing", s->id,
+            rd_range_mean(&seen) > 0 ? "a plain number, which is certain" : "never noticed");
+    return RD_OK;
+}
+
+static rd_status add_one(struct rd_risk_model *m, const struct rd_risk_plan *p, const char *key,
+    const char *unit, const char *role, const struct rd_uncertain *u, int *index_out)
+{
+    return rd_risk_input_add(
+        &m->inputs, name_of(m, p->scenario->id, key), unit, role, u, index_out);
+}
+
+/* How many samples get in, what they can touch, how long. */
+static rd_status add_poison(struct rd_risk_model *m, struct rd_risk_plan *p)
+{
+    const struct rd_scenario *s = p->scenario;
+    const struct rd_risk_evidence *e = p->base.layer[LAYER_BASE];
+    struct rd_uncertain samples = s->samples;
+    rd_status st;
+
+    if (!samples.given) {
+        samples = (struct rd_uncertain){ .at = s->at };
+        samples.low = samples.high = p->actor->accounts > 0 ? (double)p->actor->accounts : e->reach;
+        rd_risk_warn(m, "scenario '%s' gives no samples: a campaign is taken to get in %.0f, %s",
+            s->id, samples.low,
+            p->actor->accounts > 0 ? "one for each account of the actor"
+                                   : "as many as were tested");
+    }
+    if (samples.low > 1.5 * e->reach)
+        rd_risk_warn(m,
+            "scenario '%s': campaigns get in %.0f samples or more, poison was measured up to "
+            "%.0f; beyond that it is taken to do no more",
+            s->id, samples.low, e->reach);
+    st = add_one(m, p, "samples", "samples", "susceptibility", &samples, &p->samples);
+    if (!st && s->decisions_per_day.given)
+        st = add_one(
+            m, p, "decisions_per_day", "1/day", "magnitude", &s->decisions_per_day, &p->decisions);
+    if (!st && s->dwell_days.given)
+        st = add_one(m, p, "dwell_days", "days", "magnitude", &s->dwell_days, &p->days_in_use);
+    return st;
+}
+
+static rd_status add_infer(struct rd_risk_model *m, struct rd_risk_plan *p)
+{
+    const struct rd_scenario *s = p->scenario;
+    struct rd_uncertain prior = s->prior;
+    rd_status st;
+
+    if (!prior.given) {
+        prior = (struct rd_uncertain){ .low = 0.5, .high = 0.5, .at = s->at };
+        if (p->reads[RD_MEASURE_PPV] || p->reads[RD_MEASURE_DISCLOSED])
+            rd_risk_warn(m,
+                "scenario '%s' gives no prior: half of the candidates are taken to be members",
+                s->id);
+    }
+    st = add_one(m, p, "prior", "probability", "magnitude", &prior, &p->prior);
+    if (!st && s->candidates.given)
+        st = add_one(m, p, "candidates", "records", "magnitude", &s->candidates, &p->candidates);
+    return st;
+}
+
 static rd_status add_inputs(struct rd_risk_model *m, struct rd_risk_plan *p)
 {
     const struct rd_scenario *s = p->scenario;
@@ -312,10 +407,17 @@ static rd_status add_inputs(struct rd_risk_model *m, struct rd_risk_plan *p)
         "frequency", &s->attempts_per_year, &p->attempts);
 
     p->gain = p->slope = p->stronger = p->secondary_probability = NO_INPUT;
+    p->samples = p->decisions = p->days_in_use = p->candidates = p->prior = NO_INPUT;
+    if (!st && s->has_observed)
+        st = observe(m, p);
     if (!st)
         st = add_assets(m, p);
     if (!st)
         st = add_actor(m, p);
+    if (!st && p->kind == RD_POISON)
+        st = add_poison(m, p);
+    if (!st && p->kind == RD_INFER)
+        st = add_infer(m, p);
     if (!st && s->stronger.given)
         st = rd_risk_input_add(&m->inputs, name_of(m, s->id, "untried_stronger"), "probability",
             "susceptibility", &s->stronger, &p->stronger);
@@ -361,11 +463,19 @@ static void prepare_evade(struct rd_risk_model *m, struct rd_risk_plan *p)
     p->per_object = s->queries_per_object > 0 ? (double)s->queries_per_object : (double)INFINITY;
 }
 
+static bool is_traced(enum rd_measure m)
+{
+    return (m >= RD_MEASURE_UTILITY && m <= RD_MEASURE_DROP) ||
+           (m >= RD_MEASURE_TPR && m <= RD_MEASURE_AUC);
+}
+
 static const char *missing_measure(const struct rd_risk_plan *p)
 {
     for (int m = 0; m < RD_MEASURES; m++)
-        if (p->reads[m] && m >= RD_MEASURE_UTILITY && !p->base.layer[LAYER_BASE]->trace[m])
+        if (p->reads[m] && is_traced((enum rd_measure)m) && !p->base.layer[LAYER_BASE]->trace[m])
             return rd_measure_words[m].name;
+    if ((p->reads[RD_MEASURE_PPV] && !p->base.layer[LAYER_BASE]->trace[RD_MEASURE_FPR]))
+        return "fpr";
     return NULL;
 }
 
@@ -376,7 +486,8 @@ static void prepare_charge(struct rd_risk_model *m, struct rd_risk_plan *p)
     struct rd_uncertain known = price;
 
     /* With the file or gradients in hand the attack asks its own copy: no price, no quota. */
-    p->charged = !(t->record->access & (RD_ACCESS_FILES | RD_ACCESS_GRADIENTS));
+    p->charged = (p->kind == RD_EVADE || p->kind == RD_EXTRACT) &&
+                 !(t->record->access & (RD_ACCESS_FILES | RD_ACCESS_GRADIENTS));
     if (!p->charged || t->test->model == RD_NONE)
         return;
     p->price = m->system->artifacts[t->test->model].price_per_1000_queries / 1000;
@@ -410,15 +521,36 @@ static void warn_reach(struct rd_risk_model *m, const struct rd_risk_plan *p)
             p->scenario->id, e->reach);
 }
 
+/* Poison and inference: few runs, and a recipe that nobody declared. */
+static void judge_runs(struct rd_risk_model *m, struct rd_risk_plan *p)
+{
+    const struct rd_risk_evidence *e = p->base.layer[LAYER_BASE];
+    const struct rd_record *r = m->campaign->tested[p->candidate[0]].record;
+
+    if (e->runs < 3)
+        rd_risk_warn(m, "scenario '%s': %zu run%s, so the variance between runs is unknown",
+            p->scenario->id, e->runs, e->runs == 1 ? "" : "s");
+    for (size_t i = 0; i < r->n_settings; i++)
+        if (!strcmp(r->settings[i].name, "recipe-assumed") &&
+            !strcmp(r->settings[i].value, "yes")) {
+            p->proxy = true;
+            rd_risk_warn(m,
+                "scenario '%s': victims were trained by a recipe that nobody declared; it stands "
+                "for the deployed model",
+                p->scenario->id);
+        }
+}
+
 static rd_status prepare(struct rd_risk_model *m, struct rd_risk_plan *p)
 {
     const struct rd_scenario *s = p->scenario;
     rd_status st;
 
-    if (!s->attempts_per_year.given)
-        p->unquantified = "attempts_per_year is missing";
-    else if (!s->loss_when || !s->magnitude)
-        p->unquantified = s->loss_when ? "magnitude is missing" : "loss_when is missing";
+    p->unpriced_asset = RD_NONE;
+    if (!s->magnitude)
+        p->no_money = "magnitude is missing";
+    if (!s->loss_when)
+        p->unquantified = "loss_when is missing";
     else if (s->actor == RD_NONE)
         p->unquantified = "actor is missing";
     if (p->unquantified)
@@ -433,8 +565,6 @@ static rd_status prepare(struct rd_risk_model *m, struct rd_risk_plan *p)
         prepare_evade(m, p);
     else if (p->kind == RD_EXTRACT)
         p->one_shot = true;
-    else
-        p->unquantified = "no bridge from this kind of evidence to money yet";
     if (p->unquantified)
         return RD_OK;
     st = compile(m, p);
@@ -444,8 +574,12 @@ static rd_status prepare(struct rd_risk_model *m, struct rd_risk_plan *p)
     st = rd_risk_view_base(m, p);
     if (st)
         return st;
-    if (p->kind == RD_EXTRACT && missing_measure(p)) {
+    if (p->kind != RD_EVADE && missing_measure(p)) {
         p->unquantified = say(m, "no measured curve of '%s'", missing_measure(p));
+        return RD_OK;
+    }
+    if (p->kind != RD_EVADE && !p->base.layer[LAYER_BASE]->runs) {
+        p->unquantified = "no run was measured";
         return RD_OK;
     }
     st = add_inputs(m, p);
@@ -458,11 +592,15 @@ static rd_status prepare(struct rd_risk_model *m, struct rd_risk_plan *p)
             "scenario '%s' gives no untried_stronger: attacks stronger than those tried count as "
             "impossible",
             s->id);
+    if (p->kind == RD_POISON || p->kind == RD_INFER)
+        judge_runs(m, p);
     p->measured = !p->upper_bound && !p->proxy;
     p->table =
         p->kind == RD_EVADE && p->objects <= 4096 && !(p->reads[RD_MEASURE_QUERIES] && p->charged);
     if (p->table && (size_t)p->objects > m->table)
         m->table = (size_t)p->objects;
+    p->unquantified = p->no_money;
+    p->unpriced = p->no_money != NULL;
     return RD_OK;
 }
 

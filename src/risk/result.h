@@ -15,6 +15,9 @@ rd_status rd_risk_result_numbers(struct rd_risk_model *m, struct rd_risk_result 
 /* controls.c: every control once, then every control and test. base: means of the base draws. */
 rd_status rd_risk_result_controls(struct rd_risk_model *m, const struct rd_risk_totals *base,
     struct rd_risk_cache *cache, struct rd_arena *heavy, struct rd_risk_result *r);
+/* break_even.c: after the controls, whose costs it reads. */
+rd_status rd_risk_result_break_even(
+    struct rd_risk_model *m, struct rd_arena *heavy, struct rd_risk_result *r);
 /* How many configurations that will simulate. */
 size_t rd_risk_result_configurations(const struct rd_risk_model *m);
 /* Name of a control's cost among the inputs. */

@@ -73,6 +73,8 @@ static rd_status simulate(struct rd_risk_model *m, struct rd_arena *heavy, struc
         st = rd_risk_summarize(m, &base, m->arena, &r->total);
     if (!st)
         st = rd_risk_result_controls(m, &base, &cache, heavy, r);
+    if (!st)
+        st = rd_risk_result_break_even(m, heavy, r);
     if (!st && m->no_memory)
         st = rd_run_no_memory(m->run, "the simulation");
     return st;

@@ -127,11 +127,27 @@ struct rd_risk_control {
     bool assumed;   /* combinations that were not run */
     struct rd_band before, after, difference;
     double error;
-    struct rd_band cost;  /* per year, as declared; NaN when not */
-    struct rd_band net;   /* difference - cost; NaN without a cost */
+    struct rd_band cost;         /* per year, as declared; NaN when not */
+    struct rd_band net;          /* difference - cost - utility_cost; NaN without a cost */
+    struct rd_band utility_cost; /* of the accuracy it takes, at risk.accuracy_point_per_year; NaN
+                                    when that is not given or not measured */
     double accuracy_lost; /* largest measured loss of clean accuracy; NaN when not measured */
     struct rd_risk_summary with, without; /* all losses of a year */
     const char *reason;                   /* why the numbers are NaN, or NULL */
+};
+
+/*
+ * A scenario that no money is put on, because nobody said what is lost or what an asset is worth:
+ * how much it would have to be. All that is needed besides was measured or declared.
+ */
+struct rd_risk_break_even {
+    int scenario;          /* in system->scenarios */
+    int asset;             /* whose value is asked for; RD_NONE: what one loss costs */
+    struct rd_band losses; /* a year, as things are */
+    int control;  /* then this control pays; RD_NONE: losses then pass what the appetite allows */
+    double value; /* per loss, or of the asset; NaN: never, and then reason says why */
+    const char *reason;
+    const char *words; /* "matters if a copy is worth more than 12,000 USD: ..." */
 };
 
 struct rd_risk_result {
@@ -152,6 +168,9 @@ struct rd_risk_result {
     size_t n_controls;
     const struct rd_risk_effect *effects;
     size_t n_effects;
+    /* Scenarios without money, by losses a year, each with its thresholds. */
+    const struct rd_risk_break_even *break_even;
+    size_t n_break_even;
     const struct rd_risk_number *numbers;
     size_t n_numbers;
     const char *const *warnings;

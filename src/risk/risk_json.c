@@ -145,6 +145,7 @@ static void control(
     band(j, "cost_per_year", &c->cost);
     band(j, "net_benefit", &c->net);
     rd_json_kreal(j, "accuracy_lost", c->accuracy_lost);
+    band(j, "utility_cost", &c->utility_cost);
     if (!c->reason) {
         summary(j, "with", &c->with);
         summary(j, "without", &c->without);
@@ -194,6 +195,20 @@ static void not_quantified(struct rd_json *j, const struct rd_risk_result *r)
     rd_json_end(j);
 }
 
+static void break_even(
+    struct rd_json *j, const struct rd_system *system, const struct rd_risk_break_even *b)
+{
+    rd_json_object(j);
+    rd_json_ktext(j, "scenario", system->scenarios[b->scenario].id);
+    rd_json_ktext(j, "asset", b->asset == RD_NONE ? NULL : system->assets[b->asset].id);
+    rd_json_ktext(j, "control", b->control == RD_NONE ? NULL : system->controls[b->control].id);
+    band(j, "losses_per_year", &b->losses);
+    rd_json_kreal(j, "value", b->value);
+    rd_json_ktext(j, "reason", b->reason);
+    rd_json_ktext(j, "words", b->words);
+    rd_json_end(j);
+}
+
 void rd_risk_write(const struct rd_risk_result *r, struct rd_json *j)
 {
     rd_json_object(j);
@@ -211,6 +226,10 @@ void rd_risk_write(const struct rd_risk_result *r, struct rd_json *j)
         scenario(j, r->system, &r->scenarios[i]);
     rd_json_end(j);
     not_quantified(j, r);
+    rd_json_karray(j, "break_even");
+    for (size_t i = 0; i < r->n_break_even; i++)
+        break_even(j, r->system, &r->break_even[i]);
+    rd_json_end(j);
     rd_json_karray(j, "variance_share");
     for (size_t i = 0; i < r->n_shares; i++) {
         rd_json_object(j);

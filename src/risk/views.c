@@ -56,7 +56,7 @@ static rd_status build(struct rd_risk_model *m, const struct rd_risk_plan *p,
         const struct rd_tested *t = &m->campaign->tested[p->candidate[i]];
 
         candidate[i] =
-            (struct rd_risk_candidate){ c->record[i], t->test->attack->name, t->test->id };
+            (struct rd_risk_candidate){ c->record[i], t->test->attack->name, t->test->id, p->kind };
     }
     st = rd_risk_evidence_build(
         candidate, p->n_candidates, p->per_object, m->arena, &e, m->run->err);

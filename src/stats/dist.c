@@ -45,6 +45,8 @@ double rd_range_quantile(const struct rd_range_dist *d, double p)
 
     if (d->spread == RD_SPREAD_CONSTANT)
         return d->mu;
+    if (d->spread == RD_SPREAD_GAMMA)
+        return rd_gamma_quantile(p, d->mu) / d->sigma;
     x = d->mu + d->sigma * rd_normal_quantile(p);
     return d->spread == RD_SPREAD_LOGNORMAL ? rd_exp(x) : rd_logistic(x);
 }
@@ -62,6 +64,8 @@ double rd_range_mean(const struct rd_range_dist *d)
         return d->mu;
     if (d->spread == RD_SPREAD_LOGNORMAL)
         return rd_exp(d->mu + d->sigma * d->sigma / 2);
+    if (d->spread == RD_SPREAD_GAMMA)
+        return d->mu / d->sigma;
     /* Trapezoid rule over the normal density: converges geometrically for a smooth integrand. */
     for (int i = -64; i <= 64; i++) {
         const double z = i / 8.0;

@@ -22,7 +22,12 @@ double rd_draw_open(struct rd_rng *rng);
  * An uncertain number by its 5 % and 95 % quantiles: a lognormal (money, counts, rates, days) or a
  * logit-normal (probabilities). low == high is a constant.
  */
-enum rd_spread { RD_SPREAD_CONSTANT, RD_SPREAD_LOGNORMAL, RD_SPREAD_LOGIT_NORMAL };
+enum rd_spread {
+    RD_SPREAD_CONSTANT,
+    RD_SPREAD_LOGNORMAL,
+    RD_SPREAD_LOGIT_NORMAL,
+    RD_SPREAD_GAMMA /* of rd_rate_update: mu is the shape, sigma the years (the inverse scale) */
+};
 struct rd_range_dist {
     enum rd_spread spread;
     double mu, sigma; /* of the logarithm or the logit; mu is the value of a constant */

@@ -301,7 +301,7 @@ static void choosing_the_strongest_is_not_optimistic(void **state)
             for (size_t i = 0; i < 40; i++)
                 t[i] = (struct rd_trial){ rd_rng_unit(&rng) < 0.5, 1, NAN, NAN };
             r->trials = t;
-            c[k] = (struct rd_risk_candidate){ r, "pgd", "t" };
+            c[k] = (struct rd_risk_candidate){ r, "pgd", "t", RD_EVADE };
         }
         assert_int_equal(rd_risk_evidence_build(c, 8, 40, &f.arena, &e, &f.err), RD_OK);
         assert_int_equal(e->n, 20);
