@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SIZE_USED = 1024 };
+
 struct reading {
     struct rd_dataset d;
     struct rd_schema *schema;
@@ -49,6 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct rd_buf text = { .limit = 1 << 20 };
     rd_status st;
 
+    if (size > SIZE_USED) /* more of the same finds no more, slower */
+        return 0;
     limits.tensor_bytes = 1 << 20;
     limits.memory_bytes = 4 << 20;
     st = rd_csv_parse("f", data, size, 0, &limits, &arena, &csv, &err);
@@ -60,7 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (!st)
         rd_schema_write(first.schema, &text);
-    if (!st && !text.failed) {
+    /* Reading YAML costs more than all the rest: every fourth input pays for it. */
+    if (!st && !text.failed && (data[size - 1] ^ size) % 4 == 0) {
         if (rd_schema_parse("s", text.text, text.len, &limits, &arena, &read, &err) == RD_OK) {
             st = encode(csv, read, &limits, &arena, &second, &err);
             if (st == RD_OK &&
