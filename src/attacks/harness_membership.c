@@ -35,6 +35,9 @@ enum { GRID = sizeof grid / sizeof *grid };
 struct game {
     struct rd_harness *h;
     const struct rd_dataset *data, *eval; /* eval NULL: not needed */
+    struct rd_dataset unique;             /* data, when some rows stood there twice */
+    const size_t *origin;                 /* (data->n) rows of the recipe's data; NULL: the same */
+    size_t left_out;
     enum holds holds;
     double fpr;
     size_t members;                        /* the victim is trained on so many */
@@ -105,13 +108,46 @@ static rd_status check_eval(struct rd_harness *h)
         row);
 }
 
+/*
+ * A row that stands there twice may be member and non-member at once, and then nobody can be right
+ * about it: the first of its kind plays, the others do not.
+ */
+static rd_status leave_out_repeated(struct game *g)
+{
+    const struct rd_dataset *d = g->data;
+    struct rd_arena scratch = RD_ARENA_INIT;
+    struct rd_infer_run once = { .h = g->h, .arena = g->h->run->scratch };
+    size_t *origin = RD_NEW_ARRAY(g->h->run->scratch, size_t, d->n), n = 0;
+    struct rd_data_profile profile;
+    rd_status st = origin ? rd_data_profile(d, &scratch, &profile, g->h->run->err)
+                          : rd_run_no_memory(g->h->run, "rows that differ");
+
+    for (size_t i = 0; !st && i < d->n; i++)
+        if (profile.first[i] == i)
+            origin[n++] = i;
+    rd_arena_release(&scratch);
+    if (st || n == d->n)
+        return st;
+    if (n < 8)
+        return RD_FAIL(g->h->run->err, RD_E_INPUT,
+            "only %zu of %zu training rows differ from each other", n, d->n);
+    g->left_out = d->n - n;
+    g->origin = origin;
+    g->data = &g->unique;
+    return rd_infer_gather(&once, d, origin, n, &g->unique);
+}
+
 static rd_status game_init(struct game *g, struct rd_harness *h)
 {
     const struct rd_trial_request *r = h->request;
     const double examples = rd_request_number(r, "examples"), fpr = rd_request_number(r, "fpr");
     size_t others, need;
+    rd_status st;
 
     *g = (struct game){ .h = h, .data = r->recipe->data, .holds = holds_of(r) };
+    st = leave_out_repeated(g);
+    if (st)
+        return st;
     g->fpr = isnan(fpr) ? FPR_DEFAULT : fpr;
     g->members = g->data->n / 2;
     others = g->data->n - g->members;
@@ -122,8 +158,7 @@ static rd_status game_init(struct game *g, struct rd_harness *h)
         g->ask_members = least(g->ask_members, (size_t)examples / 2);
         g->ask_others = least(g->ask_others, (size_t)examples / 2);
     } else if (g->ask_others < need && r->eval && r->eval->n) {
-        const rd_status st = check_eval(h);
-
+        st = check_eval(h);
         if (st)
             return st;
         g->eval = r->eval;
@@ -269,10 +304,14 @@ static void keep(struct game *g, const struct round *o)
     const size_t first = o->r.run * g->n;
 
     for (size_t i = 0; i < g->n; i++) {
+        const size_t row = o->source[i], n = g->data->n;
+
         g->score[first + i] = o->score[i];
         g->member[first + i] = o->member[i];
         g->label[first + i] = o->asked.label[i];
-        g->index[first + i] = (int64_t)o->source[i];
+        g->index[first + i] = (int64_t)(row >= n    ? row + g->left_out
+                                        : g->origin ? g->origin[row]
+                                                    : row);
         g->run[first + i] = (int64_t)o->r.run;
     }
 }
@@ -308,6 +347,7 @@ static rd_status measure(struct game *g, struct round *o, size_t refused)
             { "top_1_percent_members", rd_roc_precision(&roc, top) },
             { "members", (double)roc.positives },
             { "non_members", (double)roc.negatives },
+            { "repeated_rows_left_out", (double)g->left_out },
             { "scores_refused", (double)refused },
         };
 

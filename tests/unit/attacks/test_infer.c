@@ -364,6 +364,31 @@ static void a_recipe_that_learns_nothing_is_named(void **state)
     lab_clear(&l);
 }
 
+/* Half of the rows stand there twice: each plays once, and is named by its first place. */
+static void a_row_that_stands_there_twice_plays_once(void **state)
+{
+    struct rd_tensor *index;
+    float *x;
+
+    (void)state;
+    lab_data(&l, TWO_CLOUDS, 400, 4, 2, 2);
+    x = (float *)(uintptr_t)l.data.x;
+    for (size_t i = 1; i < 400; i += 4)
+        memcpy(x + i * 4, x + (i - 1) * 4, 4 * sizeof *x);
+    lab_recipe(&l, 4, 10, 0.01);
+    lab_attack(&l, rd_attack_find("membership-loss"));
+    l.q.save_scores = RD_BUILD_DIR "/infer-twice.npz";
+    assert_int_equal(lab_go(&l), RD_OK);
+    assert_true(lab_metric(&l, "repeated_rows_left_out") == 100);
+    assert_true(lab_metric(&l, "members") + lab_metric(&l, "non_members") == 300);
+    assert_int_equal(
+        rd_npy_read(RD_BUILD_DIR "/infer-twice.npz:index", NULL, &l.arena, &index, &l.err), RD_OK);
+    for (int64_t i = 0; i < index->dim[0]; i++)
+        assert_true(((const int64_t *)index->data)[i] % 4 != 1);
+    (void)remove(RD_BUILD_DIR "/infer-twice.npz");
+    lab_clear(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +403,7 @@ int main(void)
         cmocka_unit_test(the_order_tells_nothing),
         cmocka_unit_test(scores_are_saved_with_the_truth),
         cmocka_unit_test(withheld_scores_stop_the_attack),
+        cmocka_unit_test(a_row_that_stands_there_twice_plays_once),
         cmocka_unit_test(a_recipe_that_learns_nothing_is_named),
     };
 
