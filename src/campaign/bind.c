@@ -196,7 +196,7 @@ static bool is_trained_on(const struct rd_system *s, int dataset)
 }
 
 /* What a thief may own: the one data set beside the evaluation set; where there are several, the
- * one that no recipe trains on. */
+ * one that no recipe trains on and no other endpoint is judged on. */
 static int find_pool(const struct rd_system *s, int eval)
 {
     int found = only_dataset(s, RD_NONE, eval);
@@ -206,7 +206,8 @@ static int find_pool(const struct rd_system *s, int eval)
     found = RD_NONE;
     for (size_t i = 0; i < s->n_artifacts; i++)
         if (s->artifacts[i].kind == RD_ARTIFACT_DATASET && (int)i != eval &&
-            !s->artifacts[i].format && !is_trained_on(s, (int)i))
+            !s->artifacts[i].format && !is_trained_on(s, (int)i) &&
+            only_target(s, s->artifacts[i].of) == RD_NONE)
             found = found == RD_NONE ? (int)i : SEVERAL;
     return found == RD_NONE ? SEVERAL : found;
 }

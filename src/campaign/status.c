@@ -32,6 +32,8 @@ static const char *access_words(unsigned access)
         return "scores";
     if (access & RD_ACCESS_LABELS)
         return "labels only";
+    if (access & RD_ACCESS_DATA)
+        return "a hand in the training data";
     return "no access";
 }
 
@@ -47,11 +49,74 @@ static char *example_text(struct rd_arena *arena, const struct rd_record *r)
         r->successes, r->n, 100 * r->interval.low, 100 * r->interval.high);
 }
 
-static char *run_text(struct rd_arena *arena, const struct rd_record *r)
+static double metric_of(const struct rd_record *r, const char *name)
+{
+    const struct rd_metric *m = rd_record_metric(r, name);
+
+    return m ? m->v.value : (double)NAN;
+}
+
+/* "3 victims with 120 poisoned rows (3.0 %) each", "5 recommenders with 30 fake accounts". */
+static char *victims_text(
+    struct rd_arena *arena, const struct rd_record *r, const struct rd_bound_test *t)
+{
+    const double rows = metric_of(r, "poisoned_count"), share = metric_of(r, "poisoned_share");
+    const char *plural = r->n == 1 ? "" : "s";
+
+    if (t->attack->inject) {
+        const double fakes = r->n_traces && r->traces[0].n ? r->traces[0].x[r->traces[0].n - 1] : 0;
+
+        return rd_arena_printf(
+            arena, "%zu recommender%s with %.0f fake accounts each", r->n, plural, fakes);
+    }
+    if (isfinite(rows))
+        return rd_arena_printf(arena, "%zu victim%s with %.0f poisoned rows (%.2g %%) each", r->n,
+            plural, rows, 100 * share);
+    return rd_arena_printf(arena, "%zu victim%s trained for it", r->n, plural);
+}
+
+static bool is_assumed(const struct rd_record *r)
+{
+    for (size_t i = 0; i < r->n_settings; i++)
+        if (!strcmp(r->settings[i].name, "recipe-assumed"))
+            return !strcmp(r->settings[i].value, "yes");
+    return false;
+}
+
+/* Victims are trained by a recipe: what is said is about it, not about weights that are in use. */
+static char *recipe_text(
+    struct rd_arena *arena, const struct rd_record *r, const struct rd_bound_test *t)
+{
+    const char *victims = victims_text(arena, r, t);
+    const char *of = is_assumed(r) ? "; of an assumed recipe, not of the deployed weights" : "";
+    const bool poison = t->attack->kind == RD_POISON;
+
+    if (!victims)
+        return NULL;
+    if (!isfinite(r->interval.value))
+        return rd_arena_printf(arena, "%s with %s: %s in %s%s", r->attack, access_words(r->access),
+            r->outcome_reason ? r->outcome_reason : "no figure", victims, of);
+    if (!isfinite(r->interval.low) || !isfinite(r->interval.high))
+        return rd_arena_printf(arena, "%s with %s: %s %.3f in %s%s", r->attack,
+            access_words(r->access), r->judged, r->interval.value, victims, of);
+    if (poison && isfinite(metric_of(r, "clean_accuracy")))
+        return rd_arena_printf(arena,
+            "%s with %s: %s %.3f (%.3f to %.3f) over %s, clean accuracy %.1f %%%s", r->attack,
+            access_words(r->access), r->judged, r->interval.value, r->interval.low,
+            r->interval.high, victims, 100 * metric_of(r, "clean_accuracy"), of);
+    return rd_arena_printf(arena, "%s with %s: %s %.3f (%.3f to %.3f) over %s%s", r->attack,
+        access_words(r->access), r->judged, r->interval.value, r->interval.low, r->interval.high,
+        victims, of);
+}
+
+static char *run_text(
+    struct rd_arena *arena, const struct rd_record *r, const struct rd_bound_test *t)
 {
     const char *access = access_words(r->access);
     const double queries = r->n ? (double)r->queries / (double)r->n : 0;
 
+    if (t->attack->kind == RD_POISON || t->attack->kind == RD_INFER)
+        return recipe_text(arena, r, t);
     if (isnan(r->interval.low) || isnan(r->interval.high))
         return rd_arena_printf(arena, "%s with %s: %s %.3f in %zu run%s of %.0f queries", r->attack,
             access, r->judged, r->interval.value, r->n, r->n == 1 ? "" : "s", queries);
@@ -121,7 +186,8 @@ rd_status rd_campaign_states(struct rd_run *run, const struct rd_system *system,
             const struct rd_record *r = tested[best].record;
 
             st->status = status_of(&tested[best], system);
-            st->text = r->unit[0] == 'e' ? example_text(arena, r) : run_text(arena, r);
+            st->text =
+                r->unit[0] == 'e' ? example_text(arena, r) : run_text(arena, r, tested[best].test);
         }
         if (!st->text)
             return rd_run_no_memory(run, "states");

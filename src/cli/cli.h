@@ -26,6 +26,8 @@ struct rd_cli {
 };
 
 /* One line into "warnings" and onto stderr. */
+/* The warnings so far, as a JSON array. */
+void rd_cli_warnings(struct rd_cli *cli, struct rd_buf *out);
 void rd_cli_warn(struct rd_cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 struct rd_command {

@@ -145,7 +145,7 @@ static void write_run(struct work *w, struct rd_json *j, double seconds)
 static rd_status write_reports(struct work *w, const struct rd_buf *result, double seconds)
 {
     struct rd_cli *cli = w->cli;
-    struct rd_buf run = { 0 }, json = { 0 }, other = { 0 };
+    struct rd_buf run = { 0 }, json = { 0 }, other = { 0 }, warnings = { 0 };
     struct rd_json j = { .out = &run };
     struct rd_report_parts parts = { .tool = rd_envelope_tool, .result = result->text };
     rd_status st;
@@ -158,6 +158,8 @@ static rd_status write_reports(struct work *w, const struct rd_buf *result, doub
     rd_json_end(&j);
     write_run(w, cli->info, seconds);
     parts.run = run.text;
+    rd_cli_warnings(cli, &warnings);
+    parts.warnings = warnings.failed ? NULL : warnings.text;
     st = run.failed ? rd_run_no_memory(&cli->run, "the report")
                     : rd_report_json(&cli->run, &w->report, &parts, &json);
     if (!st)
@@ -176,6 +178,7 @@ static rd_status write_reports(struct work *w, const struct rd_buf *result, doub
     rd_buf_release(&other);
     rd_buf_release(&json);
     rd_buf_release(&run);
+    rd_buf_release(&warnings);
     return st ? RD_WRAP(cli->run.err, st, "writing the report") : RD_OK;
 }
 
@@ -329,6 +332,8 @@ static rd_status assess(struct work *w, const struct assess *o, double start)
     if (st)
         return st;
     at[3] = now_seconds();
+    for (size_t i = 0; i < w->risk.n_warnings; i++)
+        rd_cli_warn(cli, "%s", w->risk.warnings[i]);
     w->report =
         (struct rd_report){ .campaign = &w->campaign, .risk = &w->risk, .seed = cli->run.seed };
     st = rd_report_pictures(&cli->run, &w->campaign, w->how.pictures, cli->run.scratch,

@@ -6,7 +6,6 @@
 #include "base/text.h"
 
 #include <string.h>
-#include <time.h>
 
 struct threats {
     struct rd_load_options system;
@@ -120,29 +119,6 @@ static rd_status say_silent(struct rd_cli *cli, const struct rd_loaded *l, bool 
     return RD_OK;
 }
 
-/* A decision about nothing, and one whose time is over, deserve a word. */
-static void check_decisions(struct rd_cli *cli, const struct rd_loaded *l)
-{
-    const time_t now = time(NULL);
-    struct tm day;
-    char today[16] = "", a[140], b[40];
-
-    if (gmtime_r(&now, &day))
-        (void)strftime(today, sizeof today, "%Y-%m-%d", &day);
-    for (size_t i = 0; i < l->system->n_decisions; i++) {
-        const struct rd_decision *d = &l->system->decisions[i];
-
-        (void)rd_text_safe_in(a, sizeof a, d->threat);
-        if (!rd_threat_find(&l->threats, d->threat))
-            rd_cli_warn(cli,
-                "states: '%s' does not apply (any more); its decision '%s' is about nothing", a,
-                rd_text_safe_in(b, sizeof b, d->decision));
-        else if (d->until && *today && strcmp(d->until, today) < 0)
-            rd_cli_warn(cli, "states: the decision about '%s' ended on %s", a,
-                rd_text_safe_in(b, sizeof b, d->until));
-    }
-}
-
 static bool is_finding(const struct rd_threat *t, const char *fail_on)
 {
     enum rd_severity level;
@@ -203,7 +179,6 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     if (st)
         return st;
     (void)fputs("redoubt explain FILE THREAT says why, and what would make it go away\n", cli->out);
-    check_decisions(cli, &l);
     rd_json_end(cli->result);
     return RD_OK;
 }

@@ -6,6 +6,7 @@
 #include <redoubt/defense.h>
 
 #include <string.h>
+#include <time.h>
 
 static const struct rd_option none[] = { RD_OPTION_END };
 
@@ -58,6 +59,14 @@ static const char *const *control_kinds(const struct rd_rules *rules, struct rd_
     return kinds;
 }
 
+static const char *today_is(char today[16])
+{
+    const time_t now = time(NULL);
+    struct tm day;
+
+    return gmtime_r(&now, &day) && strftime(today, 16, "%Y-%m-%d", &day) ? today : NULL;
+}
+
 rd_status rd_cli_load_system(struct rd_cli *cli, const char *path,
     const struct rd_load_options *options, struct rd_loaded *loaded_out,
     struct rd_problems *problems_out)
@@ -65,10 +74,12 @@ rd_status rd_cli_load_system(struct rd_cli *cli, const char *path,
     struct rd_arena *arena = cli->run.scratch;
     struct rd_system_options o = { .attack_options = attack_options,
         .defense_options = defense_options };
+    char today[16] = "";
     rd_status st = rd_rules_load(arena, &loaded_out->rules, cli->run.err);
 
     if (st)
         return RD_WRAP(cli->run.err, st, "loading the built-in rules");
+    o.today = today_is(today);
     o.attack_names = attack_names(arena);
     o.control_kinds = control_kinds(&loaded_out->rules, arena);
     o.rule_ids = rd_rules_ids(&loaded_out->rules, arena);
@@ -80,6 +91,25 @@ rd_status rd_cli_load_system(struct rd_cli *cli, const char *path,
         o.n_overrides = options->artifacts.n;
     }
     return rd_system_load(path, &o, arena, &loaded_out->system, problems_out, cli->run.err);
+}
+
+/* A decision about nothing, and one whose time is over, deserve a word. */
+static void say_decisions(struct rd_cli *cli, const struct rd_loaded *l)
+{
+    char a[140], b[40];
+
+    for (size_t i = 0; i < l->system->n_decisions; i++) {
+        const struct rd_decision *d = &l->system->decisions[i];
+
+        (void)rd_text_safe_in(a, sizeof a, d->threat);
+        if (!rd_threat_find(&l->threats, d->threat))
+            rd_cli_warn(cli,
+                "states: '%s' does not apply (any more); its decision '%s' is about nothing", a,
+                rd_text_safe_in(b, sizeof b, d->decision));
+        else if (rd_decision_expired(l->system, d))
+            rd_cli_warn(cli, "states: the decision about '%s' ended on %s and counts no more", a,
+                rd_text_safe_in(b, sizeof b, d->until));
+    }
 }
 
 rd_status rd_cli_load(struct rd_cli *cli, const char *path, const struct rd_load_options *options,
@@ -103,5 +133,7 @@ rd_status rd_cli_load(struct rd_cli *cli, const char *path, const struct rd_load
     if (!st)
         st = rd_threats_derive(&loaded_out->rules, loaded_out->system, cli->run.scratch,
             &loaded_out->threats, cli->run.err);
+    if (!st)
+        say_decisions(cli, loaded_out);
     return st;
 }

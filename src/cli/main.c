@@ -69,6 +69,8 @@ static void log_sink(void *user, enum rd_log_level level, const char *area, cons
     rd_text_safe(&safe, text, strlen(text));
     (void)fprintf(
         stderr, "%s%s: %s\n", level == RD_LOG_WARN ? "warning: " : "", area, rd_buf_text(&safe));
+    if (level == RD_LOG_WARN && s->warnings_json.out)
+        rd_json_text(&s->warnings_json, rd_buf_text(&safe));
     rd_buf_release(&safe);
 }
 
@@ -100,6 +102,13 @@ void rd_cli_warn(struct rd_cli *cli, const char *fmt, ...)
     }
     rd_buf_release(&safe);
     rd_buf_release(&text);
+}
+
+void rd_cli_warnings(struct rd_cli *cli, struct rd_buf *out)
+{
+    const struct session *s = (const struct session *)cli; /* cli is its first member */
+
+    rd_buf_printf(out, "%s]", rd_buf_text(&s->warnings)); /* it is still open */
 }
 
 static rd_status read_seed(const char *text, uint64_t *seed_out, struct rd_error *err)

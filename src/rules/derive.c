@@ -356,8 +356,8 @@ static int find_threat_id(const void *key, const void *entry)
     return strcmp(key, (*(struct rd_threat *const *)entry)->id);
 }
 
-/* What people decided, beside the threats it is about. Where two entries name one threat, the last
- * holds. */
+/* What people decided, beside the threats it is about, while it holds. Where two entries name one
+ * threat, the last holds. */
 static rd_status link_decisions(const struct derivation *d, struct rd_threat *threat, size_t n)
 {
     struct rd_threat **sorted;
@@ -375,7 +375,7 @@ static rd_status link_decisions(const struct derivation *d, struct rd_threat *th
         struct rd_threat **hit =
             bsearch(decision->threat, sorted, n, sizeof(void *), find_threat_id);
 
-        if (hit)
+        if (hit && !rd_decision_expired(d->system, decision))
             (*hit)->decision = decision;
     }
     return RD_OK;

@@ -22,6 +22,11 @@ bool rd_flow_crosses(const struct rd_system *s, const struct rd_flow *f)
     return s->elements[f->from].boundary != s->elements[f->to].boundary;
 }
 
+bool rd_decision_expired(const struct rd_system *s, const struct rd_decision *d)
+{
+    return d->until && s->today && strcmp(d->until, s->today) < 0; /* dates sort as text */
+}
+
 static rd_status start(struct rd_reader *r, struct rd_error *err)
 {
     r->scratch.limit = (r->options->limits ? r->options->limits : &rd_limits_default)->memory_bytes;
@@ -31,6 +36,7 @@ static rd_status start(struct rd_reader *r, struct rd_error *err)
     if (!r->system || !r->index || !r->override_used)
         return RD_FAIL(err, RD_E_MEMORY, "out of memory reading '%s'", r->name);
     r->system->index = r->index;
+    r->system->today = r->options->today ? rd_arena_strdup(r->arena, r->options->today) : NULL;
     r->system->path = rd_arena_strdup(r->arena, r->name);
     r->system->folder = rd_arena_strdup(r->arena, r->folder ? r->folder : ".");
     if (!r->system->path || !r->system->folder)

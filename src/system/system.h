@@ -246,6 +246,7 @@ struct rd_system {
     const char *path;   /* of the file, as given */
     const char *folder; /* that holds it */
     const char *name, *currency;
+    const char *today; /* as rd_system_options has it, or NULL */
     struct rd_scope scope;
     const struct rd_boundary *boundaries;
     size_t n_boundaries;
@@ -274,6 +275,9 @@ struct rd_system {
     const struct rd_system_index *index; /* ids, for the look-ups below */
 };
 
+/* Its last day is over: it counts no more. */
+bool rd_decision_expired(const struct rd_system *s, const struct rd_decision *d);
+
 struct rd_problem { /* one thing wrong with the file */
     struct rd_place at;
     const char *text; /* what was expected, what was found, nearest valid word; safe to print */
@@ -297,6 +301,7 @@ struct rd_system_options {
                                          rules know; NULL: not checked */
     const char *const *rule_ids;      /* NULL: the rule of a threat id is not checked */
     const struct rd_limits *limits;   /* NULL: rd_limits_default */
+    const char *today; /* YYYY-MM-DD: decisions that ended before it do not count; NULL: all do */
 };
 
 /*
