@@ -17,7 +17,7 @@ struct data_info {
     double scale, test_share;
 };
 
-static const char *const scales[] = { "", "none", "standard", "minmax", NULL };
+static const char *const scales[] = { "auto", "none", "standard", "minmax", NULL };
 static const char *const parts[] = { "all", "train", "test", NULL };
 
 static const struct rd_option options[] = {
@@ -29,8 +29,8 @@ static const struct rd_option options[] = {
     RD_TEXT(struct data_info, schema, "schema", "", "FILE", "what the columns mean; else inferred"),
     RD_TEXT(struct data_info, write_schema, "write-schema", "", "FILE",
         "write the schema as used, with what was learned"),
-    RD_CHOICE(struct data_info, column_scale, "column-scale", "", scales,
-        "how numbers of a table are scaled; empty: as the schema says"),
+    RD_CHOICE(struct data_info, column_scale, "column-scale", "auto", scales,
+        "how numbers of a table are scaled; auto: as the schema says, else not"),
     RD_TEXT(struct data_info, index, "index", "", "FILE", "integers: the rows to use, in order"),
     RD_REAL(struct data_info, scale, "scale", "1", -1e30, 1e30, "",
         "arrays and images are multiplied by it"),
@@ -83,7 +83,7 @@ static rd_status read_source(
         .schema = o->schema,
         .label_column = o->label_column,
         .contributor_column = o->contributor_column,
-        .column_scale = *o->column_scale ? o->column_scale : NULL,
+        .column_scale = strcmp(o->column_scale, "auto") != 0 ? o->column_scale : NULL,
         .split = { .test_share = o->test_share, .seed = cli->run.seed } };
     for (int i = 0; parts[i]; i++)
         if (!strcmp(parts[i], o->part))

@@ -340,7 +340,7 @@ static rd_status choose_label(const struct rd_csv *csv, const struct rd_dataset_
             rd_text_safe_in(name, sizeof name, column[last].name));
     } else {
         rd_notes_add(notes, "no label: no column is called label, target, class, y or outcome, and "
-                            "the last one holds no classes");
+                            "the last one holds no classes; --label-column names one");
     }
     return RD_OK;
 }
