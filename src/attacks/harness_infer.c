@@ -109,16 +109,6 @@ static rd_status look_for_access(struct rd_infer_run *r, bool *withheld_out)
     return RD_OK;
 }
 
-static rd_status check_labels(struct rd_infer_run *r, const struct rd_dataset *d)
-{
-    for (size_t i = 0; i < d->n; i++)
-        if (d->label[i] < 0 || (size_t)d->label[i] >= r->bare->classes)
-            return RD_FAIL(r->h->run->err, RD_E_INPUT,
-                "label %d of row %zu is outside 0..%zu, the classes of the network", d->label[i], i,
-                r->bare->classes - 1);
-    return RD_OK;
-}
-
 rd_status rd_infer_victim(struct rd_infer_run *r, const struct rd_dataset *data, bool *withheld_out)
 {
     struct rd_harness *h = r->h;
@@ -133,11 +123,6 @@ rd_status rd_infer_victim(struct rd_infer_run *r, const struct rd_dataset *data,
         h->run, h->request->recipe, data, seed_of(r, "infer/victim"), r->arena, &r->graph, &report);
     if (!st)
         st = rd_target_open_graph(r->graph, name, h->run->pool, r->arena, &r->bare, h->run->err);
-    if (!st && data->width != r->bare->inputs)
-        st = RD_FAIL(h->run->err, RD_E_INPUT, "each row holds %zu numbers, the network takes %zu",
-            data->width, r->bare->inputs);
-    if (!st)
-        st = check_labels(r, h->request->recipe->data);
     if (!st)
         st = dress(r, &outer, r->bare, &r->dressed);
     if (!st)
@@ -424,6 +409,44 @@ rd_status rd_infer_judge(struct rd_infer_figures *f, const char *judged)
 
 /* --- the game --- */
 
+static rd_status check_labels(struct rd_harness *h, const struct rd_dataset *d, size_t classes)
+{
+    for (size_t i = 0; i < d->n; i++)
+        if (d->label[i] < 0 || (size_t)d->label[i] >= classes)
+            return RD_FAIL(h->run->err, RD_E_INPUT,
+                "label %d of training row %zu is outside 0..%zu: the recipe's network answers %zu "
+                "classes",
+                d->label[i], i, classes - 1, classes);
+    return RD_OK;
+}
+
+/* Training reads rows as wide as the network says: so it is asked first. */
+static rd_status check_shape(struct rd_harness *h, const struct rd_dataset *d)
+{
+    struct rd_target shape = { .label = "the recipe's network" };
+    struct rd_net *net;
+    const int64_t *dim;
+    rd_status st;
+
+    if (!h->request->recipe->graph)
+        return RD_FAIL(h->run->err, RD_E_USAGE, "the recipe has no network");
+    st = rd_net_open(h->request->recipe->graph, NULL, &net, h->run->err);
+    if (st)
+        return RD_WRAP(h->run->err, st, "the recipe's network");
+    shape.inputs = rd_net_inputs(net);
+    shape.classes = rd_net_outputs(net);
+    dim = rd_net_input_dims(net, &shape.ndim);
+    for (int i = 0; i < shape.ndim; i++)
+        shape.dim[i] = dim[i];
+    rd_net_free(net);
+    if (!shape.inputs || shape.classes < 2)
+        return RD_FAIL(h->run->err, RD_E_USAGE,
+            "the recipe's network is no classifier of rows: it wants one float32 input with a free "
+            "first axis and scores of at least two classes");
+    st = rd_gate_shape(&shape, d, "training data", h->run->err);
+    return st ? st : check_labels(h, d, shape.classes);
+}
+
 static rd_status check_recipe(struct rd_harness *h)
 {
     const struct rd_dataset *d = h->request->recipe->data;
@@ -433,7 +456,7 @@ static rd_status check_recipe(struct rd_harness *h)
             d && d->n ? "labels" : "examples");
     if (d->n < 8)
         return RD_FAIL(h->run->err, RD_E_INPUT, "%zu training rows are too few to be split", d->n);
-    return RD_OK;
+    return check_shape(h, d);
 }
 
 rd_status rd_harness_infer(struct rd_harness *h)

@@ -389,6 +389,34 @@ static void a_row_that_stands_there_twice_plays_once(void **state)
     lab_clear(&l);
 }
 
+/* Said before a single row is read as wide as the network thinks. */
+static void data_that_does_not_fit_is_refused(void **state)
+{
+    int *label;
+
+    (void)state;
+    lab_data(&l, TWO_CLOUDS, 400, 4, 2, 2);
+    lab_recipe(&l, 4, 10, 0.01);
+    lab_attack(&l, rd_attack_find("lira"));
+    l.data.width = 2;
+    l.data.dim[0] = 2;
+    assert_int_equal(rd_harness_run(&l.run, &l.q, &l.arena, &l.record), RD_E_INPUT);
+    assert_non_null(strstr(l.err.frame[0].text, "each example has shape"));
+    l.data.width = 4;
+    l.data.dim[0] = 4;
+    label = (int *)(uintptr_t)l.data.label;
+    label[7] = 2;
+    assert_int_equal(rd_harness_run(&l.run, &l.q, &l.arena, &l.record), RD_E_INPUT);
+    assert_non_null(strstr(l.err.frame[0].text, "label 2 of training row 7"));
+    label[7] = 1;
+    l.data.n = 5;
+    assert_int_equal(rd_harness_run(&l.run, &l.q, &l.arena, &l.record), RD_E_INPUT);
+    assert_non_null(strstr(l.err.frame[0].text, "too few"));
+    l.data.n = 0;
+    assert_int_equal(rd_harness_run(&l.run, &l.q, &l.arena, &l.record), RD_E_INPUT);
+    lab_clear(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,6 +432,7 @@ int main(void)
         cmocka_unit_test(scores_are_saved_with_the_truth),
         cmocka_unit_test(withheld_scores_stop_the_attack),
         cmocka_unit_test(a_row_that_stands_there_twice_plays_once),
+        cmocka_unit_test(data_that_does_not_fit_is_refused),
         cmocka_unit_test(a_recipe_that_learns_nothing_is_named),
     };
 
