@@ -7,8 +7,8 @@
  * two styles. So a group is accused by what it does: what its rows have over the inputs of other
  * classes that look most like them is laid over other inputs, and the network is asked. A trigger
  * carries its class along; a style does not. Accused is only a group whose rows look like other
- * classes rather than like the rest of their own, and only when the rest's own mark does much less.
- * What is left of an accused class is split again.
+ * classes rather than like the rest of their own, and only when its mark goes far beyond the
+ * rest's. What is left of an accused class is split again.
  *
  * Source: Chen, Carvalho, Baracaldo, Ludwig, Edwards, Lee, Molloy, Srivastava 2018, "Detecting
  * Backdoor Attacks on Deep Neural Networks by Activation Clustering", arXiv:1811.03728.
@@ -28,10 +28,10 @@
 #include <string.h>
 
 enum { MEMBERS = 128, LOOK_ALIKES = 1000, STAMPED = 100, PER_CLASS = 150, ROUNDS = 8 };
-/* The rest's mark may carry at most this share of what the group's carries. */
-static const double REST = 0.5;
+/* Of what the rest's mark leaves to be carried, the group's must carry at least this share. */
+static const double BEYOND = 0.5;
 /* Rows that are nearer to the rest of their class than to any other class: at most so many. */
-static const double NATIVE = 0.4;
+static const double NATIVE = 0.3;
 
 struct options {
     const char *layer;
@@ -224,7 +224,7 @@ static rd_status judge(struct look *l, int c, const struct rd_parting *s, const 
         return st;
     more = carry[1] >= carry[0];
     *carried_out = carry[more];
-    if (carry[more] < l->o->threshold || carry[!more] > REST * carry[more])
+    if (carry[more] < l->o->threshold || carry[more] - carry[!more] < BEYOND * (1 - carry[!more]))
         return RD_OK;
     st = native(l, c, group[more], n[more], group[!more], n[!more], &at_home);
     if (!st && at_home <= NATIVE)
