@@ -94,6 +94,56 @@ static void say_sent(struct rd_cli *cli, const struct rd_target *target)
         (unsigned long long)u.cached);
 }
 
+/* A run's own value of a metric at so many poisoned rows, NaN when there is none. */
+static double of_run(const struct rd_record *r, size_t run, const char *metric, double at)
+{
+    for (size_t i = 0; i < r->n_traces; i++)
+        for (size_t k = 0; r->traces[i].run == run && k < r->traces[i].n; k++)
+            if (!strcmp(r->traces[i].metric, metric) && fabs(r->traces[i].x[k] - at) < 0.5)
+                return r->traces[i].y[k];
+    return NAN;
+}
+
+/* The record, and each victim beside: a handful, and what a mean may hide. */
+static void put_record(
+    struct rd_cli *cli, const struct rd_trial_request *q, const struct rd_record *r)
+{
+    static const char *const per_victim[] = { "asr", "clean_accuracy" };
+    const struct rd_metric *count = rd_record_metric(r, "poisoned_count");
+
+    rd_json_object(cli->result);
+    rd_record_write_members(r, cli->result);
+    if (trains_victims(q)) {
+        rd_json_karray(cli->result, "victims");
+        for (size_t i = 0; i < r->n_trials; i++) {
+            rd_json_object(cli->result);
+            rd_json_kbool(cli->result, "success", r->trials[i].success);
+            rd_json_kreal(cli->result, r->judged, r->trials[i].metric);
+            for (size_t k = 0; count && k < sizeof per_victim / sizeof *per_victim; k++)
+                if (strcmp(per_victim[k], r->judged))
+                    rd_json_kreal(
+                        cli->result, per_victim[k], of_run(r, i, per_victim[k], count->v.value));
+            rd_json_end(cli->result);
+        }
+        rd_json_end(cli->result);
+    }
+    rd_json_end(cli->result);
+}
+
+/* What is judged, victim by victim. */
+static void say_victims(
+    struct rd_cli *cli, const struct rd_trial_request *q, const struct rd_record *r)
+{
+    enum { SHOWN = 10 };
+
+    if (!trains_victims(q) || r->n_trials < 2)
+        return;
+    (void)fprintf(cli->out, "  %-22s", "victim by victim");
+    for (size_t i = 0; i < r->n_trials && i < SHOWN; i++)
+        (void)fprintf(cli->out, "%s%.1f", i ? ", " : "  ", 100 * r->trials[i].metric);
+    (void)fprintf(cli->out, "%s %% (%s)\n", r->n_trials > SHOWN ? ", ..." : "", r->judged);
+}
+
 static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
 {
     const struct rd_attack_input *o = opts;
@@ -110,12 +160,13 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     st = rd_harness_run(&inner, &q, cli->run.scratch, &record);
     if (st)
         return st;
-    rd_record_write_short(&record, cli->result);
+    put_record(cli, &q, &record);
     rd_json_ktext(cli->info, "target", o->target);
     rd_json_ktext(cli->info, "input", o->input);
     rd_json_ktext(cli->info, "train", o->train);
     say_what(cli, &q);
     rd_attack_print_record(cli->out, &record);
+    say_victims(cli, &q, &record);
     say_sent(cli, q.target);
     say_saved(cli, "saved", q.save);
     say_saved(cli, "saved_trigger", q.save_trigger);

@@ -35,6 +35,10 @@ for name in "asr asr_clean_model clean_accuracy clean_accuracy_control accuracy_
     assert set(("value", "low", "high")) <= set(m[name]), name
 assert m["poisoned_count"]["value"] == 30 and abs(m["poisoned_share"]["value"] - 0.1) < 1e-12
 assert m["clean_accuracy_control"]["value"] > 0.9
+victims = one["victims"]
+assert len(victims) == 3 and all(set(v) == {"success", "asr_gain", "asr", "clean_accuracy"} for v in victims), victims
+assert abs(sum(v["asr"] for v in victims) / 3 - m["asr"]["value"]) < 1e-9
+assert abs(sum(v["clean_accuracy"] for v in victims) / 3 - m["clean_accuracy"]["value"]) < 1e-9
 assert one["settings"]["recipe-assumed"] == "yes" and len(one["recipe_digest"]) == 64
 assert one["metrics"] == two["metrics"], "30 of 300 rows and a tenth of them, one thread and two"
 PY
