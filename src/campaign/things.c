@@ -204,6 +204,7 @@ static rd_status open_asked(struct rd_things *t, const struct rd_artifact *a,
                 : data     ? data->ndim
                            : 0,
         .classes = (size_t)a->classes,
+        .data_classes = data && data->classes > 0 ? (size_t)data->classes : 0,
         .price_per_1000 = a->price_per_1000_queries,
         .timeout = a->timeout,
         .batch = (size_t)a->batch,

@@ -263,7 +263,7 @@ static rd_status open_target(struct rd_subject *s)
         .protocol = s->o->protocol,
         .dim = s->all.dim,
         .ndim = s->all.ndim,
-        .classes = (size_t)s->all.classes,
+        .data_classes = (size_t)s->all.classes,
         .class_names = s->all.class_name,
         .limits = kept };
     rd_status st;
