@@ -180,12 +180,17 @@ rd_status plan_node_backward(const struct plan_code *code, struct plan_context *
     struct plan_call *c = &ctx->call[step];
     struct rd_op_call call;
     char label[96];
+    bool wanted = false;
     rd_status st;
 
     set(code, s, ctx, ctx->n, true, c);
-    for (int i = 0; i < s->n_in; i++)
+    for (int i = 0; i < s->n_in; i++) {
+        wanted = wanted || c->din_at[i];
         if (c->din_at[i] && !s->in_add[i])
             memset(c->din[i].data, 0, rd_tensor_bytes(&c->din[i]));
+    }
+    if (!wanted) /* made of weights alone, which do not change here */
+        return RD_OK;
     call = call_of(code, s, c);
     call.saved = bytes_at(ctx, &s->saved);
     call.scratch = bytes_at(ctx, &s->node_back_scratch);

@@ -84,7 +84,10 @@ rd_status rd_graph_free_batch(const struct rd_graph *graph, struct rd_arena *are
             continue;
         memcpy(wish, shape->data, rd_tensor_bytes(shape));
         memcpy(&first, shape->data, sizeof first);
-        if (first != batch)
+        /* Where the input begins with the batch too, 0 says the same: for N rows nothing changes.
+         */
+        if (first != batch || graph->value[n->input[0]].ndim < 1 ||
+            graph->value[n->input[0]].dim[0] != batch)
             continue;
         wish[0] = 0;
         input = RD_NEW_ARRAY(arena, int, (size_t)n->n_inputs);

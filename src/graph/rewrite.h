@@ -8,7 +8,7 @@
  * A model exported with a fixed batch of N, with that axis free: constant shapes that Reshape is
  * given begin with 0 (as the input) where they began with N, everything else is inferred anew. It
  * shares weights and nodes with graph. *free_out NULL: its first output is then no longer computed
- * row by row as far as shapes tell. That it answers the same is for the caller to try.
+ * row by row as far as shapes tell. For N rows both compute the same, node by node.
  */
 rd_status rd_graph_free_batch(const struct rd_graph *graph, struct rd_arena *arena,
     struct rd_graph **free_out, struct rd_error *err);

@@ -468,6 +468,14 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
         if (st)
             return st;
     }
+    if (l.t.graph->n_inputs == 1 && l.t.graph->value[l.t.graph->input[0]].dim[0] > 0) {
+        struct rd_graph *freed = NULL; /* batches of any size, with the same weights */
+
+        st = rd_graph_free_batch(l.t.graph, run->scratch, &freed, run->err);
+        if (st)
+            return st;
+        l.t.graph = freed ? freed : l.t.graph;
+    }
     l.batch = how->batch < n ? how->batch : n;
     l.rows = (l.batch + CHUNKS - 1) / CHUNKS;
     l.rows = l.rows > CHUNK_MAX ? CHUNK_MAX : l.rows ? l.rows : 1;

@@ -361,6 +361,55 @@ static void every_failed_allocation_is_reported_and_nothing_leaks(void **state)
     rd_arena_release(&arena);
 }
 
+/* The seeds of the fuzz target: each new operator in a plan (where there is one) and node by node.
+ */
+static void seeds_answer_the_same_both_ways(void **state)
+{
+    static const char *const names[] = { "ops-view", "ops-expand", "ops-where", "ops-slice",
+        "ops-squeeze", "ops-reduce", "ops-norms", "ops-unary", "ops-pow", "ops-old" };
+    enum { SEED_ROWS = 5 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct rd_arena arena = RD_ARENA_INIT;
+        char *file = rd_arena_printf(&arena, "fuzz/corpus/onnx/%s.onnx", names[i]);
+        struct rd_graph *g = NULL;
+        struct rd_net *net = NULL;
+        struct rd_error err = { 0 };
+        struct rd_tensor x = { .dtype = RD_F32, .ndim = 3, .dim = { SEED_ROWS, 2, 3 } }, *out, cot;
+        struct rd_tensor *grad[1], *all[2];
+        const struct rd_tensor *in[1] = { &x };
+        size_t n;
+        float *fast, *slope;
+
+        if (rd_graph_load(file, NULL, &arena, &g, &err))
+            fail_msg("%s: %s", names[i], err.frame[0].text);
+        if (g->value[g->input[0]].ndim == 2)
+            x.dim[1] = 6, x.ndim = 2;
+        x.data = random_rows(&arena, SEED_ROWS * 6);
+        assert_int_equal(rd_net_open(g, NULL, &net, NULL), RD_OK);
+        assert_int_equal(rd_net_inputs(net), 6);
+        n = SEED_ROWS * rd_net_outputs(net);
+        fast = RD_NEW_ARRAY(&arena, float, n);
+        slope = RD_NEW_ARRAY(&arena, float, SEED_ROWS * 6);
+        assert_int_equal(rd_net_run(net, in, 1, &arena, all, NULL), RD_OK);
+        assert_int_equal(rd_net_forward(net, x.data, SEED_ROWS, fast, NULL), RD_OK);
+        if (memcmp(fast, all[0]->data, n * sizeof *fast)) /* ops-unary goes to infinity, alike */
+            assert_near(fast, all[0]->data, n, 1e-6f, names[i], 0);
+        if (!rd_net_not_differentiable(net)) {
+            cot = *all[0];
+            cot.data = random_rows(&arena, n);
+            assert_int_equal(
+                rd_net_gradient(net, in, 1, &cot, NULL, 0, &arena, grad, &out, NULL), RD_OK);
+            assert_int_equal(rd_net_vjp(net, x.data, cot.data, SEED_ROWS, slope, NULL), RD_OK);
+            if (memcmp(slope, grad[0]->data, SEED_ROWS * 6 * sizeof *slope))
+                assert_near(slope, grad[0]->data, SEED_ROWS * 6, 1e-5f, names[i], 1);
+        }
+        rd_net_free(net);
+        rd_arena_release(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +420,7 @@ int main(void)
         cmocka_unit_test(an_unknown_instruction_set_is_refused_when_a_net_is_opened),
         cmocka_unit_test(a_graph_that_asks_for_too_much_gets_no_plan),
         cmocka_unit_test(every_failed_allocation_is_reported_and_nothing_leaks),
+        cmocka_unit_test(seeds_answer_the_same_both_ways),
     };
 
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

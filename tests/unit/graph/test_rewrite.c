@@ -237,6 +237,37 @@ static void one_number_is_trained_as_two_classes(void **state)
     rd_arena_release(&arena);
 }
 
+/* However the batch is written, training takes the same steps. */
+static void training_does_not_mind_how_the_batch_is_written(void **state)
+{
+    struct rd_arena arena = RD_ARENA_INIT;
+    float *x = rows_of(&arena, 40 * PIXELS);
+    int label[40];
+    double loss[FIXED_THREE + 1] = { 0 };
+
+    (void)state;
+    for (int i = 0; i < 40; i++)
+        label[i] = i % CLASSES;
+    for (enum variant v = FREE; v <= FIXED_THREE; v++) {
+        struct rd_error err = { 0 };
+        struct rd_run run = { .scratch = &arena, .err = &err };
+        struct rd_train how = rd_train_default;
+        struct rd_train_report report = { 0 };
+        struct rd_graph *trained = NULL;
+
+        how.epochs = 3;
+        how.batch = 16;
+        if (rd_net_train(
+                &run, make(&arena, v), &how, x, label, NULL, 40, &arena, &trained, &report)) {
+            print_error("variant %d: %s\n", (int)v, err.frame[0].text);
+            fail();
+        }
+        loss[v] = report.loss;
+        assert_true(fabs(loss[v] - loss[FREE]) < 1e-4);
+    }
+    rd_arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_batch_on_another_axis_runs_row_by_row),
         cmocka_unit_test(one_number_is_one_of_two_classes),
         cmocka_unit_test(one_number_is_trained_as_two_classes),
+        cmocka_unit_test(training_does_not_mind_how_the_batch_is_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
