@@ -40,6 +40,7 @@ static int only_dataset(const struct rd_system *s, int element, int other)
 
     for (size_t i = 0; i < s->n_artifacts; i++)
         if (s->artifacts[i].kind == RD_ARTIFACT_DATASET && (int)i != other &&
+            !s->artifacts[i].format && /* clicks are no examples */
             (element == RD_NONE || s->artifacts[i].of == element))
             found = found == RD_NONE ? (int)i : SEVERAL;
     return found;
@@ -226,6 +227,13 @@ static rd_status bind_artifacts(struct binder *b, struct rd_bound_test *t, int n
     }
     if (t->model < 0) {
         t->untried = t->model == SEVERAL ? "several artifacts, name one" : "no artifact";
+        t->model = RD_NONE;
+        return RD_OK;
+    }
+    if (s->artifacts[t->model].kind != RD_ARTIFACT_MODEL &&
+        rd_attack_needs(t->attack, t->options) & (RD_ACCESS_GRADIENTS | RD_ACCESS_FILES)) {
+        t->untried =
+            "what is asked from afar gives no gradients; name an attack by labels or scores";
         t->model = RD_NONE;
         return RD_OK;
     }

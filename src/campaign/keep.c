@@ -218,6 +218,11 @@ rd_status rd_keep_run(struct rd_run *run, const struct rd_campaign_options *o,
             return rd_run_no_memory(run, "a path");
         r.save = path;
     }
+    if (o->pictures && r.attack->triggers) {
+        r.save_trigger = rd_arena_printf(arena, "%s/trigger-%s.npz", o->pictures, kept_out->key);
+        if (!r.save_trigger)
+            return rd_run_no_memory(run, "a path");
+    }
     inner.scratch = &scratch; /* an attack's working memory ends with it */
     st = rd_harness_run(&inner, &r, arena, record);
     rd_arena_release(&scratch);

@@ -1,6 +1,6 @@
 /*
  * things.h - what tests run on, each opened once: targets, data sets, clicks, recipes; for
- * campaign/ alone.
+ * campaign/, and for report/ to show examples.
  */
 #ifndef RD_CAMPAIGN_THINGS_H
 #define RD_CAMPAIGN_THINGS_H

@@ -60,11 +60,13 @@ static struct rd_system *twin(const struct rd_rule *rule, enum rd_twin which)
     return system;
 }
 
-static void there_are_the_twelve_of_the_first_release(void **state)
+static void the_rules_that_others_count_on_are_there(void **state)
 {
-    static const char *const ids[] = { "code-on-load", "costly-queries", "drift-unseen", "evasion",
-        "membership-inference", "missing-logs", "model-extraction", "poisoned-crowd-data",
-        "score-leak", "training-egress", "unauthenticated-upload", "unsigned-artifact" };
+    static const char *const ids[] = { "attribute-inference", "code-on-load", "costly-queries",
+        "drift-unseen", "evasion", "membership-inference", "missing-logs", "model-extraction",
+        "model-inversion", "poisoned-crowd-data", "profile-injection", "score-leak",
+        "single-point-of-failure", "training-egress", "unauthenticated-upload",
+        "unsigned-artifact" };
 
     (void)state;
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
@@ -322,7 +324,7 @@ static void each_names_a_technique_of_atlas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(there_are_the_twelve_of_the_first_release),
+        cmocka_unit_test(the_rules_that_others_count_on_are_there),
         cmocka_unit_test(each_is_silent_on_an_empty_system),
         cmocka_unit_test(each_fires_on_its_vulnerable_twin_and_not_on_the_guarded),
         cmocka_unit_test(each_knows_everything_about_its_vulnerable_twin),
