@@ -153,11 +153,15 @@ static rd_status judge(struct inversion *g, struct round *o, const float *x, str
 
         for (size_t k = 0; k < o->n; k++)
             nearest &= k == i || correlation(x + i * width, o->mean + k * width, width) < own;
-        out->by_judge += (said[i] == o->label[i]) / n;
-        out->by_mean += nearest / n;
-        out->recognized += (nearest && said[i] == o->label[i]) / n;
-        out->correlation += own / n;
+        out->by_judge += said[i] == o->label[i];
+        out->by_mean += nearest;
+        out->recognized += nearest && said[i] == o->label[i];
+        out->correlation += own;
     }
+    out->by_judge /= n;
+    out->by_mean /= n;
+    out->recognized /= n;
+    out->correlation /= n;
     return st;
 }
 
@@ -215,7 +219,7 @@ static rd_status measure(struct inversion *g, struct round *o, double train, siz
     if (st)
         return st;
     for (size_t i = 0; i < o->private.n; i++)
-        seen += (said[i] == o->private.label[i]) / (double)o->private.n;
+        seen += said[i] == o->private.label[i];
     {
         const struct {
             const char *name;
@@ -227,7 +231,7 @@ static rd_status measure(struct inversion *g, struct round *o, double train, siz
             { "correlation", found.correlation },
             { "baseline_noise", noise.recognized },
             { "baseline_mean", mean.recognized },
-            { "judge_accuracy", seen },
+            { "judge_accuracy", seen / (double)o->private.n },
             { "train_accuracy", train },
             { "values_refused", (double)refused },
         };

@@ -107,7 +107,7 @@ const struct rd_option rd_attack_input_options[] = {
     RD_REAL(struct rd_attack_input, price, "price-per-1000", "0", 0, 1e9, "currency",
         "what 1,000 rows cost, for the estimate"),
     RD_TEXT(struct rd_attack_input, save, "save", "", "FILE",
-        "adversarial examples (.npy), the first run's copy or the first victim (.onnx)"),
+        "adversarial examples or rebuilt inputs (.npy), the first copy or victim (.onnx)"),
     RD_TEXT(struct rd_attack_input, save_model, "save-model", "", "FILE.onnx",
         "the same, for models: the first victim, or the first copy"),
     RD_TEXT(struct rd_attack_input, save_trigger, "save-trigger", "", "FILE.npz",
@@ -472,11 +472,11 @@ static rd_status check(struct rd_cli *cli, const struct rd_attack_input *o, cons
             o->save ? "--save and --save-model name the same file twice"
                     : "%s makes no model that could be saved",
             name);
-    if (o->save && a->kind == RD_INFER)
+    if (o->save && a->kind == RD_INFER && a->task != RD_INFER_INVERSION)
         return RD_FAIL(err, RD_E_USAGE, "%s saves its scores: --save-scores", name);
     if (o->save_trigger && a->kind != RD_POISON)
         return RD_FAIL(err, RD_E_USAGE, "%s has no trigger that could be saved", name);
-    if (o->save_scores && a->kind != RD_INFER)
+    if (o->save_scores && !(a->kind == RD_INFER && a->task == RD_INFER_MEMBERSHIP))
         return RD_FAIL(err, RD_E_USAGE, "%s has no scores that could be saved", name);
     return RD_OK;
 }
