@@ -192,17 +192,19 @@ static rd_status check_pool(struct rd_harness *h)
 /* A result that cannot be saved should be known before hours of work, not behind them. */
 static rd_status check_save(struct rd_harness *h)
 {
-    const char *path = h->request->save, *folder;
+    const struct rd_trial_request *r = h->request;
+    const char *const paths[] = { r->save, r->save_trigger, r->save_scores };
     char safe[160];
 
-    if (!path)
-        return RD_OK;
-    folder = rd_path_dir(h->run->scratch, path);
-    if (!folder)
-        return rd_run_no_memory(h->run, "a path");
-    if (!rd_file_is_dir(folder))
-        return RD_FAIL(h->run->err, RD_E_NOTFOUND, "there is no folder '%s' to save into",
-            rd_text_safe_in(safe, sizeof safe, folder));
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        const char *folder = paths[i] ? rd_path_dir(h->run->scratch, paths[i]) : ".";
+
+        if (!folder)
+            return rd_run_no_memory(h->run, "a path");
+        if (paths[i] && !rd_file_is_dir(folder))
+            return RD_FAIL(h->run->err, RD_E_NOTFOUND, "there is no folder '%s' to save into",
+                rd_text_safe_in(safe, sizeof safe, folder));
+    }
     return RD_OK;
 }
 

@@ -275,6 +275,8 @@ static rd_status check_trigger(const struct task *t, struct rd_error *err)
     if (job->source >= 0 && job->source == job->target)
         return RD_FAIL(
             err, RD_E_USAGE, "%s: source and target are both class %d", name, job->target);
+    if (!job->has_trigger && t->p->h->request->save_trigger)
+        return RD_FAIL(err, RD_E_USAGE, "%s has no trigger that could be saved", name);
     for (size_t k = 0; job->has_trigger && k < t->p->data.width; k++) {
         if (!(job->mask[k] >= 0 && job->mask[k] <= 1) || !isfinite(job->pattern[k]))
             return RD_FAIL(err, RD_E_BUG, "%s made a trigger with mask %g and pattern %g", name,
@@ -479,9 +481,6 @@ static rd_status save_trigger(const struct task *t)
 
     if (!h->request->save_trigger)
         return RD_OK;
-    if (!t->job.has_trigger)
-        return RD_FAIL(h->run->err, RD_E_USAGE, "%s has no trigger that could be saved",
-            h->request->attack->name);
     memcpy(mask.dim, e->dim, sizeof mask.dim);
     pattern = mask;
     pattern.data = t->job.pattern;

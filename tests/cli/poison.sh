@@ -74,6 +74,8 @@ table 2 backdoor --input "$T/eval.csv" --target http://127.0.0.1:9/v2/models/m/i
 says "no endpoint"
 table 2 label-flip --input "$T/eval.csv" --save-trigger "$T/t.npz"
 says "no trigger"
+table 3 backdoor --input "$T/eval.csv" --save-trigger "$T/no/such/t.npz"
+says "there is no folder"
 table 2 backdoor --input "$T/eval.csv" --save "$T/a.onnx" --save-model "$T/b.onnx"
 table 2 backdoor --input "$T/eval.csv" --train-range 5,2
 says "FIRST,BEHIND"
