@@ -45,7 +45,9 @@ struct rd_trial_request {
     float box_low, box_high; /* every input stays inside; equal: read off the data (0..1, 0..255, or
                                 its range) */
     size_t batch;     /* examples handed to an attack at once; 0: by size. Never changes a result */
-    double criterion; /* NaN: none, outcome judged against a default of 0.5 */
+    /* NaN: none, outcome judged against a default of 0.5 (membership: ten times the false-positive
+     * rate asked for; attribute: an advantage of 0.1) */
+    double criterion;
     double stated_accuracy;   /* for the sanity gate; NaN: none stated */
     bool withheld_is_failure; /* access that the target does not give: a record of failure, not an
                                  error (re-tests) */

@@ -417,6 +417,42 @@ static void data_that_does_not_fit_is_refused(void **state)
     lab_clear(&l);
 }
 
+/* --- a control around training --- */
+
+static rd_status clip_and_add_noise(
+    struct rd_run *run, void *self, const struct rd_dataset *data, struct rd_train *how)
+{
+    (void)run;
+    (void)self;
+    (void)data;
+    how->clip = 1;
+    how->noise = 3;
+    return RD_OK;
+}
+
+/* Shadows are trained with the control too; that victims then learn nothing is no error but its
+ * price. */
+static void private_training_takes_the_memory_away(void **state)
+{
+    static const struct rd_treatment treatment = { .text = "noise", .train = clip_and_add_noise };
+    static const struct rd_treatment *const list[] = { &treatment };
+
+    (void)state;
+    memorized("lira");
+    l.recipe.treatment = list;
+    l.recipe.n_treatments = 1;
+    l.recipe.how.epochs = 10;
+    lab_set(&l, "shadows", "8");
+    assert_int_equal(lab_go(&l), RD_OK);
+    print_message("  clipped and noised: auc %.4f, tpr %.3f, train %.3f\n", lab_metric(&l, "auc"),
+        lab_metric(&l, "tpr"), lab_metric(&l, "train_accuracy"));
+    assert_true(lab_metric(&l, "auc") < 0.65);
+    assert_int_equal(l.record.outcome, RD_OUTCOME_NOT_DEMONSTRATED);
+    assert_int_equal(l.record.n_controls, 1);
+    assert_string_equal(l.record.controls[0], "noise");
+    lab_clear(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +467,7 @@ int main(void)
         cmocka_unit_test(the_order_tells_nothing),
         cmocka_unit_test(scores_are_saved_with_the_truth),
         cmocka_unit_test(withheld_scores_stop_the_attack),
+        cmocka_unit_test(private_training_takes_the_memory_away),
         cmocka_unit_test(a_row_that_stands_there_twice_plays_once),
         cmocka_unit_test(data_that_does_not_fit_is_refused),
         cmocka_unit_test(a_recipe_that_learns_nothing_is_named),
