@@ -23,7 +23,7 @@ enum rd_dtype {
     RD_I16 = 5,
     RD_I32 = 6,
     RD_I64 = 7,
-    RD_STRING = 8, /* data: const char *[]; known, not computed with yet */
+    RD_STRING = 8, /* data: const char *[]; moved, compared, parsed   */
     RD_BOOL = 9,   /* one byte, 0 or 1 */
     RD_F16 = 10,
     RD_F64 = 11,
