@@ -16,6 +16,7 @@
 #include "tensor/npy.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { TRAIN = 5000, EVAL = 1000, EPOCHS = 12, WARM_EPOCHS = 5, HARD_EPOCHS = 8, HARD_STEPS = 3 };
@@ -38,42 +39,100 @@ static const struct rd_graph_spec layers[] = {
 };
 
 struct maker {
+    struct rd_maker base;
     struct rd_run *run;
-    const char *dir;
     struct rd_dataset train, eval;
 };
 
-static rd_status path_of(struct maker *m, const char *name, char **path_out)
+/* --- shared with the other templates --- */
+
+void rd_made_add(struct rd_made *made, const char *name, double value)
+{
+    if (made->n < RD_MADE_MAX)
+        made->figure[made->n++] = (struct rd_made_figure){ name, value };
+}
+
+rd_status rd_maker_path(const struct rd_maker *m, const char *name, char **path_out)
 {
     *path_out = rd_path_join(m->run->scratch, m->dir, name);
     return *path_out ? RD_OK : rd_run_no_memory(m->run, "a path");
 }
 
-static rd_status write_array(
-    struct maker *m, const char *name, const struct rd_dataset *d, bool labels)
+rd_status rd_maker_write_x(const struct rd_maker *m, const char *name, const struct rd_dataset *d)
 {
-    struct rd_tensor t = { .dtype = labels ? RD_I64 : RD_F32, .ndim = 1, .dim = { (int64_t)d->n } };
+    struct rd_tensor t = { .dtype = RD_F32,
+        .ndim = 1 + d->ndim,
+        .dim = { (int64_t)d->n },
+        .data = (void *)(uintptr_t)d->x }; /* only read */
     char *path;
-    rd_status st = path_of(m, name, &path);
+    const rd_status st = rd_maker_path(m, name, &path);
+
+    for (int i = 0; i < d->ndim; i++)
+        t.dim[i + 1] = d->dim[i];
+    return st ? st : rd_npy_write(path, &t, m->run->err);
+}
+
+rd_status rd_maker_write_labels(
+    const struct rd_maker *m, const char *name, const struct rd_dataset *d)
+{
+    struct rd_tensor t = { .dtype = RD_I64, .ndim = 1, .dim = { (int64_t)d->n } };
+    int64_t *y = RD_NEW_ARRAY(m->run->scratch, int64_t, d->n);
+    char *path;
+    const rd_status st = rd_maker_path(m, name, &path);
+
+    if (!y)
+        return rd_run_no_memory(m->run, "labels");
+    for (size_t i = 0; i < d->n; i++)
+        y[i] = d->label[i];
+    t.data = y;
+    return st ? st : rd_npy_write(path, &t, m->run->err);
+}
+
+rd_status rd_maker_save(const struct rd_maker *m, const struct rd_graph *graph, const char *name)
+{
+    char *path;
+    const rd_status st = rd_maker_path(m, name, &path);
+
+    return st ? st : rd_graph_save(graph, path, m->run->err);
+}
+
+rd_status rd_maker_answers(
+    const struct rd_maker *m, const struct rd_graph *graph, const struct rd_dataset *d, int *answer)
+{
+    struct rd_net *net = NULL;
+    size_t classes;
+    float *out = NULL;
+    rd_status st = rd_net_open(graph, m->run->pool, &net, m->run->err);
 
     if (st)
         return st;
-    if (labels) {
-        int64_t *y = RD_NEW_ARRAY(m->run->scratch, int64_t, d->n);
-
-        if (!y)
-            return rd_run_no_memory(m->run, "labels");
-        for (size_t i = 0; i < d->n; i++)
-            y[i] = d->label[i];
-        t.data = y;
-    } else {
-        t.ndim = 1 + d->ndim;
-        for (int i = 0; i < d->ndim; i++)
-            t.dim[i + 1] = d->dim[i];
-        t.data = (void *)(uintptr_t)d->x; /* only read */
-    }
-    return rd_npy_write(path, &t, m->run->err);
+    classes = rd_net_outputs(net);
+    out = RD_NEW_ARRAY(m->run->scratch, float, d->n *classes);
+    st = out ? rd_net_forward(net, d->x, d->n, out, m->run->err)
+             : rd_run_no_memory(m->run, "answers");
+    for (size_t i = 0; !st && i < d->n; i++)
+        answer[i] = rd_target_argmax(out + i * classes, classes);
+    rd_net_free(net);
+    return st;
 }
+
+rd_status rd_maker_accuracy(const struct rd_maker *m, const struct rd_graph *graph,
+    const struct rd_dataset *d, double *accuracy_out)
+{
+    int *answer = RD_NEW_ARRAY(m->run->scratch, int, d->n);
+    size_t right = 0;
+    rd_status st;
+
+    if (!answer)
+        return rd_run_no_memory(m->run, "answers");
+    st = rd_maker_answers(m, graph, d, answer);
+    for (size_t i = 0; !st && i < d->n; i++)
+        right += answer[i] == d->label[i];
+    *accuracy_out = (double)right / (double)d->n;
+    return st;
+}
+
+/* --- the image classifier --- */
 
 static rd_status write_data(struct maker *m)
 {
@@ -86,34 +145,13 @@ static rd_status write_data(struct maker *m)
     if (!st)
         st = rd_dataset_slice(&all, TRAIN, EVAL, &m->eval, m->run->err);
     if (!st)
-        st = write_array(m, "train-x.npy", &m->train, false);
+        st = rd_maker_write_x(&m->base, "train-x.npy", &m->train);
     if (!st)
-        st = write_array(m, "train-y.npy", &m->train, true);
+        st = rd_maker_write_labels(&m->base, "train-y.npy", &m->train);
     if (!st)
-        st = write_array(m, "eval-x.npy", &m->eval, false);
+        st = rd_maker_write_x(&m->base, "eval-x.npy", &m->eval);
     if (!st)
-        st = write_array(m, "eval-y.npy", &m->eval, true);
-    return st;
-}
-
-static rd_status accuracy_of(struct maker *m, const struct rd_graph *graph, double *accuracy_out)
-{
-    const struct rd_dataset *d = &m->eval;
-    const size_t classes = 10;
-    float *out = RD_NEW_ARRAY(m->run->scratch, float, d->n *classes);
-    struct rd_net *net = NULL;
-    size_t right = 0;
-    rd_status st;
-
-    if (!out)
-        return rd_run_no_memory(m->run, "answers");
-    st = rd_net_open(graph, m->run->pool, &net, m->run->err);
-    if (!st)
-        st = rd_net_forward(net, d->x, d->n, out, m->run->err);
-    for (size_t i = 0; !st && i < d->n; i++)
-        right += rd_target_argmax(out + i * classes, classes) == d->label[i];
-    rd_net_free(net);
-    *accuracy_out = (double)right / (double)d->n;
+        st = rd_maker_write_labels(&m->base, "eval-y.npy", &m->eval);
     return st;
 }
 
@@ -181,21 +219,14 @@ static rd_status harden(struct maker *m, const struct rd_graph *fresh, struct rd
     return st;
 }
 
-static rd_status save(struct maker *m, const struct rd_graph *graph, const char *name)
-{
-    char *path;
-    const rd_status st = path_of(m, name, &path);
-
-    return st ? st : rd_graph_save(graph, path, m->run->err);
-}
-
 rd_status rd_make_image_classifier(struct rd_run *run, const char *dir, struct rd_made *made_out)
 {
-    struct maker m = { .run = run, .dir = dir };
+    struct maker m = { .base = { run, dir }, .run = run };
     const int64_t input[] = { 1, 28, 28 };
     struct rd_train how = rd_train_default;
     struct rd_train_report report;
     struct rd_graph *fresh = NULL, *trained = NULL, *hard = NULL;
+    double accuracy = 0, hard_accuracy = 0;
     rd_status st = write_data(&m);
 
     *made_out = (struct rd_made){ .train = TRAIN, .eval = EVAL };
@@ -204,7 +235,7 @@ rd_status rd_make_image_classifier(struct rd_run *run, const char *dir, struct r
     if (!st)
         st = rd_graph_init_weights(fresh, run->seed, run->err);
     if (!st)
-        st = save(&m, fresh, "net.onnx");
+        st = rd_maker_save(&m.base, fresh, "net.onnx");
     how.epochs = EPOCHS;
     how.lr = 0.002;
     how.seed = run->seed;
@@ -212,14 +243,19 @@ rd_status rd_make_image_classifier(struct rd_run *run, const char *dir, struct r
         st = rd_net_train(run, fresh, &how, m.train.x, m.train.label, NULL, m.train.n, run->scratch,
             &trained, &report);
     if (!st)
-        st = save(&m, trained, "model.onnx");
+        st = rd_maker_save(&m.base, trained, "model.onnx");
     if (!st)
         st = harden(&m, fresh, &hard);
     if (!st)
-        st = save(&m, hard, "robust.onnx");
+        st = rd_maker_save(&m.base, hard, "robust.onnx");
     if (!st)
-        st = accuracy_of(&m, trained, &made_out->accuracy);
+        st = rd_maker_accuracy(&m.base, trained, &m.eval, &accuracy);
     if (!st)
-        st = accuracy_of(&m, hard, &made_out->robust_accuracy);
+        st = rd_maker_accuracy(&m.base, hard, &m.eval, &hard_accuracy);
+    rd_made_add(made_out, "clean_accuracy", accuracy);
+    rd_made_add(made_out, "hardened_clean_accuracy", hard_accuracy);
+    (void)snprintf(made_out->summary, sizeof made_out->summary,
+        "an image classifier that is right on %.1f %% of %d images (its hardened twin: %.1f %%)",
+        100 * accuracy, EVAL, 100 * hard_accuracy);
     return st;
 }

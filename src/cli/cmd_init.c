@@ -35,6 +35,8 @@ static const struct {
     rd_status (*make)(struct rd_run *run, const char *dir, struct rd_made *made_out);
 } makers[] = {
     { "image-classifier", rd_make_image_classifier },
+    { "fraud-api", rd_make_fraud_api },
+    { "recommender", rd_make_recommender },
 };
 
 static rd_status find_template(
@@ -56,24 +58,45 @@ static rd_status find_template(
     near = rd_text_nearest(name, words);
     (void)RD_FAIL(
         cli->run.err, RD_E_USAGE, "no template '%s'", rd_text_safe_in(safe, sizeof safe, name));
-    return rd_error_hint(
-        cli->run.err, near ? "did you mean '%s'?" : "there is %s", near ? near : words[0]);
+    return rd_error_hint(cli->run.err,
+        near ? "did you mean '%s'?" : "there are image-classifier, fraud-api and recommender",
+        near);
 }
 
-/* The template with ${clean_accuracy} filled in by what was measured. */
+/* The figure that text names as NAME}, and how long that is; NULL: none. */
+static const struct rd_made_figure *figure_at(
+    const struct rd_made *made, const char *text, size_t left, size_t *len_out)
+{
+    for (size_t i = 0; i < made->n; i++) {
+        const size_t len = strlen(made->figure[i].name);
+
+        if (len < left && !memcmp(text, made->figure[i].name, len) && text[len] == '}') {
+            *len_out = len + 1;
+            return &made->figure[i];
+        }
+    }
+    return NULL;
+}
+
+/* The template with each ${figure} filled in by what was measured. */
 static rd_status write_system(
     struct rd_cli *cli, const struct rd_embedded *t, const struct rd_made *made, const char *path)
 {
-    static const char mark[] = "${clean_accuracy}";
     struct rd_buf out = { 0 };
     const char *at = (const char *)t->data, *end = at + t->size, *hit;
     char number[32];
     rd_status st;
 
-    while ((hit = memmem(at, (size_t)(end - at), mark, sizeof mark - 1))) {
+    while ((hit = memmem(at, (size_t)(end - at), "${", 2))) {
+        size_t len = 0;
+        const struct rd_made_figure *f = figure_at(made, hit + 2, (size_t)(end - hit - 2), &len);
+
         rd_buf_put(&out, at, (size_t)(hit - at));
-        rd_buf_puts(&out, rd_text_from_double(made->accuracy, number));
-        at = hit + sizeof mark - 1;
+        if (f)
+            rd_buf_puts(&out, rd_text_from_double(f->value, number));
+        else
+            rd_buf_put(&out, hit, 2);
+        at = hit + 2 + len;
     }
     rd_buf_put(&out, at, (size_t)(end - at));
     st = out.failed ? rd_run_no_memory(&cli->run, "the template")
@@ -116,18 +139,14 @@ static rd_status from_template(
         return st;
     rd_json_object(cli->result);
     rd_json_ktext(cli->result, "template", name);
-    rd_json_kreal(cli->result, "clean_accuracy", made.accuracy);
-    rd_json_kreal(cli->result, "hardened_clean_accuracy", made.robust_accuracy);
+    for (size_t i = 0; i < made.n; i++)
+        rd_json_kreal(cli->result, made.figure[i].name, made.figure[i].value);
     rd_json_kint(cli->result, "training_examples", (int64_t)made.train);
     rd_json_kint(cli->result, "evaluation_examples", (int64_t)made.eval);
     rd_json_end(cli->result);
     rd_json_ktext(cli->info, "path", path);
-    (void)fprintf(cli->out,
-        "%s: an image classifier that is right on %.1f %% of %zu images (its hardened twin: %.1f "
-        "%%)\n"
-        "next: redoubt assess %s\n",
-        rd_text_safe_in(safe, sizeof safe, path), 100 * made.accuracy, made.eval,
-        100 * made.robust_accuracy, dir);
+    (void)fprintf(cli->out, "%s: %s\nnext: redoubt assess %s\n",
+        rd_text_safe_in(safe, sizeof safe, path), made.summary, dir);
     return RD_OK;
 }
 
@@ -158,6 +177,7 @@ const struct rd_command rd_command_init = {
     .summary = "make a system to start from: a template, or a model of your own",
     .synopsis = "TEMPLATE [DIR] [--seed N] [--force] | --from MODEL --data FILE DIR [--yes]",
     .examples = "  redoubt init image-classifier demo\n"
+                "  redoubt init fraud-api payments\n"
                 "  redoubt init --from credit.onnx --data credit.csv --label-column default risk\n"
                 "  redoubt init --from http://127.0.0.1:8080/v2/models/m/infer --allow-host "
                 "127.0.0.1:8080 --data x.npy --labels y.npy served\n"

@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-enum { GENRES = 6, LEAST = 4, USERS = 1000, ITEMS = 300, SECONDS = 30 * 24 * 3600 };
+enum { GENRES = RD_CLICK_GENRES, LEAST = 4, USERS = 1000, ITEMS = 300, SECONDS = 30 * 24 * 3600 };
 static const double mean_clicks = 30, taste_weight = 2.2, tail = 0.8;
 
 struct shop {
@@ -26,6 +26,13 @@ struct shop {
         int item;
     } * liking; /* (n) of the user at work */
 };
+
+int rd_clicks_genre(uint64_t seed, size_t item)
+{
+    struct rd_rng own = rd_rng_stream(seed, "data/clicks/item", item);
+
+    return (int)rd_rng_below(&own, GENRES);
+}
 
 static rd_status open_shop(
     struct shop *s, size_t items, uint64_t seed, struct rd_arena *arena, struct rd_error *err)

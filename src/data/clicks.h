@@ -52,5 +52,8 @@ struct rd_clicks_shape {
 };
 rd_status rd_clicks_generate(const struct rd_clicks_shape *shape, uint64_t seed,
     struct rd_arena *arena, struct rd_clicks *clicks_out, struct rd_error *err);
+/* Of a generated shop with that seed: which of the RD_CLICK_GENRES kinds of thing an item is. */
+enum { RD_CLICK_GENRES = 6 };
+int rd_clicks_genre(uint64_t seed, size_t item);
 
 #endif
