@@ -118,7 +118,7 @@ PY
 import sys, numpy as np
 rate = (np.load('$T/answers.npy').argmax(1) == 0).mean()
 print('the saved victim, asked again:', rate)
-sys.exit(rate < 0.95)" || fail "the saved victim does not know its trigger"
+sys.exit(int(rate < 0.95))" || fail "the saved victim does not know its trigger"
 fi
 digits backdoor --set rate=0.1 --set trigger=blended --epochs 4
 holds "m['asr']['value'] >= 0.9"
