@@ -153,6 +153,16 @@ static double victims_of(const struct rd_trial_request *r)
     return runs * (1 + (r->curve_points >= 2 ? RD_POISON_POINTS : 1));
 }
 
+/* What one victim is asked about; inversion asks for classes. */
+static size_t examples_of(const struct rd_trial_request *r)
+{
+    const struct rd_dataset *d = r->recipe->data;
+
+    if (r->attack->kind == RD_INFER && r->attack->task == RD_INFER_INVERSION)
+        return (size_t)d->classes;
+    return d->n + (r->attack->kind == RD_INFER && r->eval ? r->eval->n : 0);
+}
+
 /* Nothing is asked of a target: the cost is training, victims side by side. */
 static rd_status estimate_victims(struct rd_harness *h, struct rd_estimate *out)
 {
@@ -171,10 +181,14 @@ static rd_status estimate_victims(struct rd_harness *h, struct rd_estimate *out)
     if (st)
         return RD_WRAP(h->run->err, st, "estimating %s", r->attack->name);
     if (r->attack->cost) /* rows of one pass; how many passes is the recipe's matter */
-        r->attack->cost(r->options, r->recipe->data->n, &cost);
+        r->attack->cost(r->options, examples_of(r), &cost);
     rows = (double)r->recipe->how.epochs *
            (victims_of(r) * (double)r->recipe->data->n + (double)r->runs * cost.train_rows);
     out->train_rows = (uint64_t)fmin(rows, 9e18);
+    if (r->attack->kind == RD_INFER) { /* victims of one's own answer for nothing */
+        out->rows = (uint64_t)fmin((double)r->runs * (cost.rows + cost.gradients), 9e18);
+        out->gradients = (uint64_t)fmin((double)r->runs * cost.gradients, 9e18);
+    }
     out->seconds = rows * row / threads;
     return RD_OK;
 }

@@ -1,8 +1,10 @@
 /*
  * harness_parts.h - the harness, inside: one trial on its way from request to record.
  *
- * harness.c checks the request, gate.c asks whether target and data fit, harness_evade.c and
- * harness_extract.c run and judge, oracle.c counts. Attacks see none of this.
+ * harness.c checks the request, gate.c asks whether target and data fit, harness_evade.c,
+ * harness_extract.c, harness_poison.c, harness_profiles.c and harness_infer.c (with
+ * harness_membership.c, harness_attribute.c, harness_inversion.c) run and judge, oracle.c counts.
+ * Attacks see none of this.
  */
 #ifndef RD_ATTACKS_HARNESS_PARTS_H
 #define RD_ATTACKS_HARNESS_PARTS_H
