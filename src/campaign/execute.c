@@ -48,6 +48,8 @@ static enum side side_of(const struct rd_system *s, const struct rd_control *c,
         return AROUND_TRAINING;
     if (!d->wrap || c->at_element == RD_NONE)
         return NOWHERE;
+    if (!retrains(t) && d->innermost && d->treat && t->recipe == RD_NONE)
+        return NOWHERE; /* it would train anew, and nobody said how */
     if (c->at_element == t->serves)
         return IN_FRONT;
     /* What replaces the network by one trained otherwise may stand where it is trained. */

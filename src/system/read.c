@@ -44,7 +44,9 @@ static void set_preset(const struct rd_field *f, void *object)
         ((struct rd_uncertain *)field)->high = f->preset ? number : 0;
         break;
     case RD_F_TRI:
-        *(enum rd_tri *)field = RD_UNKNOWN;
+        *(enum rd_tri *)field = f->preset && strcmp(f->preset, "no") == 0    ? RD_NO
+                                : f->preset && strcmp(f->preset, "yes") == 0 ? RD_YES
+                                                                             : RD_UNKNOWN;
         break;
     case RD_F_ENUM:
         for (int i = 0; f->preset && f->words[i]; i++) {
@@ -85,7 +87,10 @@ static void read_texts(struct rd_reader *r, struct rd_at v, const struct rd_fiel
     const char **item;
 
     if (!is_list(r, v,
-            hosts ? "a list such as [\"127.0.0.1:8080\"]" : "a list such as [images, labels]"))
+            hosts                            ? "a list such as [\"127.0.0.1:8080\"]"
+            : strcmp(f->key, "carries") == 0 ? "a list such as [images, labels]"
+            : strcmp(f->key, "command") == 0 ? "a list such as [python3, serve.py]"
+                                             : "a list of texts"))
         return;
     item = rd_arena_alloc(r->arena, v.doc->n ? v.doc->n : 1, sizeof(*item));
     if (!item) {

@@ -282,6 +282,11 @@ bool rd_read_url(struct rd_reader *r, struct rd_at v, const char **out)
 
     if (!rd_read_text(r, v, want, &text))
         return false;
+    if (strchr(text, '@')) { /* what stands before it may be a password: it is not shown */
+        rd_problem_add(r, rd_place_of(v.doc), v.crumb, v.key,
+            "expected an address without '@'; give credentials as 'headers', from the environment");
+        return false;
+    }
     if (strncmp(text, "http://", 7) == 0)
         host = text + 7;
     else if (strncmp(text, "https://", 8) == 0)

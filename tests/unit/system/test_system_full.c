@@ -148,6 +148,96 @@ static void artifacts_have_resolved_paths(void **state)
     assert_null(recipe->path);
 }
 
+static const struct rd_artifact *artifact(const char *id)
+{
+    const int i = rd_system_artifact(sys, id);
+
+    assert_int_not_equal(i, RD_NONE);
+    return &sys->artifacts[i];
+}
+
+static void endpoints_and_processes_are_read(void **state)
+{
+    const struct rd_artifact *far = artifact("far"), *tls = artifact("tls"),
+                             *child = artifact("child");
+
+    (void)state;
+    assert_int_equal(far->kind, RD_ARTIFACT_ENDPOINT);
+    assert_string_equal(far->url, "http://127.0.0.1:8080/score?v=2");
+    assert_string_equal(far->protocol, "template");
+    assert_string_equal(far->request, "{\"rows\": \"$rows\"}");
+    assert_string_equal(far->score_selector, "$.scores[*]");
+    assert_string_equal(far->label_selector, "$.labels[*]");
+    assert_string_equal(far->input, "x");
+    assert_string_equal(far->output, "y");
+    assert_int_equal(far->n_headers, 1);
+    assert_string_equal(far->headers[0], "Authorization: Bearer $TOKEN"); /* as written */
+    assert_true(far->n_shape == 3 && far->shape[0] == 3 && far->shape[2] == 32);
+    assert_true(far->classes == 2 && far->n_class_names == 2);
+    assert_string_equal(far->class_names[1], "dog");
+    assert_true(far->timeout == 2.5 && far->batch == 16 && far->concurrency == 2);
+    assert_true(far->retries == 3 && far->clean_accuracy == 0.9);
+    assert_true(far->price_per_1000_queries == 2);
+    assert_null(far->path);
+    assert_null(tls->protocol); /* when left out */
+    assert_true(tls->timeout == 30 && tls->batch == 64 && tls->concurrency == 4);
+    assert_true(tls->retries == 5 && tls->classes == 0 && tls->n_shape == 0);
+    assert_true(isnan(tls->clean_accuracy));
+    assert_int_equal(child->kind, RD_ARTIFACT_PROCESS);
+    assert_int_equal(child->n_command, 3);
+    assert_string_equal(child->command[2], "--fast");
+}
+
+static void data_and_recipes_are_read(void **state)
+{
+    const struct rd_artifact *table = artifact("table"), *photos = artifact("photos"),
+                             *clicks = artifact("clicks"), *shop = artifact("shop"),
+                             *recipe = artifact("recipe"), *eval = artifact("eval");
+
+    (void)state;
+    assert_string_equal(table->schema, "tests/fixtures/system/t.yaml");
+    assert_string_equal(table->label_column, "class");
+    assert_string_equal(table->contributor_column, "account");
+    assert_string_equal(table->column_scale, "standard");
+    assert_true(table->has_split && table->split_part == 2 && table->split_share == 0.3);
+    assert_int_equal(table->split_seed, 9);
+    assert_true(photos->n_resize == 2 && photos->resize[1] == 48);
+    assert_string_equal(clicks->format, "clicks");
+    assert_false(eval->has_split);
+    assert_null(eval->format);
+    assert_true(shop->is_recommender && shop->factors == 12 && shop->recommender_epochs == 20);
+    assert_true(shop->confidence == 3 && shop->regularization == 7);
+    assert_null(shop->graph);
+    assert_int_equal(shop->assumed, RD_NO);
+    assert_string_equal(recipe->schedule, "one-cycle");
+    assert_true(recipe->clip == 1.5 && recipe->noise == 0.8);
+    assert_true(recipe->has_adversary && recipe->adversary_steps == 7);
+    assert_true(recipe->adversary_eps == 0.3 && recipe->adversary_step_size == 0.1);
+    assert_true(recipe->adversary_random == RD_NO && recipe->adversary_ramp == 2);
+    assert_int_equal(recipe->assumed, RD_YES);
+    assert_false(recipe->is_recommender);
+}
+
+static void poisoning_and_inference_are_told_what_they_need(void **state)
+{
+    const struct rd_scenario *marked = &sys->scenarios[2], *disclosed = &sys->scenarios[3];
+
+    (void)state;
+    assert_int_equal(sys->actors[rd_system_actor(sys, "competitor")].accounts, 40);
+    assert_int_equal(sys->actors[rd_system_actor(sys, "insider")].accounts, 0);
+    assert_true(marked->samples.given && marked->samples.high == 100);
+    assert_true(marked->decisions_per_day.low == 500 && marked->dwell_days.high == 60);
+    assert_true(marked->has_observed && marked->observed_attempts == 2);
+    assert_true(marked->observed_years == 4 && marked->observed_detection.high == 0.9);
+    assert_false(marked->attempts_per_year.given); /* unknown: one a year, a default */
+    assert_true(marked->attempts_per_year.low == 1 && marked->attempts_per_year.high == 1);
+    assert_true(disclosed->candidates.low == 1000 && disclosed->prior.low == 0.1);
+    assert_null(disclosed->magnitude);
+    assert_false(disclosed->has_observed);
+    assert_true(sys->accuracy_point_per_year.given);
+    assert_true(sys->accuracy_point_per_year.high == 1000);
+}
+
 static void controls_and_tests_name_what_they_touch(void **state)
 {
     const struct rd_control *round = &sys->controls[0], *sign = &sys->controls[1];
@@ -245,6 +335,9 @@ int main(void)
         cmocka_unit_test(uncertain_numbers_keep_their_provenance),
         cmocka_unit_test(access_is_closed_under_what_it_implies),
         cmocka_unit_test(artifacts_have_resolved_paths),
+        cmocka_unit_test(endpoints_and_processes_are_read),
+        cmocka_unit_test(data_and_recipes_are_read),
+        cmocka_unit_test(poisoning_and_inference_are_told_what_they_need),
         cmocka_unit_test(controls_and_tests_name_what_they_touch),
         cmocka_unit_test(scenarios_appetite_and_decisions_are_read),
         cmocka_unit_test(words_of_expressions_lead_back_to_the_system),
