@@ -44,7 +44,7 @@ struct rd_trial_request {
     size_t curve_points;     /* evade: radii eps/k .. eps to measure; below 2: only eps itself */
     float box_low, box_high; /* every input stays inside; equal: read off the data (0..1, 0..255, or
                                 its range) */
-    size_t batch;     /* examples handed to an attack at once; 0: by size. Never changes a result */
+    size_t batch; /* examples handed to an attack at once; 0: by size. Never changes a result */
     /* NaN: none, outcome judged against a default of 0.5 (membership: ten times the false-positive
      * rate asked for; attribute: an advantage of 0.1) */
     double criterion;
