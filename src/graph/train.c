@@ -483,7 +483,7 @@ rd_status rd_net_train(struct rd_run *run, const struct rd_graph *graph, const s
         l.rows = 1;
     l.t.pool = run->pool;
     l.adam = strcmp(how->optimizer, "adam") == 0;
-    aligned = RD_NEW_ARRAY(run->scratch, const struct rd_tensor *, graph->n_values + 1);
+    aligned = RD_NEW_ARRAY(run->scratch, const struct rd_tensor *, l.t.graph->n_values + 1);
     if (!aligned)
         return rd_run_no_memory(run, "training");
     limits.rows = l.rows;
