@@ -41,7 +41,8 @@ struct rd_trial_request {
     uint64_t
         budget;  /* rows one run may spend; 0: no bound. evade: shared equally by the examples */
     size_t runs; /* independent thefts or victims; 0: the attack's option, else one */
-    size_t curve_points;     /* evade: radii eps/k .. eps to measure; below 2: only eps itself */
+    size_t curve_points;     /* evade: radii eps/k .. eps to measure; below 2: only eps itself.
+                                poison: from 2 on also 0.5, 1, 3 and 10 % of the training rows */
     float box_low, box_high; /* every input stays inside; equal: read off the data (0..1, 0..255, or
                                 its range) */
     size_t batch; /* examples handed to an attack at once; 0: by size. Never changes a result */
@@ -72,7 +73,10 @@ struct rd_estimate {
  *
  * evade: n examples, success = misclassified on re-query inside ball and box; those the target
  * gets wrong by itself count, at distance 0 and no query. extract: runs independent thefts, success
- * = utility >= criterion (CONTRACTS section 3).
+ * = utility >= criterion (CONTRACTS section 3). poison: runs victims, each beside a clean control
+ * of the same seed; success = asr_gain (attack success less the control's) >= criterion at an
+ * accuracy drop up to noticing; an attack that aims at no class is judged by accuracy_drop, by
+ * default against noticing.
  *
  * RD_E_USAGE: access the actor or target lacks, wrong norm, no budget; RD_E_INPUT: shapes, labels,
  * a failed sanity gate, an evaluation row that is also in the pool.
