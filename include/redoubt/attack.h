@@ -108,9 +108,10 @@ struct rd_attack {
     rd_status (*inject)(struct rd_run *run, const void *options, struct rd_profile_job *job);
     rd_status (*infer)(struct rd_run *run, const struct rd_oracle *oracle, const void *options,
         struct rd_infer_job *job);
-    bool minimizes; /* evade: looks for the nearest misclassified input, so that one run serves every
-                       radius; its option eps is what counts as near, 0: any distance */
+    bool minimizes; /* evade: looks for the nearest misclassified input, so that one run serves
+                       every radius; its option eps is what counts as near, 0: any distance */
     enum rd_infer_task task; /* RD_INFER only */
+    bool triggers;           /* RD_POISON: it leaves a backdoor, with mask and pattern */
     bool screen;             /* a finding counts, the absence of one does not: it never lowers a
                                 threat */
     /* Access that these options need; NULL: the mask above, whatever the options. Pure. */

@@ -254,6 +254,11 @@ static rd_status put_pictures(
         most = p->high - p->low;
     rd_json_object(j);
     rd_json_ktext(j, "test", p->test);
+    rd_json_ktext(j, "changed", p->changed ? p->changed : "Adversarial");
+    rd_json_karray(j, "classes");
+    for (size_t i = 0; p->class_name && i < p->classes; i++)
+        rd_json_text(j, p->class_name[i]);
+    rd_json_end(j);
     rd_json_kint(j, "width", p->width);
     rd_json_kint(j, "height", p->height);
     rd_json_ktext(j, "note",

@@ -176,15 +176,42 @@ static void curve(struct md *m, const struct rd_curve *c)
             rd_words_number(c->y[i].high, m->arena));
 }
 
-static void record(struct md *m, const struct rd_record *r)
+/* One trial of a kind, in words. */
+static const char *trials_word(const struct rd_bound_test *t, size_t n)
+{
+    switch (t->attack->kind) {
+    case RD_EVADE:
+        return n == 1 ? "example" : "examples";
+    case RD_POISON:
+        return n == 1 ? "retrained victim" : "retrained victims";
+    case RD_EXTRACT:
+        return n == 1 ? "independent theft" : "independent thefts";
+    case RD_INFER:
+        break;
+    }
+    return n == 1 ? "trained victim" : "trained victims";
+}
+
+static void recipe_note(struct md *m, const struct rd_bound_test *t)
+{
+    const struct rd_artifact *a = m->report->campaign->system->artifacts;
+
+    if (t->recipe == RD_NONE)
+        return;
+    put(m, "\nVictims were trained from the recipe ");
+    text(m, a[t->recipe].id);
+    put(m, ": this speaks of the recipe, not of the weights that are deployed.");
+    put(m, a[t->recipe].assumed == RD_YES ? " Nobody declared it: it is assumed.\n" : "\n");
+}
+
+static void record(struct md *m, const struct rd_bound_test *t, const struct rd_record *r)
 {
     rd_buf_printf(m->out,
         "%s: **%s**. %zu of %s; %s %s (95 %% interval %s to %s), criterion %s. It spent %llu rows "
         "and %llu gradient "
         "rows; the target answered %llu rows in all.\n",
         r->attack, rd_outcome_name(r->outcome), r->successes,
-        rd_words_count(r->n, r->unit[0] == 'e' ? "example" : "independent run",
-            r->unit[0] == 'e' ? "examples" : "independent runs", m->arena),
+        rd_words_count(r->n, trials_word(t, 1), trials_word(t, 2), m->arena),
         r->judged ? r->judged : "value", rd_words_number(r->interval.value, m->arena),
         rd_words_number(r->interval.low, m->arena), rd_words_number(r->interval.high, m->arena),
         rd_words_number(r->criterion, m->arena), (unsigned long long)r->queries,
@@ -194,6 +221,7 @@ static void record(struct md *m, const struct rd_record *r)
         text(m, r->outcome_reason);
         put(m, ".\n");
     }
+    recipe_note(m, t);
     put(m, "\n| metric | value | 95 % interval |\n| --- | ---: | --- |\n");
     for (size_t i = 0; i < r->n_metrics; i++) {
         const struct rd_metric *x = &r->metrics[i];
@@ -225,7 +253,7 @@ static void evidence(struct md *m)
         text(m, c->tested[i].test->id);
         put(m, "\n\n");
         if (c->tested[i].record) {
-            record(m, c->tested[i].record);
+            record(m, c->tested[i].test, c->tested[i].record);
         } else {
             put(m, "Not run: ");
             text(m, c->tested[i].test->untried);
@@ -358,6 +386,25 @@ static void totals(struct md *m)
         rd_words_money(hypot(t->error_years, t->error_draws), m->currency, m->arena));
 }
 
+/* What nobody has put money on: when it would matter. */
+static void break_even(struct md *m)
+{
+    const struct rd_risk_result *r = m->report->risk;
+
+    if (!r->n_break_even)
+        return;
+    put(m, "\nWithout money, by losses a year:\n\n");
+    for (size_t i = 0; i < r->n_break_even; i++) {
+        const struct rd_risk_break_even *b = &r->break_even[i];
+
+        put(m, "- ");
+        text(m, r->system->scenarios[b->scenario].id);
+        put(m, ": ");
+        text(m, b->words ? b->words : b->reason ? b->reason : "no threshold");
+        put(m, "\n");
+    }
+}
+
 static void loss(struct md *m)
 {
     const struct rd_risk_result *r = m->report->risk;
@@ -368,6 +415,7 @@ static void loss(struct md *m)
     } else {
         totals(m);
         scenarios(m);
+        break_even(m);
     }
     controls(m);
 }

@@ -16,7 +16,7 @@
 #include "report/layout.h"
 #include "risk/risk.h"
 
-/* One example of an evasion test, before and after. */
+/* One example of an evasion test, or under a backdoor's trigger, before and after. */
 struct rd_picture {
     size_t row;             /* in the evaluation set */
     int label, before;      /* true class; what the target says of the original */
@@ -25,9 +25,12 @@ struct rd_picture {
     const float *x, *x_adv; /* (channels, height, width) each */
 };
 struct rd_pictures {
-    const char *test;            /* id */
-    int width, height, channels; /* channels 1 or 3 */
-    float low, high;             /* the box of the inputs: black and white */
+    const char *test;              /* id */
+    int width, height, channels;   /* channels 1 or 3 */
+    const char *changed;           /* "Adversarial" or "Triggered" */
+    float low, high;               /* the box of the inputs: black and white */
+    const char *const *class_name; /* (classes), NULL: the classes are plain numbers */
+    size_t classes;
     const struct rd_picture *item;
     size_t n;
 };
@@ -41,12 +44,13 @@ struct rd_report {
     const char *dot; /* program for the layout; NULL: "dot", "": our own */
 };
 
-/* Pictures of every evasion test on images: at most this many each. */
+/* Pictures of every evasion and backdoor test on images: at most this many each. */
 enum { RD_PICTURES_PER_TEST = 6 };
 
 /*
- * Read adv-<key>.npy from folder (where rd_campaign_run kept them), the evaluation set beside it,
- * and ask the model about both. A test without pictures (no image, file gone) is left out.
+ * Read adv-<key>.npy and trigger-<key>.npz from folder (where rd_campaign_run kept them), the
+ * evaluation set beside it, and ask the model about both; victims of a backdoor are not kept, so
+ * nobody is asked about those. A test without pictures (no image, file gone) is left out.
  * Everything is in the arena.
  */
 rd_status rd_report_pictures(struct rd_run *run, const struct rd_campaign *campaign,

@@ -78,6 +78,20 @@ static void put_access(struct rd_json *j, unsigned mask)
     rd_json_end(j);
 }
 
+/* What victims were trained from: then a verdict speaks of it, not of deployed weights. */
+static void put_recipe(struct rd_json *j, const struct rd_system *s, int recipe)
+{
+    rd_json_key(j, "recipe");
+    if (recipe == RD_NONE) {
+        rd_json_null(j);
+        return;
+    }
+    rd_json_object(j);
+    rd_json_ktext(j, "id", s->artifacts[recipe].id);
+    rd_json_kbool(j, "assumed", s->artifacts[recipe].assumed == RD_YES);
+    rd_json_end(j);
+}
+
 static void put_tests(struct rd_json *j, const struct rd_campaign *c)
 {
     rd_json_karray(j, "tests");
@@ -87,6 +101,9 @@ static void put_tests(struct rd_json *j, const struct rd_campaign *c)
         rd_json_object(j);
         rd_json_ktext(j, "id", t->test->id);
         rd_json_ktext(j, "reason", t->test->untried);
+        rd_json_ktext(
+            j, "kind", t->test->attack ? rd_attack_kind_name(t->test->attack->kind) : NULL);
+        put_recipe(j, c->system, t->test->recipe);
         if (t->record) {
             rd_record_write_members(t->record, j);
             put_access(j, t->record->access);

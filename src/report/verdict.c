@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SENTENCES_MAX = 64, NAMES_MAX = 4 };
+enum { SENTENCES_MAX = 64, NAMES_MAX = 4, THRESHOLDS = 3 };
 
 struct verdict {
     const struct rd_report *report;
@@ -219,6 +219,48 @@ static void money_sentences(struct verdict *v)
             breached, breached == 1 ? "is" : "are", undecided);
 }
 
+/* Which scenarios would matter, and from what value on: the first of each. */
+static void break_even_sentences(struct verdict *v)
+{
+    const struct rd_risk_result *r = v->report->risk;
+    size_t said = 0;
+
+    for (size_t i = 0; r && i < r->n_break_even && said < THRESHOLDS; i++) {
+        const struct rd_risk_break_even *b = &r->break_even[i];
+
+        if (!b->words || isnan(b->value) ||
+            (i && r->break_even[i - 1].scenario == b->scenario && said))
+            continue;
+        say(v, "No money was put on '%s': it %s.", r->system->scenarios[b->scenario].id, b->words);
+        said++;
+    }
+}
+
+/* Poisoning and inference are tried on a recipe. */
+static void recipe_sentence(struct verdict *v)
+{
+    const struct rd_campaign *c = v->report->campaign;
+    size_t n = 0, assumed = 0;
+
+    for (size_t i = 0; i < c->n_tested; i++) {
+        const int recipe = c->tested[i].test->recipe;
+
+        if (!c->tested[i].record || recipe == RD_NONE)
+            continue;
+        n++;
+        assumed += c->system->artifacts[recipe].assumed == RD_YES;
+    }
+    if (n)
+        say(v,
+            "%s by training victims from a recipe%s: %s of the recipe, not of the deployed "
+            "weights.",
+            rd_words_count(n, "test was run", "tests were run", v->arena),
+            !assumed       ? ""
+            : assumed == n ? " that nobody declared (assumed)"
+                           : ", some of them assumed",
+            n == 1 ? "it speaks" : "they speak");
+}
+
 /* An effect that was measured and is none: within half a point of zero, and not clear of it. */
 static bool is_nothing(const struct rd_retest *r)
 {
@@ -275,6 +317,8 @@ rd_status rd_report_verdict(struct rd_run *run, const struct rd_report *report,
     first_sentence(&v);
     untried_sentence(&v);
     money_sentences(&v);
+    break_even_sentences(&v);
+    recipe_sentence(&v);
     control_sentences(&v);
     illustrative_sentence(&v);
     if (v.failed)

@@ -62,8 +62,9 @@ export interface Measured {
   settings: Record<string, string | number>;
   control_aware: string | null;
 }
+export type Kind = "evade" | "poison" | "extract" | "infer";
 /** A test of the campaign; one that could not run has a reason and nothing measured. */
-export type Test = { id: string; threat: string; controls: string[]; reason: string | null } & (
+export type Test = { id: string; threat: string; controls: string[]; reason: string | null; kind: Kind | null; recipe: { id: string; assumed: boolean } | null } & (
   | (Measured & { outcome: Outcome; actor: string; access_words: string[] })
   | { outcome: null; attack: string | null }
 );
@@ -149,6 +150,7 @@ export interface Risk {
   ale_share_measured: Num;
   ale_share_measured_reason: string | null;
   scenarios: Scenario[];
+  break_even: { scenario: string; asset: string | null; control: string | null; losses_per_year: Interval; value: Num; reason: string | null; words: string | null }[];
   variance_share: { input: string; provenance: Provenance; share: Num }[];
   controls: {
     id: string;
@@ -213,6 +215,9 @@ export interface ThreatDetail {
 export interface Pictures {
   test: string;
   note: string;
+  changed: "Adversarial" | "Triggered";
+  /** Names of the classes; empty when they are plain numbers. */
+  classes: string[];
   items: {
     row: number;
     label: number | null;

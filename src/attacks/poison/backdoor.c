@@ -373,6 +373,7 @@ const struct rd_attack rd_attack_backdoor = {
     .atlas = "AML.T0020",
     .access = RD_ACCESS_DATA,
     .norms = 0,
+    .triggers = true,
     .options = options,
     .options_size = sizeof(struct backdoor),
     .poison = poison,

@@ -184,9 +184,12 @@ static inline void sample_campaign(struct sample *s)
     s->defense = (struct rd_defense){
         .abi = RD_DEFENSE_ABI, .name = "swap-artifact", .summary = "another network"
     };
-    s->test = (struct rd_bound_test){
-        .id = "try", .threat = &s->threat[0], .attack = &s->attack, .criterion = 0.1
-    };
+    s->test = (struct rd_bound_test){ .id = "try",
+        .threat = &s->threat[0],
+        .attack = &s->attack,
+        .criterion = 0.1,
+        .recipe = RD_NONE,
+        .serves = RD_NONE };
     s->retest[0] = (struct rd_retest){ .control = 0,
         .defense = &s->defense,
         .without = &s->record,

@@ -6,8 +6,18 @@ import { StatusMark } from "../../shared/marks";
 import type { Control, Curve, Measured, Names, Num, Pictures, Report, Test } from "../../shared/types";
 
 /* Drawn is the first of these that was measured. */
-const primary = ["success", "robust_accuracy", "fidelity", "utility", "accuracy"];
-const plain = new Set(["median_distance", "mean_distance", "kappa", "utility"]);
+const primary = ["success", "robust_accuracy", "asr", "hit_rate", "rank_shift", "tpr", "fidelity", "utility", "drop", "accuracy"];
+const plain = new Set(["median_distance", "mean_distance", "kappa", "utility", "auc"]);
+/* What the same measure is without the attack, and how to say so. */
+const without: Record<string, [string, string]> = {
+  fidelity: ["baseline_fidelity", "without a single query"],
+  utility: ["baseline_utility", "without a single query"],
+  accuracy: ["baseline_accuracy", "without a single query"],
+  asr: ["asr_clean_model", "clean-trained model"],
+  hit_rate: ["hit_rate_control", "without fake accounts"],
+};
+/* What else belongs into the same picture. */
+const beside: Record<string, string> = { asr: "clean_accuracy" };
 
 /** The curve to draw: success of an evasion is turned into what is left of the accuracy. */
 function main(m: Measured | null): Curve | null {
@@ -36,10 +46,15 @@ function same(a: Curve, b: Curve): boolean {
 function Curves({ test, controls }: { test: Run; controls: Control[] }) {
   const curve = main(test);
   if (!curve || curve.points.length < 2) return <p className="quiet">No curve was measured.</p>;
-  const baseline = test.metrics[`baseline_${curve.metric}`];
+  const [key, saying] = without[curve.metric] ?? ["", ""];
+  const baseline = test.metrics[key];
+  const second = test.curves.find((c) => c.metric === beside[curve.metric] && c.budget === curve.budget);
+  const roc = curve.metric === "tpr" && curve.budget === "fpr";
   const first = curve.points[0];
   const last = curve.points[curve.points.length - 1];
   const lines: Line[] = [{ name: "as it is", tone: test.unit === "run" ? "c1" : "c0", points: points(curve) }];
+  if (second) lines.push({ name: label(second.metric).toLowerCase(), tone: "c4", dash: "1 4", points: points(second) });
+  if (roc) lines.push({ name: "guessing", tone: "c4", dash: "1 4", points: curve.points.map((p) => ({ x: p.budget, value: p.budget, low: null, high: null })) });
   controls.forEach((c, i) => {
     const found = main(counted(c));
     if (found && found.metric === curve.metric && found.budget === curve.budget)
@@ -50,41 +65,43 @@ function Curves({ test, controls }: { test: Run; controls: Control[] }) {
       title={`${label(curve.metric)} against ${label(curve.budget).toLowerCase()}`}
       summary={`It starts at ${percent(first.value)} and ends at ${percent(last.value)} at ${number(last.budget)}.`}
       lines={lines}
-      level={baseline && baseline.value !== null ? { y: baseline.value, name: `without a single query: ${percent(baseline.value)}` } : undefined}
+      level={baseline && baseline.value !== null ? { y: baseline.value, name: `${saying}: ${percent(baseline.value)}` } : undefined}
+      xLog={roc && curve.points.every((p) => p.budget > 0)}
       xName={label(curve.budget)}
       yName={label(curve.metric)}
-      showX={number}
+      showX={roc ? percent : number}
       showY={percent}
     />
   );
 }
 
 function Strip({ set }: { set: Pictures }) {
+  const name = (c: Num) => (c === null ? null : (set.classes[c] ?? c));
   const rows = [
     ["Original", "original"],
-    ["Adversarial", "adversarial"],
+    [set.changed, "adversarial"],
     ["Difference", "difference"],
   ] as const;
   return (
     <figure className="strip">
       <figcaption><strong>What the change looks like</strong> <span className="quiet">{set.note}</span></figcaption>
       <div className="scroll">
-        <table aria-label="Original, adversarial and difference pictures">
+        <table aria-label={`Original, ${set.changed.toLowerCase()} and difference pictures`}>
           <thead>
             <tr>
               <td />
               {set.items.map((p) => (
-                <th key={p.row} scope="col">{p.before ?? p.label} {"\u2192"} <b>{p.after ?? "other"}</b></th>
+                <th key={p.row} scope="col"><bdi>{name(p.before ?? p.label)}</bdi> {"\u2192"} <b><bdi>{name(p.after) ?? "other"}</bdi></b></th>
               ))}
             </tr>
           </thead>
           <tbody>
-            {rows.map(([name, key]) => (
+            {rows.map(([row, key]) => (
               <tr key={key}>
-                <th scope="row">{name}</th>
+                <th scope="row">{row}</th>
                 {set.items.map((p) => (
                   <td key={p.row}>
-                    <img src={p[key].startsWith("data:image/png;base64,") ? p[key] : ""} width="84" height="84" alt={`${name} of example ${p.row}${key === "original" ? `, taken as ${p.before}` : key === "adversarial" ? `, taken as ${p.after}` : ""}`} />
+                    <img src={p[key].startsWith("data:image/png;base64,") ? p[key] : ""} width="84" height="84" alt={`${row} of example ${p.row}${key === "original" ? `, taken as ${name(p.before)}` : key === "adversarial" ? `, ${set.changed === "Triggered" ? "meant to be" : "taken as"} ${name(p.after)}` : ""}`} />
                   </td>
                 ))}
               </tr>
@@ -97,7 +114,12 @@ function Strip({ set }: { set: Pictures }) {
 }
 
 /* What is judged first, then what puts it into proportion, then the rest by name. */
-const order = ["robust_accuracy", "utility", "fidelity", "baseline_fidelity", "kappa", "accuracy", "clean_accuracy"];
+const order = [
+  "robust_accuracy", "utility", "fidelity", "baseline_fidelity", "kappa", "accuracy", "asr", "asr_clean_model", "asr_gain", "accuracy_drop",
+  "auc", "tpr", "fpr", "tpr_1_percent_fpr", "tpr_0_1_percent_fpr", "hit_rate", "hit_rate_gain", "clean_accuracy", "clean_accuracy_control",
+];
+/* One independent trial of a kind, as a noun. */
+const trial: Record<string, string> = { poison: "retrained victim", infer: "trained victim", extract: "independent theft" };
 
 type Value = { value: Num; low: Num; high: Num; reason?: string | null };
 
@@ -130,9 +152,13 @@ function Metrics({ test }: { test: Run }) {
     <>
       <dl className="facts">
         {known.filter(([name]) => !single.test(name)).map(([name, v]) => <Metric key={name} name={name} v={v} />)}
-        <div><dt>Rows the attack spent</dt><dd>{whole(test.queries)}</dd></div>
-        <div><dt>Rows answered in all</dt><dd>{whole(test.rows_total)}</dd></div>
-        <div><dt>Gradient rows</dt><dd>{whole(test.gradients)}</dd></div>
+        {test.kind !== "poison" && (
+          <>
+            <div><dt>Rows the attack spent</dt><dd>{whole(test.queries)}</dd></div>
+            <div><dt>Rows answered in all</dt><dd>{whole(test.rows_total)}</dd></div>
+            <div><dt>Gradient rows</dt><dd>{whole(test.gradients)}</dd></div>
+          </>
+        )}
       </dl>
       {recalls.length > 0 && (
         <details className="data">
@@ -178,10 +204,16 @@ function One({ test, result, names, pictures }: { test: Test; result: Report["re
       </header>
       <p>
         <b>{test.attack}</b>{test.actor && <>, by {"\u201c"}<bdi>{names.actors[test.actor] ?? test.actor}</bdi>{"\u201d"}</>}{test.access_words.length > 0 && <> with access to {test.access_words.join(", ")}</>},{" "}
-        {share ? <>succeeded on {whole(test.successes)} of {plural(test.n, "example")}</> : <>reached the criterion in {whole(test.successes)} of {plural(test.n, "independent run")}</>}
+        {share ? <>succeeded on {whole(test.successes)} of {plural(test.n, "example")}</> : <>reached the criterion in {whole(test.successes)} of {plural(test.n, trial[test.kind ?? ""] ?? "independent run")}</>}
         {" "}({label(test.judged ?? "value").toLowerCase()}: 95&nbsp;% interval {value(test.interval[0])} to {value(test.interval[1])}; demonstrated from {value(test.criterion)} up).
         {test.outcome_reason && <> <bdi>{test.outcome_reason}</bdi>.</>}
       </p>
+      {test.recipe && (
+        <p className="note">
+          Victims were trained from the recipe <code>{test.recipe.id}</code>: this speaks of the recipe, not of the weights that are deployed.
+          {test.recipe.assumed && <> Nobody declared it: it is <b>assumed</b>, the model{"\u2019"}s own graph with new weights.</>}
+        </p>
+      )}
       <div className="split">
         <Curves test={test} controls={result.controls.filter((c) => c.test === test.id)} />
         <div>

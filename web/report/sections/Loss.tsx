@@ -190,6 +190,28 @@ function Prices({ names, risk }: { names: Names; risk: Risk }) {
   );
 }
 
+/** Scenarios that nobody has put money on: when they would matter. */
+function BreakEven({ names, risk }: { names: Names; risk: Risk }) {
+  if (!risk.break_even.length) return null;
+  return (
+    <>
+      <h3>Without money: when it would matter</h3>
+      <Table label="Break-even values" className="prices">
+        <thead><tr><th scope="col">Scenario</th><th scope="col" className="num">Losses a year</th><th scope="col">It matters if</th></tr></thead>
+        <tbody>
+          {risk.break_even.map((b, i) => (
+            <tr key={`${b.scenario} ${b.control} ${i}`}>
+              <th scope="row"><bdi>{names.scenarios[b.scenario] ?? b.scenario}</bdi></th>
+              <td className="num">{number(b.losses_per_year.value)}<small>{range(b.losses_per_year, number)}</small></td>
+              <td><bdi>{(b.words ?? b.reason ?? "").replace(/^matters if /, "")}</bdi></td>
+            </tr>
+          ))}
+        </tbody>
+      </Table>
+    </>
+  );
+}
+
 const judged = { met: ["good", "within"], breached: ["bad", "exceeded"], undecided: ["odd", "undecided"] } as const;
 
 export function Loss({ result, names }: { result: Report["result"]; names: Names }) {
@@ -205,7 +227,7 @@ export function Loss({ result, names }: { result: Report["result"]; names: Names
     return (
       <section id="loss" aria-labelledby="loss-h">
         <h2 id="loss-h">Expected loss</h2>
-        {risk?.scenarios.length ? <Scenarios result={result} names={names} risk={risk} /> : <p>No scenario puts money on a threat, so no loss was computed. Name one under <code>risk.scenarios</code>.</p>}
+        {risk?.scenarios.length ? <><Scenarios result={result} names={names} risk={risk} /><BreakEven names={names} risk={risk} /></> : <p>No scenario puts money on a threat, so no loss was computed. Name one under <code>risk.scenarios</code>.</p>}
         {controls}
       </section>
     );
@@ -270,6 +292,7 @@ export function Loss({ result, names }: { result: Report["result"]; names: Names
       </div>
       <h3>By scenario</h3>
       <Scenarios result={result} names={names} risk={risk} />
+      <BreakEven names={names} risk={risk} />
       <Prices names={names} risk={risk} />
       {controls}
       <p className="note">
