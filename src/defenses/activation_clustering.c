@@ -8,7 +8,8 @@
  * classes that look most like them is laid over other inputs, and the network is asked. A trigger
  * carries its class along; a style does not. Accused is only a group whose rows look like other
  * classes rather than like the rest of their own, and only when its mark goes far beyond the
- * rest's. What is left of an accused class is split again.
+ * rest's. What is left of an accused class is split again. More than two
+ * thirds of a class are never accused.
  *
  * Source: Chen, Carvalho, Baracaldo, Ludwig, Edwards, Lee, Molloy, Srivastava 2018, "Detecting
  * Backdoor Attacks on Deep Neural Networks by Activation Clustering", arXiv:1811.03728.
@@ -29,9 +30,13 @@
 
 enum { MEMBERS = 128, LOOK_ALIKES = 1000, STAMPED = 100, PER_CLASS = 150, ROUNDS = 8 };
 /* Of what the rest's mark leaves to be carried, the group's must carry at least this share. */
-static const double BEYOND = 0.5;
+static const double BEYOND = 0.65;
 /* Rows that are nearer to the rest of their class than to any other class: at most so many. */
 static const double NATIVE = 0.3;
+/* Less than this beyond the rest is not looked into. */
+static const double LITTLE = 0.05;
+/* A larger share of a class is the class. */
+static const double MOST = 2.0 / 3;
 
 struct options {
     const char *layer;
@@ -201,16 +206,18 @@ static rd_status native(struct look *l, int c, const size_t *member, size_t n, c
     return st;
 }
 
-/* Is one of the two groups a crowd with a trigger? *guilty_out: 0 first, 1 second, -1 none. */
+/*
+ * Is one of the two groups a crowd with a trigger? *more_out: the likelier one (0 first, 1 second),
+ * *evidence_out (0 to 1) how much speaks for it, *guilty_out whether that is enough.
+ */
 static rd_status judge(struct look *l, int c, const struct rd_parting *s, const size_t *row,
-    int *guilty_out, double *carried_out)
+    int *more_out, double *evidence_out, bool *guilty_out)
 {
     size_t *group[2], n[2] = { 0 };
-    double carry[2], at_home = 1;
+    double carry[2], beyond, at_home = 1;
     int more;
     rd_status st;
 
-    *guilty_out = -1;
     group[0] = rd_arena_alloc(&l->arena, s->n + 1, sizeof(size_t));
     group[1] = rd_arena_alloc(&l->arena, s->n + 1, sizeof(size_t));
     if (!group[0] || !group[1])
@@ -223,12 +230,12 @@ static rd_status judge(struct look *l, int c, const struct rd_parting *s, const 
     if (st)
         return st;
     more = carry[1] >= carry[0];
-    *carried_out = carry[more];
-    if (carry[more] < l->o->threshold || carry[more] - carry[!more] < BEYOND * (1 - carry[!more]))
-        return RD_OK;
-    st = native(l, c, group[more], n[more], group[!more], n[!more], &at_home);
-    if (!st && at_home <= NATIVE)
-        *guilty_out = more;
+    beyond = carry[!more] < 1 ? (carry[more] - carry[!more]) / (1 - carry[!more]) : 0;
+    if (beyond > LITTLE && (double)n[more] <= MOST * (double)s->n)
+        st = native(l, c, group[more], n[more], group[!more], n[!more], &at_home);
+    *more_out = more;
+    *evidence_out = carry[more] * beyond * (1 - at_home);
+    *guilty_out = carry[more] >= l->o->threshold && beyond >= BEYOND && at_home <= NATIVE;
     rd_log_say(l->run->log, RD_LOG_DEBUG, "screen",
         "class %d: %zu of %zu rows stand apart by %.1f; their mark carries %.2f (the rest's %.2f), "
         "%.2f at home",
@@ -253,22 +260,19 @@ static rd_status look_once(
         (uint64_t)c * ROUNDS + round, &l->arena, split, &splits);
     for (size_t at = 0; at < splits && !st && !*found_out; at++) {
         const struct rd_parting *s = &split[at];
-        double carry = 0;
-        int guilty;
+        double evidence = 0;
+        bool guilty = false;
+        int more = 1;
 
-        st = judge(l, c, s, row, &guilty, &carry);
-        for (size_t i = 0; i < *n && l->score && !st; i++) {
-            const double side = guilty == 0 || (guilty < 0 && s->n_second * 2 == s->n)
-                                    ? 1 - s->posterior[i]
-                                    : s->posterior[i];
-
-            l->score[row[i]] = fmax(l->score[row[i]], carry * side);
-        }
-        if (st || guilty < 0)
+        st = judge(l, c, s, row, &more, &evidence, &guilty);
+        for (size_t i = 0; i < *n && l->score && !st; i++)
+            l->score[row[i]] =
+                fmax(l->score[row[i]], evidence * (more ? s->posterior[i] : 1 - s->posterior[i]));
+        if (st || !guilty)
             continue;
         *found_out = true;
         for (size_t i = 0; i < *n; i++)
-            if (s->second[i] == (guilty == 1))
+            if (s->second[i] == (more == 1))
                 l->drop[row[i]] = true;
             else
                 row[left++] = row[i];
