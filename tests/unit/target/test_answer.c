@@ -89,6 +89,51 @@ static void what_is_not_finite_is_not_sent(void **state)
     tear_down(&s);
 }
 
+/* Floats of every size, and those about each power of ten, come back to the bit; short where they
+ * can be. */
+static void numbers_survive(void **state)
+{
+    static const int64_t one[] = { 1 };
+    static const struct {
+        float v;
+        const char *text;
+    } exact[] = { { 0.1f, "0.100000001" }, { -0.5f, "-0.5" }, { 255, "255.0" },
+        { 0.001f, "0.00100000005" }, { 9999999, "9999999.0" }, { 1e7f, "10000000.0" }, { 0, "0.0" },
+        { 1.0f / 3, "0.333333343" }, { 999999.94f, "999999.938" }, { 1e-3f, "0.00100000005" },
+        { 1e38f, "9.99999968e+37" } };
+    static struct setting s;
+    uint32_t bits = 1;
+
+    (void)state;
+    set_up(&s, "v1");
+    s.source.dim = one;
+    s.source.ndim = 1;
+    init(&s);
+    for (size_t i = 0; i < sizeof exact / sizeof *exact + 200000; i++) {
+        struct rd_buf b = { 0 };
+        float v;
+
+        bits = bits * 1664525u + 1013904223u;
+        memcpy(&v, &bits, sizeof v);
+        if (i % 4 == 1) /* about a power of ten */
+            v = (float)pow(10, (double)(i / 4 % 14) - 5) * (1 + (float)(int)(bits % 9 - 4) * 6e-8f);
+        else if (i % 4 == 2)
+            v = (float)(bits >> 8) / 16777216;
+        if (i < sizeof exact / sizeof *exact)
+            v = exact[i].v;
+        if (!isfinite(v))
+            continue;
+        assert_int_equal(rd_form_write(&s.form, 0, &v, 1, &b, &s.err), RD_OK);
+        if (strtof(b.text + strlen("{\"instances\":[["), NULL) != v)
+            fail_msg("%.9g is written as %s", (double)v, b.text);
+        if (i < sizeof exact / sizeof *exact &&
+            strncmp(b.text + 15, exact[i].text, strlen(exact[i].text)) != 0)
+            fail_msg("%.9g is written as %s", (double)v, b.text);
+        rd_buf_release(&b);
+    }
+    tear_down(&s);
+}
+
 static void paths_tell_the_protocol(void **state)
 {
     static const struct {
@@ -533,6 +578,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_protocol_has_its_words),
         cmocka_unit_test(what_is_not_finite_is_not_sent),
+        cmocka_unit_test(numbers_survive),
         cmocka_unit_test(paths_tell_the_protocol),
         cmocka_unit_test(templates_are_checked),
         cmocka_unit_test(each_answer_is_read_or_refused_by_name),
