@@ -156,68 +156,108 @@ static size_t share_of(double share, size_t n)
     return aside < 1 ? 1 : aside >= n ? n - 1 : aside;
 }
 
-/* aside[i]: is position i in the test part? */
-static rd_status put_aside(const struct rd_split *split, double share, const int *label, size_t n,
-    struct rd_arena *scratch, bool *aside, struct rd_error *err)
-{
-    int classes = 1;
-    size_t *start, *place;
+/* The rows of one kind side by side, in their order: those of kind k are row[start[k]] to
+ * row[start[k + 1] - 1]. */
+struct sorted {
+    size_t kinds, *start, *row;
+};
 
-    for (size_t i = 0; label && i < n; i++)
-        classes = label[i] >= classes ? label[i] + 1 : classes;
-    start = RD_NEW_ARRAY(scratch, size_t, (size_t)classes + 1);
-    place = RD_NEW_ARRAY(scratch, size_t, n);
-    if (!start || !place)
+static bool sort_by(
+    const size_t *kind, size_t n, size_t kinds, struct rd_arena *scratch, struct sorted *s)
+{
+    *s = (struct sorted){ .kinds = kinds,
+        .start = RD_NEW_ARRAY(scratch, size_t, kinds + 1),
+        .row = RD_NEW_ARRAY(scratch, size_t, n) };
+    if (!s->start || !s->row)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        s->start[kind[i] + 1]++;
+    for (size_t k = 0; k < kinds; k++)
+        s->start[k + 1] += s->start[k];
+    for (size_t i = 0; i < n; i++) /* start[k] runs to the end of its kind */
+        s->row[s->start[kind[i]]++] = i;
+    for (size_t k = kinds; k > 0; k--)
+        s->start[k] = s->start[k - 1];
+    s->start[0] = 0;
+    return true;
+}
+
+/* aside[i]: is row i in the test part? Whole groups of equal rows, class by class, at random. */
+static rd_status put_aside(const struct rd_split *split, double share, const int *label,
+    const size_t *first, size_t n, struct rd_arena *scratch, bool *aside, struct rd_error *err)
+{
+    size_t *kind = RD_NEW_ARRAY(scratch, size_t, n), *size = RD_NEW_ARRAY(scratch, size_t, n);
+    struct sorted s;
+    size_t classes = 1;
+
+    for (size_t i = 0; kind && i < n; i++) {
+        kind[i] = label ? (size_t)label[first[i]] : 0; /* a group has the class of its first row */
+        classes = kind[i] >= classes ? kind[i] + 1 : classes;
+    }
+    if (!kind || !size || !sort_by(kind, n, classes, scratch, &s))
         return RD_FAIL(err, RD_E_MEMORY, "out of memory splitting %zu rows", n);
     for (size_t i = 0; i < n; i++)
-        start[label ? label[i] + 1 : 1]++;
-    for (int c = 0; c < classes; c++)
-        start[c + 1] += start[c];
-    for (size_t i = 0; i < n; i++) /* start[c] runs to the end of its class */
-        place[start[label ? label[i] : 0]++] = i;
-    for (int c = classes; c > 0; c--)
-        start[c] = start[c - 1];
-    start[0] = 0;
-    for (int c = 0; c < classes; c++) {
-        struct rd_rng rng = rd_rng_stream(split->seed, "data/split", (uint64_t)c);
-        const size_t of_class = start[c + 1] - start[c];
+        size[first[i]]++;
+    for (size_t c = 0; c < classes; c++) {
+        struct rd_rng rng = rd_rng_stream(split->seed, "data/split", c);
+        const size_t of_class = s.start[c + 1] - s.start[c], want = share_of(share, of_class);
+        size_t *group = s.row + s.start[c], groups = 0, have = 0;
 
-        rd_rng_shuffle(&rng, place + start[c], of_class);
-        for (size_t i = 0; i < share_of(share, of_class); i++)
-            aside[place[start[c] + i]] = true;
+        for (size_t i = 0; i < of_class; i++)
+            if (first[group[i]] == group[i])
+                group[groups++] = group[i];
+        rd_rng_shuffle(&rng, group, groups);
+        for (size_t i = 0; i < groups; i++)
+            if (have + size[group[i]] <= want) {
+                have += size[group[i]];
+                aside[group[i]] = true;
+            }
     }
+    for (size_t i = 0; i < n; i++)
+        aside[i] = aside[first[i]];
     return RD_OK;
 }
 
-rd_status rd_choice_split(const struct rd_split *split, struct rd_choice *choice, int *label,
-    struct rd_arena *arena, struct rd_error *err)
+rd_status rd_split_keep(const struct rd_split *split, size_t n, const int *label,
+    const size_t *first, struct rd_arena *arena, size_t **kept_out, size_t *n_out,
+    struct rd_error *err)
 {
     const double share = split->test_share != 0 ? split->test_share : 0.2;
     struct rd_arena scratch = RD_ARENA_INIT;
-    bool *aside;
-    size_t *row, n = 0;
+    bool *aside = NULL;
+    size_t *kept, n_kept = 0;
     rd_status st;
 
-    if (split->part == RD_SPLIT_ALL)
-        return RD_OK;
     if (!(share > 0 && share < 1))
         return RD_FAIL(err, RD_E_USAGE, "the test share of a split must lie between 0 and 1");
-    aside = RD_NEW_ARRAY(&scratch, bool, choice->n);
-    row = RD_NEW_ARRAY(arena, size_t, choice->n);
-    st = aside && row ? put_aside(split, share, label, choice->n, &scratch, aside, err)
-                      : RD_FAIL(err, RD_E_MEMORY, "out of memory splitting %zu rows", choice->n);
-    for (size_t i = 0; !st && i < choice->n; i++)
-        if (aside[i] == (split->part == RD_SPLIT_TEST)) {
-            row[n] = rd_choice_row(choice, i);
-            if (label)
-                label[n] = label[i];
-            n++;
-        }
+    kept = RD_NEW_ARRAY(arena, size_t, n);
+    if (kept)
+        aside = RD_NEW_ARRAY(&scratch, bool, n);
+    st = aside ? put_aside(split, share, label, first, n, &scratch, aside, err)
+               : RD_FAIL(err, RD_E_MEMORY, "out of memory splitting %zu rows", n);
+    for (size_t i = 0; !st && i < n; i++)
+        if (split->part == RD_SPLIT_ALL || aside[i] == (split->part == RD_SPLIT_TEST))
+            kept[n_kept++] = i;
     rd_arena_release(&scratch);
-    if (st)
-        return st;
-    if (!n)
-        return RD_FAIL(err, RD_E_INPUT, "%zu rows are too few to put some aside", choice->n);
+    if (!st && !n_kept)
+        st = RD_FAIL(err, RD_E_INPUT, "%zu rows are too few to put some aside", n);
+    *kept_out = kept;
+    *n_out = n_kept;
+    return st;
+}
+
+rd_status rd_choice_keep(struct rd_choice *choice, int *label, const size_t *kept, size_t n,
+    struct rd_arena *arena, struct rd_error *err)
+{
+    size_t *row = RD_NEW_ARRAY(arena, size_t, n);
+
+    if (!row)
+        return RD_FAIL(err, RD_E_MEMORY, "out of memory for an index of %zu", n);
+    for (size_t i = 0; i < n; i++) {
+        row[i] = rd_choice_row(choice, kept[i]);
+        if (label)
+            label[i] = label[kept[i]];
+    }
     *choice = (struct rd_choice){ .n = n, .row = row };
     return RD_OK;
 }

@@ -19,11 +19,16 @@ rd_status rd_choice_make(const struct rd_dataset_source *source, size_t rows,
     const struct rd_limits *limits, struct rd_arena *arena, struct rd_choice *choice_out,
     struct rd_error *err);
 /*
- * The part of the choice that the split names; label (n) goes with the choice and is shortened with
- * it (NULL: none). Rows keep their order. Which rows are put aside depends on the seed, the classes
- * and the places in the choice alone.
+ * Which of n rows are in the part that the split names, in their order. label (n) or NULL; first
+ * (n): the first row that each repeats (rd_data_profile). Rows that repeat one another stay
+ * together, so that nothing is tested on what it was trained with. Depends on seed, classes and
+ * places alone.
  */
-rd_status rd_choice_split(const struct rd_split *split, struct rd_choice *choice, int *label,
+rd_status rd_split_keep(const struct rd_split *split, size_t n, const int *label,
+    const size_t *first, struct rd_arena *arena, size_t **kept_out, size_t *n_out,
+    struct rd_error *err);
+/* Only these n of the chosen rows; label goes with the choice, or is NULL. */
+rd_status rd_choice_keep(struct rd_choice *choice, int *label, const size_t *kept, size_t n,
     struct rd_arena *arena, struct rd_error *err);
 /* Labels of the chosen rows from source->labels, (n) whole numbers from 0. */
 rd_status rd_choice_labels(const struct rd_dataset_source *source, size_t rows,

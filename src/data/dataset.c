@@ -109,15 +109,43 @@ static rd_status no_table(const struct reading *r)
     return RD_OK;
 }
 
-/* Labels from a file of their own, and the split by them. */
-static rd_status finish_choice(
-    const struct reading *r, size_t rows, struct rd_choice *c, int **label_out)
+/* The first row that each row of d repeats, labels left aside. */
+static rd_status find_repeats(
+    const struct reading *r, const struct rd_dataset *d, const size_t **first_out)
 {
-    rd_status st = RD_OK;
+    struct rd_dataset values = *d;
+    struct rd_data_profile p;
+    rd_status st;
 
-    if (r->source->labels)
-        st = rd_choice_labels(r->source, rows, c, r->limits, r->arena, label_out, r->err);
-    return st ? st : rd_choice_split(&r->source->split, c, *label_out, r->arena, r->err);
+    values.label = NULL;
+    values.contributor = NULL;
+    st = rd_data_profile(&values, r->scratch, &p, r->err);
+    *first_out = p.first;
+    return st;
+}
+
+/* Only the part of the rows that the split names; label goes with the choice. */
+static rd_status split_rows(
+    const struct reading *r, struct rd_choice *c, int *label, struct rd_dataset *d)
+{
+    float *x = (float *)(uintptr_t)d->x; /* ours until it is handed out */
+    const size_t *first;
+    size_t *kept, n;
+    rd_status st;
+
+    if (r->source->split.part == RD_SPLIT_ALL)
+        return RD_OK;
+    st = find_repeats(r, d, &first);
+    if (!st)
+        st = rd_split_keep(&r->source->split, c->n, label, first, r->scratch, &kept, &n, r->err);
+    if (!st)
+        st = rd_choice_keep(c, label, kept, n, r->arena, r->err);
+    if (st)
+        return st;
+    for (size_t i = 0; i < n; i++) /* in order, so nothing is overwritten that is still needed */
+        memmove(x + i * d->width, x + kept[i] * d->width, d->width * sizeof *x);
+    d->n = n;
+    return RD_OK;
 }
 
 static void count_classes(struct rd_dataset *d)
@@ -146,10 +174,12 @@ static rd_status read_array(const struct reading *r, struct rd_dataset *d)
             rd_shape_text(t->dim, t->ndim, shape, sizeof(shape)));
     rows = (size_t)t->dim[0];
     st = rd_choice_make(r->source, rows, r->limits, r->arena, &c, r->err);
-    if (!st)
-        st = finish_choice(r, rows, &c, &label);
+    if (!st && r->source->labels)
+        st = rd_choice_labels(r->source, rows, &c, r->limits, r->arena, &label, r->err);
     if (!st)
         st = convert(r, t, &c, d);
+    if (!st)
+        st = split_rows(r, &c, label, d);
     d->label = label;
     d->row = c.row;
     count_classes(d);
@@ -184,27 +214,55 @@ static void name_classes(const struct rd_table *t, struct rd_dataset *d)
         }
 }
 
-/* The rows that numbers are learned from: all, or the part that is trained on, whichever is read.
- */
-static rd_status learn(
-    const struct reading *r, struct rd_table *t, const struct rd_choice *chosen, const int *label)
+/* The rows as they would be without a scale: equal there is equal with any. */
+static rd_status encode_plain(const struct reading *r, const struct rd_table *table,
+    const struct rd_choice *c, struct rd_dataset *d)
 {
-    struct rd_split split = r->source->split;
-    struct rd_choice c = *chosen;
-    int *own = NULL;
+    struct rd_notes unheard = { .arena = r->scratch };
+    struct rd_schema schema = *table->schema;
+    struct rd_table t = *table;
     rd_status st;
 
-    if (split.part == RD_SPLIT_ALL)
+    t.column = RD_NEW_ARRAY(r->scratch, struct rd_column, schema.n_columns);
+    if (!t.column)
+        return RD_FAIL(r->err, RD_E_MEMORY, "out of memory for %zu columns", schema.n_columns);
+    memcpy(t.column, table->column, schema.n_columns * sizeof *t.column);
+    schema.column = t.column;
+    schema.scale = RD_COLUMN_SCALE_NONE;
+    t.schema = &schema;
+    *d = (struct rd_dataset){ .n = c->n };
+    st = rd_table_learn(&t, NULL, t.rows, r->scratch, &unheard, r->err);
+    return st ? st : rd_table_encode(&t, c->row, r->limits, r->scratch, d, &unheard, r->err);
+}
+
+/*
+ * Numbers are learned from all rows, or from the part that is trained on, whichever is read; then
+ * the choice is the part that is read.
+ */
+static rd_status learn(const struct reading *r, struct rd_table *t, struct rd_choice *c, int *label)
+{
+    struct rd_split training = r->source->split;
+    struct rd_choice learned = *c;
+    struct rd_dataset plain;
+    const size_t *first;
+    size_t *kept, n;
+    rd_status st;
+
+    if (training.part == RD_SPLIT_ALL)
         return rd_table_learn(t, NULL, t->rows, r->arena, r->notes, r->err);
-    split.part = RD_SPLIT_TRAIN;
-    if (label) {
-        own = RD_NEW_ARRAY(r->scratch, int, c.n);
-        if (!own)
-            return RD_FAIL(r->err, RD_E_MEMORY, "out of memory for %zu labels", c.n);
-        memcpy(own, label, c.n * sizeof *own);
-    }
-    st = rd_choice_split(&split, &c, own, r->scratch, r->err);
-    return st ? st : rd_table_learn(t, c.row, c.n, r->arena, r->notes, r->err);
+    training.part = RD_SPLIT_TRAIN;
+    st = encode_plain(r, t, c, &plain);
+    if (!st)
+        st = find_repeats(r, &plain, &first);
+    if (!st)
+        st = rd_split_keep(&training, c->n, label, first, r->scratch, &kept, &n, r->err);
+    if (!st)
+        st = rd_choice_keep(&learned, NULL, kept, n, r->scratch, r->err);
+    if (!st)
+        st = rd_table_learn(t, learned.row, learned.n, r->arena, r->notes, r->err);
+    if (!st)
+        st = rd_split_keep(&r->source->split, c->n, label, first, r->scratch, &kept, &n, r->err);
+    return st ? st : rd_choice_keep(c, label, kept, n, r->arena, r->err);
 }
 
 static rd_status open_table(const struct reading *r, struct rd_table *t)
@@ -246,7 +304,7 @@ static rd_status pick_labels(
 static rd_status read_table(const struct reading *r, struct rd_dataset *d)
 {
     const struct rd_dataset_source *const s = r->source;
-    struct rd_choice before, c = { 0 };
+    struct rd_choice c = { 0 };
     struct rd_table t;
     int *all = NULL, *label = NULL;
     char name[SHOWN];
@@ -268,11 +326,8 @@ static rd_status read_table(const struct reading *r, struct rd_dataset *d)
         st = pick_labels(r, all, &c, &label);
     if (!st && s->labels)
         st = rd_choice_labels(s, t.rows, &c, r->limits, r->arena, &label, r->err);
-    before = c;
     if (!st)
-        st = learn(r, &t, &before, label);
-    if (!st)
-        st = rd_choice_split(&s->split, &c, label, r->arena, r->err);
+        st = learn(r, &t, &c, label);
     if (st)
         return st;
     d->n = c.n;
@@ -313,14 +368,18 @@ static rd_status read_images(
         d->classes = list->classes;
         d->class_name = list->class_name;
     }
+    if (!st && s->labels)
+        st = rd_choice_labels(s, list->n, &c, r->limits, r->arena, &label, r->err);
     if (!st)
-        st = finish_choice(&q, list->n, &c, &label);
+        st = rd_images_decode(
+            list, &c, s->resize, s->scale, r->limits, r->arena, d, r->notes, r->err);
+    if (!st)
+        st = split_rows(&q, &c, label, d);
     if (st)
         return st;
     d->label = label;
     d->row = c.row;
     d->format = "images";
-    st = rd_images_decode(list, &c, s->resize, s->scale, r->limits, r->arena, d, r->notes, r->err);
     if (s->labels)
         count_classes(d);
     return st;

@@ -68,7 +68,8 @@ static inline size_t rd_dataset_row(const struct rd_dataset *d, size_t i)
 enum rd_split_part { RD_SPLIT_ALL, RD_SPLIT_TRAIN, RD_SPLIT_TEST };
 
 /* Rows put aside by seed, in each class the same share (at least one row of a class that has two).
- * An image folder that holds train/ and test/ itself is split by these. */
+ * Rows that are the same stay on one side. An image folder that holds train/ and test/ itself is
+ * split by these. */
 struct rd_split {
     enum rd_split_part part;
     double test_share; /* (0,1); 0: 0.2 */

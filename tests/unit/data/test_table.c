@@ -422,6 +422,33 @@ static void a_split_is_stratified_and_depends_on_the_seed_alone(void **state)
     refuse(s, "must lie between 0 and 1");
 }
 
+/* Rows that are the same must not stand on both sides, or a test would be trained on. */
+static void equal_rows_stay_on_one_side_of_a_split(void **state)
+{
+    char text[8192] = "x,y,class\n";
+    struct rd_dataset_source s;
+    struct rd_dataset train, test;
+    struct rd_error err = { 0 };
+    long long row;
+
+    (void)state;
+    for (int i = 0; i < 120; i++) /* each row three times, once written otherwise */
+        (void)snprintf(
+            text + strlen(text), 32, i % 3 ? "%d,u,%s\n" : "%d.0,u,%s\n", i / 3, i % 2 ? "a" : "b");
+    s = table(text);
+    s.column_scale = "standard";
+    for (uint64_t seed = 1; seed < 6; seed++) {
+        s.split = (struct rd_split){ .part = RD_SPLIT_TRAIN, .test_share = 0.3, .seed = seed };
+        train = read_it(s);
+        s.split.part = RD_SPLIT_TEST;
+        test = read_it(s);
+        assert_int_equal(train.n + test.n, 120);
+        assert_in_range(test.n, 30, 36);
+        assert_int_equal(rd_dataset_overlap(&test, &train, &arena, &row, &err), RD_OK);
+        assert_int_equal(row, -1);
+    }
+}
+
 static void duplicates_and_items_are_named(void **state)
 {
     const struct rd_dataset d = read_it(table("x,y,contributor,class\n"
@@ -558,6 +585,7 @@ int main(void)
         cmocka_unit_test_teardown(numbers_are_scaled_as_asked, release),
         cmocka_unit_test_teardown(a_written_schema_gives_the_same_digest, release),
         cmocka_unit_test_teardown(a_split_is_stratified_and_depends_on_the_seed_alone, release),
+        cmocka_unit_test_teardown(equal_rows_stay_on_one_side_of_a_split, release),
         cmocka_unit_test_teardown(duplicates_and_items_are_named, release),
         cmocka_unit_test_teardown(index_and_range_choose_rows_of_a_table, release),
         cmocka_unit_test_teardown(each_failed_allocation_is_an_error_and_leaks_nothing, release),
