@@ -88,6 +88,7 @@ static void say_files(struct rd_cli *cli, const struct rd_system *s)
         missing_file(cli, a, a->path);
         missing_file(cli, a, a->labels);
         missing_file(cli, a, a->index);
+        missing_file(cli, a, a->schema);
         missing_file(cli, a, a->graph);
     }
     rd_json_end(cli->result);

@@ -91,6 +91,21 @@ static void check_training(
             r, a->at, crumb, "data", "expected a dataset with labels, '%s' has none", data->id);
 }
 
+static void check_model(
+    struct rd_reader *r, const struct rd_artifact *a, const struct rd_crumb *crumb)
+{
+    const struct rd_artifact *recipe;
+
+    if (a->trained_by == RD_NONE)
+        return;
+    recipe = &r->system->artifacts[a->trained_by];
+    if (a->path)
+        rd_problem_add(r, a->at, crumb, "trained_by", "expected one of 'path' and 'trained_by'");
+    if (recipe->kind != RD_ARTIFACT_TRAINING || recipe->is_recommender)
+        rd_problem_add(r, a->at, crumb, "trained_by",
+            "expected a recipe of a network, '%s' is none", recipe->id);
+}
+
 static void check_dataset(
     struct rd_reader *r, const struct rd_artifact *a, const struct rd_crumb *crumb)
 {

@@ -37,7 +37,7 @@ void rd_read_uncertain(
     const size_t before = r->n_problems + r->more_problems;
 
     out->at = rd_place_of(v.doc);
-    if (v.doc->kind == RD_DOC_SCALAR && !v.doc->quoted && strcmp(v.doc->text, "unknown") == 0)
+    if (v.doc->kind == RD_DOC_SCALAR && strcmp(v.doc->text, "unknown") == 0)
         return; /* said, and not known: as if left out */
     out->given = true;
     if (v.doc->kind != RD_DOC_MAP) {

@@ -11,7 +11,7 @@ says "boundaries 4, elements 5, flows 3 (2 cross a boundary)"
 says "controls 2 (0 active, 1 proposed), tests 2"
 says "artifact 'classifier': there is no file 'tests/fixtures/system/model.onnx' yet"
 expect 0 "$REDOUBT" check tests/fixtures/system/full.yaml --json
-[ "$(field "$T/out" 'd["schema"], d["result"]["ok"], d["result"]["elements"], len(d["warnings"])')" = "redoubt/check True 5 7" ] ||
+[ "$(field "$T/out" 'd["schema"], d["result"]["ok"], d["result"]["elements"], len(d["warnings"])')" = "redoubt/check True 5 11" ] ||
     fail "check --json: $(cat "$T/out")"
 expect 0 "$REDOUBT" check tests/fixtures/system/full.yaml --quiet
 [ ! -s "$T/out" ] || fail "--quiet printed something"

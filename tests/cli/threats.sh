@@ -34,15 +34,22 @@ version: 1
 elements:
   - {id: api, type: inference-api, properties: {exposure: internal, returns: labels, format: onnx, request_log: "no", drift_monitored: "yes"}}
 states:
-  - {threat: missing-logs@api, decision: accepted, by: "owner\e[31m", until: 2020-01-01, why: "small\u202e\x07"}
+  - {threat: missing-logs@api, decision: accepted, by: "owner\e[31m", until: 9020-01-01, why: "small\u202e\x07"}
   - {threat: evasion@api, decision: accepted, by: owner, why: no}
 YAML
 expect 0 "$REDOUBT" threats "$T" --fail-on low # the only threat is decided
 says "missing-logs@api"
 says 'by owner\x1b[31m'
-says "the decision about 'missing-logs@api' ended on 2020-01-01"
 says "'evasion@api' does not apply (any more)"
 grep -q $'\e' "$T/out" "$T/err" && fail "an escape sequence got through"
+
+# A decision whose last day is over counts no more, and that is said.
+mkdir "$T/ended"
+sed 's/9020-01-01/2020-01-01/' "$T/redoubt.yaml" >"$T/ended/redoubt.yaml"
+expect 1 "$REDOUBT" threats "$T/ended" --fail-on low
+says "the decision about 'missing-logs@api' ended on 2020-01-01 and counts no more"
+expect 0 "$REDOUBT" threats "$T/ended" --json
+[ "$(field "$T/out" 'd["result"]["threats"][0]["decision"]')" = "None" ] || fail "an expired decision is still there"
 
 # --- explain ---
 expect 0 "$REDOUBT" explain "$T" missing-logs@api

@@ -33,7 +33,7 @@ Core.add_implicit_resolver(
 
 def load(path):
     with open(path, encoding="utf-8") as f:
-        return yaml.load(f.read().replace("${clean_accuracy}", "0.95"), Core)
+        return yaml.load(re.sub(r"\$\{[a-z_]+\}", "0.95", f.read()), Core)
 
 
 def at(doc, path):

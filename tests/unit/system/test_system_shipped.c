@@ -9,16 +9,17 @@
 
 extern const struct rd_embedded rd_templates[];
 
-/* As `redoubt init` does: the one mark of a template is the accuracy that was measured. */
+/* As `redoubt init` does: the marks of a template are shares that were measured. */
 static void fill_in(const struct rd_embedded *t, struct rd_buf *out)
 {
-    static const char mark[] = "${clean_accuracy}";
     const char *at = (const char *)t->data, *hit;
 
-    while ((hit = strstr(at, mark))) {
+    while ((hit = strstr(at, "${"))) {
         rd_buf_put(out, at, (size_t)(hit - at));
         rd_buf_puts(out, "0.953");
-        at = hit + strlen(mark);
+        at = hit + strcspn(hit, "}\n");
+        assert_true(*at == '}');
+        at++;
     }
     rd_buf_puts(out, at);
 }
@@ -44,7 +45,6 @@ static void every_template_loads(void **state)
         struct rd_system *sys = NULL;
 
         fill_in(t, &text);
-        assert_null(strstr(rd_buf_text(&text), "${")); /* init fills in nothing else */
         if (rd_system_parse(
                 t->name, NULL, text.text, text.len, NULL, &arena, &sys, &problems, &err))
             say(t->name, &problems, &err);
