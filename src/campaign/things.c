@@ -48,6 +48,7 @@ static rd_status read_dataset(
         .label_column = a->label_column,
         .contributor_column = a->contributor_column,
         .column_scale = a->column_scale };
+    rd_status st;
 
     if (a->has_split)
         source.split = (struct rd_split){ (enum rd_split_part)a->split_part, a->split_share,
@@ -60,7 +61,11 @@ static rd_status read_dataset(
     if (a->format)
         return RD_FAIL(t->run->err, RD_E_INPUT,
             "expected examples and labels, but its format is %s", a->format);
-    return rd_dataset_read(&source, &rd_limits_default, t->arena, *dataset_out, t->run->err);
+    st = rd_dataset_read(&source, &rd_limits_default, t->arena, *dataset_out, t->run->err);
+    for (size_t i = 0; !st && i < (*dataset_out)->n_notes; i++)
+        rd_log_say(
+            t->run->log, RD_LOG_INFO, "data", "artifact '%s': %s", a->id, (*dataset_out)->note[i]);
+    return st;
 }
 
 rd_status rd_things_dataset(

@@ -235,6 +235,20 @@ static struct rd_dataset_source source_of(
         .column_scale = strcmp(o->column_scale, "auto") ? o->column_scale : NULL };
 }
 
+/* What reading decided: the choice of a label column aloud, the rest for who asks. */
+static void say_notes(struct rd_cli *cli, const char *path, const struct rd_dataset *d)
+{
+    char safe[96];
+
+    (void)rd_text_safe_in(safe, sizeof safe, path);
+    for (size_t i = 0; i < d->n_notes; i++) {
+        if (!strncmp(d->note[i], "label: ", 7))
+            rd_cli_warn(cli, "%s: %s", safe, d->note[i]);
+        else
+            rd_log_say(cli->run.log, RD_LOG_INFO, "data", "%s: %s", safe, d->note[i]);
+    }
+}
+
 static rd_status read_data(struct rd_cli *cli, const struct rd_dataset_source *source,
     int64_t count, const struct rd_dataset **out)
 {
@@ -246,6 +260,8 @@ static rd_status read_data(struct rd_cli *cli, const struct rd_dataset_source *s
         return rd_run_no_memory(&cli->run, "a dataset");
     st = rd_dataset_read(source, &rd_limits_default, cli->run.scratch, all, cli->run.err);
     *out = all;
+    if (!st)
+        say_notes(cli, source->path, all);
     if (st || !count || (size_t)count >= all->n)
         return st;
     *out = part;
