@@ -413,6 +413,7 @@ static rd_status read_archive(const struct reading *r, struct rd_dataset *d)
 static rd_status read_file(struct reading *r, struct rd_dataset *d)
 {
     struct rd_image_item one = { .name = "", .label = -1 };
+    char name[SHOWN];
     rd_status st = rd_npy_split(r->source->path, r->scratch, &r->file, &r->member, r->err);
 
     if (!st)
@@ -429,9 +430,12 @@ static rd_status read_file(struct reading *r, struct rd_dataset *d)
         return read_images(
             r, &(struct rd_image_list){ .name = r->file, .one = r->in, .n = 1, .item = &one }, d);
     }
-    if (rd_npy_is(r->in.data, r->in.size) || rd_idx_is(r->in.data, r->in.size) ||
-        !rd_csv_is(r->in.data, r->in.size))
+    if (rd_npy_is(r->in.data, r->in.size) || rd_idx_is(r->in.data, r->in.size) || !r->in.size)
         return read_array(r, d);
+    if (!rd_csv_is(r->in.data, r->in.size))
+        return RD_FAIL(r->err, RD_E_INPUT,
+            "'%s' is no array (.npy, .npz, idx), table or image (by its first bytes)",
+            shown_name(name, r->file));
     return read_table(r, d);
 }
 
