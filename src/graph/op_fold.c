@@ -577,7 +577,7 @@ static double mod(double x, double y, bool as_c)
                 T r;                                                                               \
                 if (y == 0)                                                                        \
                     return RD_FAIL(c->err, RD_E_INPUT, "integer division by zero");                \
-                r = (T)-1 < (T)1 && y == (T)-1 ? (T)0 : (T)(x % y);                                \
+                r = (T)((T)-1 < (T)1 && y == (T)-1 ? 0 : x % y);                                   \
                 to[i] = !as_c && r != 0 && (r < (T)1) != (y < (T)1) ? (T)(r + y) : r;              \
             }                                                                                      \
             to += n;                                                                               \
