@@ -347,6 +347,7 @@ static rd_status bind_declared(struct binder *b, const struct rd_threats *threat
     if (!t->threat)
         return RD_OK; /* the rule does not apply: there is nothing to try */
     t->id = d->id;
+    t->declared = true;
     t->attack = rd_attack_find(d->attack);
     if (!t->attack)
         return RD_FAIL(b->run->err, RD_E_INPUT, "test '%s': no attack '%s'", d->id, d->attack);

@@ -33,6 +33,7 @@ struct rd_bound_test {
     size_t runs;         /* 0: as many as the attack's option says */
     double budget_rows;  /* rows the actor can pay for, 0: no bound */
     const char *untried; /* why it cannot run, or NULL */
+    bool declared;       /* in the file; else the rule's own */
 };
 
 /* A proposed or active control on a test it touches. */
@@ -110,6 +111,9 @@ struct rd_campaign_options {
     const char *run_json; /* canonical JSON for the `run` part of records: version, host */
 };
 
+/* A test of poisoning or inference that nobody declared and that does not fit (no feature is named,
+ * too few rows, a recipe that learns nothing) becomes untried with that reason; a declared one is
+ * an error. */
 /* Run what is not yet in the store, with and without each control; then say what each threat's
  * state is. */
 rd_status rd_campaign_run(struct rd_run *run, const struct rd_system *system,

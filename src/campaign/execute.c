@@ -449,7 +449,23 @@ static rd_status retest(struct runner *r, const struct rd_bound_test *t, int con
     return RD_OK;
 }
 
-static rd_status run_test(struct runner *r, const struct rd_bound_test *t, struct rd_tested *out)
+/* Nobody asked for this test by name, and it does not fit here: say why, and go on. */
+static bool does_not_fit(struct runner *r, struct rd_bound_test *t, rd_status st)
+{
+    struct rd_error *err = r->run->err;
+
+    if (t->declared || !retrains(t) || !err || (st != RD_E_USAGE && st != RD_E_INPUT))
+        return false;
+    t->untried = rd_arena_printf(r->arena, "%s: %s", t->attack->name, err->frame[0].text);
+    if (!t->untried)
+        return false;
+    rd_log_say(r->run->log, RD_LOG_WARN, "campaign", "test '%s' was left out: %s", t->id,
+        err->frame[0].text);
+    *err = (struct rd_error){ 0 };
+    return true;
+}
+
+static rd_status run_test(struct runner *r, struct rd_bound_test *t, struct rd_tested *out)
 {
     struct rd_trial_request q;
     struct rd_kept kept = { 0 };
@@ -465,7 +481,7 @@ static rd_status run_test(struct runner *r, const struct rd_bound_test *t, struc
     if (!st)
         st = run_one(r, &q, &kept);
     if (st)
-        return st;
+        return does_not_fit(r, t, st) ? RD_OK : st;
     out->record = kept.record;
     out->reused = kept.reused;
     memcpy(out->key, kept.key, sizeof out->key);
@@ -488,18 +504,35 @@ static rd_status run_test(struct runner *r, const struct rd_bound_test *t, struc
 
 /* --- the whole --- */
 
+/* The bound tests as our own: running one may show that it cannot be run. */
+static rd_status bind_all(struct runner *r, const struct rd_threats *threats,
+    struct rd_bound_test **tests_out, size_t *n_out)
+{
+    const struct rd_bound_test *bound;
+    rd_status st = rd_campaign_bind(r->run, r->system, threats, r->arena, &bound, n_out);
+
+    if (st)
+        return st;
+    *tests_out = RD_NEW_ARRAY(r->arena, struct rd_bound_test, *n_out + 1);
+    if (!*tests_out)
+        return rd_run_no_memory(r->run, "tests");
+    if (*n_out)
+        memcpy(*tests_out, bound, *n_out * sizeof *bound);
+    return RD_OK;
+}
+
 rd_status rd_campaign_run(struct rd_run *run, const struct rd_system *system,
     const struct rd_threats *threats, const struct rd_campaign_options *options,
     struct rd_arena *arena, struct rd_campaign *campaign_out)
 {
     struct runner r = { .run = run, .system = system, .options = options, .arena = arena };
-    const struct rd_bound_test *tests;
+    struct rd_bound_test *tests;
     struct rd_tested *tested;
     size_t n = 0;
     rd_status st = rd_things_init(&r.things, run, system, arena, false);
 
     if (!st)
-        st = rd_campaign_bind(run, system, threats, arena, &tests, &n);
+        st = bind_all(&r, threats, &tests, &n);
     if (st)
         return st;
     tested = RD_NEW_ARRAY(arena, struct rd_tested, n + 1);
@@ -523,17 +556,19 @@ rd_status rd_campaign_estimate(struct rd_run *run, const struct rd_system *syste
     struct runner r = {
         .run = run, .system = system, .options = options, .arena = arena, .estimate = estimate_out
     };
-    const struct rd_bound_test *tests;
+    struct rd_bound_test *tests;
     struct rd_tested tested;
     size_t n = 0;
     rd_status st = rd_things_init(&r.things, run, system, arena, true);
 
     *estimate_out = (struct rd_campaign_estimate){ 0 };
     if (!st)
-        st = rd_campaign_bind(run, system, threats, arena, &tests, &n);
+        st = bind_all(&r, threats, &tests, &n);
     for (size_t i = 0; !st && i < n; i++) {
-        estimate_out->tests += !tests[i].untried;
+        const bool before = !tests[i].untried;
+
         st = run_test(&r, &tests[i], &tested);
+        estimate_out->tests += before && !tests[i].untried;
     }
     return st;
 }

@@ -215,6 +215,18 @@ static void guards_hold_paths_back(void **state)
     ask("registry", "reached_around(\"training-job\", \"signing\")", "yes", "fit -> registry");
 }
 
+/* People outside join nothing: upload is an end, although the crowd stands behind it. */
+static void articulation_points_are_found(void **state)
+{
+    (void)state;
+    ask("samples", "articulation()", "yes", "between fit and upload");
+    ask("api", "articulation()", "yes", "between shop and registry");
+    ask("fit", "articulation()", "yes", NULL);
+    ask("upload", "articulation()", "no", "none");
+    ask("prices", "articulation()", "no", "none");
+    ask("loop-a", "articulation()", "no", "none"); /* two flows, one neighbor */
+}
+
 static void parts_are_found_anywhere(void **state)
 {
     (void)state;
@@ -267,6 +279,7 @@ int main(void)
         cmocka_unit_test(directions_are_told_apart),
         cmocka_unit_test(a_path_to_oneself_needs_a_cycle),
         cmocka_unit_test(guards_hold_paths_back),
+        cmocka_unit_test(articulation_points_are_found),
         cmocka_unit_test(parts_are_found_anywhere),
         cmocka_unit_test(exposure_is_said_or_seen),
         cmocka_unit_test(data_class_is_the_strictest_upstream),
