@@ -147,14 +147,14 @@ serve $model
 "$REDOUBT" attack run hop-skip-jump --target "$at/invocations" --allow-host "$host" "${data[@]}" \
     --set queries=2000000 >"$T/out" 2>"$T/err" &
 attack=$!
-sleep 1
+sleep 2
 kill -INT "$attack"
 wait "$attack"
 [ $? -eq 4 ] || fail "an attack that was stopped did not end with 4"
 "$REDOUBT" attack run hop-skip-jump --target "$at/invocations" --allow-host "$host" "${data[@]}" \
     --set eps=0.5 --set queries=2000000 --json >"$T/out" 2>"$T/err" &
 attack=$!
-sleep 1
+sleep 2
 kill -KILL "$server"
 wait "$server" 2>/dev/null
 wait "$attack" || { fail "the server's death ended the attack with $?"; cat "$T/err"; }
