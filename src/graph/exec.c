@@ -571,13 +571,14 @@ rd_status rd_exec_back(const struct rd_exec *exec, struct rd_exec_pass *pass,
 /* --- a single node --- */
 
 rd_status rd_exec_node(const struct rd_graph_node *node, const struct rd_kernels *kernels,
-    const struct rd_tensor *const *in, struct rd_tensor *const *out, struct rd_error *err)
+    const struct rd_tensor *const *in, struct rd_tensor *const *out, struct rd_arena *text,
+    struct rd_error *err)
 {
     struct rd_arena own = RD_ARENA_INIT;
     const struct rd_tensor **aligned =
         RD_NEW_ARRAY(&own, const struct rd_tensor *, (size_t)node->n_inputs);
     struct rd_op_call c = {
-        .node = node, .in = aligned, .out = out, .kernels = kernels, .err = err
+        .node = node, .in = aligned, .out = out, .kernels = kernels, .err = err, .text = text
     };
     rd_status st = RD_E_MEMORY;
 

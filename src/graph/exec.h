@@ -48,8 +48,9 @@ rd_status rd_exec_back(const struct rd_exec *exec, struct rd_exec_pass *pass,
     struct rd_tensor **grad, struct rd_error *err);
 
 /* The values of constants are folded by shape.c through this: one node, no limits but the arena's.
- */
+ * text: where strings that the row makes live. */
 rd_status rd_exec_node(const struct rd_graph_node *node, const struct rd_kernels *kernels,
-    const struct rd_tensor *const *in, struct rd_tensor *const *out, struct rd_error *err);
+    const struct rd_tensor *const *in, struct rd_tensor *const *out, struct rd_arena *text,
+    struct rd_error *err);
 
 #endif

@@ -1,6 +1,8 @@
 /* op_constant.c - Constant: exactly one attribute holds the value. */
 #include "graph/op.h"
 
+#include "base/arena.h"
+
 #include <string.h>
 
 static const struct rd_tensor *value(const struct rd_graph_node *node)
@@ -46,8 +48,32 @@ static rd_status infer(struct rd_op_call *c)
         out->dim[0] = (int64_t)a->n;
         break;
     case RD_ATTR_STRING:
+        out->dtype = RD_STRING;
+        break;
     case RD_ATTR_STRINGS:
-        return RD_FAIL(c->err, RD_E_INPUT, "a Constant of strings is not supported");
+        out->dtype = RD_STRING;
+        out->ndim = 1;
+        out->dim[0] = (int64_t)a->n;
+        break;
+    }
+    return RD_OK;
+}
+
+/* Attributes are bytes in the file; a string ends with a NUL and holds none. */
+static rd_status strings(struct rd_op_call *c, const struct rd_attr *a)
+{
+    const bool one = a->type == RD_ATTR_STRING;
+    const char **to = c->out[0]->data;
+
+    for (size_t i = 0; i < (one ? 1 : a->n); i++) {
+        const char *from = one ? a->s : a->strings[i];
+        const size_t n = one ? a->s_len : a->strings_len[i];
+
+        if (n && memchr(from, 0, n))
+            return RD_FAIL(c->err, RD_E_INPUT, "string %zu holds a NUL byte", i);
+        to[i] = c->text ? rd_arena_strndup(c->text, from, n) : NULL;
+        if (!to[i])
+            return RD_FAIL(c->err, RD_E_MEMORY, "no memory for strings");
     }
     return RD_OK;
 }
@@ -61,6 +87,8 @@ static rd_status forward(struct rd_op_call *c)
                        : a->type == RD_ATTR_FLOATS ? (const void *)a->floats
                                                    : (const void *)a->ints;
 
+    if (a->type == RD_ATTR_STRING || a->type == RD_ATTR_STRINGS)
+        return strings(c, a);
     memcpy(c->out[0]->data, from, rd_tensor_bytes(c->out[0]));
     return RD_OK;
 }

@@ -143,7 +143,7 @@ static rd_status fold(struct inference *s, struct rd_op_call *c)
     if (node->row->shape_only)
         st = node->row->forward(c);
     else
-        st = rd_exec_node(node, NULL, s->in, s->out, s->err);
+        st = rd_exec_node(node, NULL, s->in, s->out, s->arena, s->err);
     for (int k = 0; k < node->n_outputs && (symbols || node->row->shape_only); k++)
         if (node->output[k] >= 0)
             s->symbols[node->output[k]] = rd_symbol_inside(s->out[k]);
