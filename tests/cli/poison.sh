@@ -122,6 +122,7 @@ sys.exit(int(rate < 0.95))" || fail "the saved victim does not know its trigger"
 fi
 digits backdoor --set rate=0.1 --set trigger=blended --epochs 4
 holds "m['asr']['value'] >= 0.9"
-digits label-flip --set rate=0.2 --epochs 4
+# At random flips cost little where training stops early; with a rate that stays high the victims follow them.
+digits label-flip --set mode=random --set rate=0.2 --epochs 8 --schedule constant
 holds "m['accuracy_drop']['low'] > 0 and m['poisoned_count']['value'] == 800"
 finish
