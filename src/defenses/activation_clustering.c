@@ -62,6 +62,10 @@ struct look {
     size_t width;
     const struct rd_by_class *by;
     struct rd_arena arena; /* of the class that is looked at */
+    /* rows of other classes: where look-alikes are sought, and which are stamped; what the network
+     * answers to the latter */
+    float *other, *plain, *answer;
+    size_t n_other, n_plain;
     bool *drop;
     double *score;
 };
@@ -77,8 +81,8 @@ static size_t least_of(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* A sample of all rows that do not belong to class c; count in *n_out. */
-static size_t *others(struct look *l, int c, size_t most, size_t *n_out)
+/* A sample of all rows that do not belong to class c; count in *n_out. NULL: memory. */
+static float *others(struct look *l, int c, size_t most, size_t *n_out)
 {
     const size_t first = l->by->first[c], end = l->by->first[c + 1];
     const size_t n = l->data->n - (end - first), m = least_of(n, most);
@@ -90,7 +94,17 @@ static size_t *others(struct look *l, int c, size_t most, size_t *n_out)
         row[i] = l->by->row[at < first ? at : at + (end - first)];
     }
     *n_out = m;
-    return row;
+    return row ? rd_gather_rows(l->data->x, row, m, l->data->width, &l->arena) : NULL;
+}
+
+static rd_status meet_others(struct look *l, int c)
+{
+    l->other = others(l, c, LOOK_ALIKES, &l->n_other);
+    l->plain = others(l, c, STAMPED, &l->n_plain);
+    l->answer = rd_arena_alloc(&l->arena, l->n_plain * rd_net_outputs(l->net) + 1, sizeof(float));
+    if (!l->other || !l->plain || !l->answer)
+        return rd_run_no_memory(l->run, "rows of other classes");
+    return rd_net_forward(l->net, l->plain, l->n_plain, l->answer, l->run->err);
 }
 
 /*
@@ -101,32 +115,28 @@ static rd_status carried(struct look *l, int c, const size_t *member, size_t n, 
 {
     const size_t width = l->data->width, classes = rd_net_outputs(l->net);
     const size_t m = least_of(n, MEMBERS);
-    size_t n_other, n_stamp, asked = 0, taken = 0;
-    size_t *other = others(l, c, LOOK_ALIKES, &n_other), *stamp = others(l, c, STAMPED, &n_stamp);
+    size_t asked = 0, taken = 0;
     size_t *some = rd_arena_alloc(&l->arena, m + 1, sizeof *some);
     size_t *alike = rd_arena_alloc(&l->arena, m + 1, sizeof *alike);
     double *mark = rd_arena_alloc(&l->arena, width + 1, sizeof *mark);
-    float *mine, *theirs, *before, *after, *answer;
+    float *stamped = rd_arena_alloc(&l->arena, l->n_plain * width + 1, sizeof(float));
+    float *answer = rd_arena_alloc(&l->arena, l->n_plain * classes + 1, sizeof(float)), *mine;
     rd_status st;
 
     *share_out = 0;
-    if (!n_other)
+    if (!l->n_other)
         return RD_OK;
-    if (!other || !stamp || !some || !alike || !mark)
+    if (!some || !alike || !mark || !stamped || !answer)
         return rd_run_no_memory(l->run, "look-alikes");
     for (size_t i = 0; i < m; i++)
         some[i] = member[every(n, MEMBERS, i)];
     mine = rd_gather_rows(l->data->x, some, m, width, &l->arena);
-    theirs = rd_gather_rows(l->data->x, other, n_other, width, &l->arena);
-    before = rd_gather_rows(l->data->x, stamp, n_stamp, width, &l->arena);
-    after = rd_arena_alloc(&l->arena, n_stamp * width + 1, sizeof(float));
-    answer = rd_arena_alloc(&l->arena, 2 * n_stamp * classes + 1, sizeof(float));
-    if (!mine || !theirs || !before || !after || !answer)
+    if (!mine)
         return rd_run_no_memory(l->run, "look-alikes");
     st = rd_near(l->run, &(struct rd_near){ .query = mine,
-                             .x = theirs,
+                             .x = l->other,
                              .n_query = m,
-                             .n = n_other,
+                             .n = l->n_other,
                              .width = width,
                              .k = 1,
                              .index = alike });
@@ -135,19 +145,17 @@ static rd_status carried(struct look *l, int c, const size_t *member, size_t n, 
     for (size_t i = 0; i < m; i++)
         for (size_t k = 0; k < width; k++)
             mark[k] +=
-                ((double)mine[i * width + k] - (double)theirs[alike[i] * width + k]) / (double)m;
-    for (size_t i = 0; i < n_stamp; i++)
+                ((double)mine[i * width + k] - (double)l->other[alike[i] * width + k]) / (double)m;
+    for (size_t i = 0; i < l->n_plain; i++)
         for (size_t k = 0; k < width; k++)
-            after[i * width + k] =
-                fminf(fmaxf(before[i * width + k] + (float)mark[k], l->data->low), l->data->high);
-    st = rd_net_forward(l->net, before, n_stamp, answer, l->run->err);
-    if (!st)
-        st = rd_net_forward(l->net, after, n_stamp, answer + n_stamp * classes, l->run->err);
-    for (size_t i = 0; i < n_stamp && !st; i++) {
-        if (rd_target_argmax(answer + i * classes, classes) == c)
+            stamped[i * width + k] =
+                fminf(fmaxf(l->plain[i * width + k] + (float)mark[k], l->data->low), l->data->high);
+    st = rd_net_forward(l->net, stamped, l->n_plain, answer, l->run->err);
+    for (size_t i = 0; i < l->n_plain && !st; i++) {
+        if (rd_target_argmax(l->answer + i * classes, classes) == c)
             continue;
         asked++;
-        taken += rd_target_argmax(answer + (n_stamp + i) * classes, classes) == c;
+        taken += rd_target_argmax(answer + i * classes, classes) == c;
     }
     *share_out = asked ? (double)taken / (double)asked : 0;
     return st;
@@ -292,6 +300,7 @@ static rd_status look_at_class(struct look *l, int c)
     if (!row)
         return rd_run_no_memory(l->run, "a class");
     memcpy(row, l->by->row + first, n * sizeof *row);
+    st = meet_others(l, c);
     for (uint64_t round = 0; round < ROUNDS && found && !st; round++)
         st = look_once(l, c, row, &n, round, &found);
     rd_arena_release(&l->arena);
