@@ -5,6 +5,7 @@
  */
 #include "hand_graph.h"
 
+#include "base/alloc.h"
 #include "graph/net.h"
 #include "graph/rewrite.h"
 
@@ -268,6 +269,38 @@ static void training_does_not_mind_how_the_batch_is_written(void **state)
     rd_arena_release(&arena);
 }
 
+static void survives_each_failed_allocation(void **state)
+{
+    struct rd_arena arena = RD_ARENA_INIT;
+    float *x = rows_of(&arena, ROWS * PIXELS);
+
+    (void)state;
+    for (enum variant v = FIXED_ONE; v <= MIXED; v++) {
+        struct rd_graph *g = make(&arena, v);
+        rd_status st = RD_E_MEMORY;
+
+        for (size_t nth = 1; st == RD_E_MEMORY; nth++) {
+            const size_t live = rd_alloc_live();
+            struct rd_net *net = NULL;
+            float out[ROWS * CLASSES], grad[ROWS * PIXELS];
+            const int label[ROWS] = { 0 };
+
+            assert_true(nth < 5000);
+            rd_alloc_fail_at(nth);
+            st = rd_net_open(g, NULL, &net, NULL);
+            if (!st && v != MIXED)
+                st = rd_net_forward(net, x, ROWS, out, NULL);
+            if (!st && v != MIXED)
+                st = rd_net_loss_gradient(net, x, label, ROWS, grad, NULL, NULL, NULL);
+            rd_alloc_fail_at(0);
+            rd_net_free(net);
+            assert_int_equal(rd_alloc_live(), live);
+        }
+        assert_int_equal(st, RD_OK);
+    }
+    rd_arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +310,7 @@ int main(void)
         cmocka_unit_test(one_number_is_one_of_two_classes),
         cmocka_unit_test(one_number_is_trained_as_two_classes),
         cmocka_unit_test(training_does_not_mind_how_the_batch_is_written),
+        cmocka_unit_test(survives_each_failed_allocation),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
