@@ -70,7 +70,7 @@ static int unload(void **state)
     return 0;
 }
 
-#define SMALL(assumed, controls)                                                                   \
+#define BODY(assumed, controls, lr)                                                                \
     "version: 1\n"                                                                                 \
     "boundaries: [{id: internet, trust: untrusted}, {id: lab}]\n"                                  \
     "elements:\n"                                                                                  \
@@ -89,8 +89,10 @@ static int unload(void **state)
     "  - {id: eval, of: api, kind: dataset, path: eval-x.npy, labels: eval-y.npy}\n"               \
     "  - {id: pool, of: pile, kind: dataset, path: train-x.npy, labels: train-y.npy}\n"            \
     "  - {id: recipe, of: fit, kind: training, data: pool, graph: net.onnx, optimizer: {name: "    \
-    "adam, lr: 0.1}, epochs: 10, batch: 20, assumed: \"" assumed "\"}\n"                           \
-    "controls: [" controls "]\n"                                                                   \
+    "adam, lr: " lr "}, epochs: 10, batch: 20, assumed: \"" assumed "\"}\n"                        \
+    "controls: [" controls "]\n"
+#define SMALL(assumed, controls)                                                                   \
+    BODY(assumed, controls, "0.1")                                                                 \
     "tests:\n"                                                                                     \
     "  - {id: flip, threat: poisoned-crowd-data@pile, attack: label-flip, runs: 3, set: {rate: "   \
     "0.4, mode: targeted}}\n"                                                                      \
@@ -106,7 +108,7 @@ struct ran {
     const struct rd_tested *flip, *member;
 };
 
-static void run(const char *yaml, struct rd_store *store, struct ran *out)
+static void run_any(const char *yaml, struct rd_store *store, struct ran *out)
 {
     const struct rd_campaign_options options = { .store = store };
     struct rd_error err = { 0 };
@@ -126,6 +128,11 @@ static void run(const char *yaml, struct rd_store *store, struct ran *out)
         if (!strcmp(out->campaign.tested[i].test->id, "member"))
             out->member = &out->campaign.tested[i];
     }
+}
+
+static void run(const char *yaml, struct rd_store *store, struct ran *out)
+{
+    run_any(yaml, store, out);
     assert_true(out->flip && out->flip->record && out->member && out->member->record);
 }
 
@@ -215,16 +222,15 @@ static void an_assumed_recipe_is_said(void **state)
     assert_int_not_equal(plain.member->record->outcome, RD_OUTCOME_NOT_DEMONSTRATED);
 }
 
-/* The rule's own attack wants to know which feature is hidden: that is no reason to stop. */
+/* A recipe that learns nothing shows nothing; the rules' own tests say so and the rest goes on. */
 static void a_test_that_nobody_declared_may_not_fit(void **state)
 {
     struct ran r;
 
     (void)state;
-    run(SMALL("no", ""), NULL, &r);
-    assert_non_null(
-        strstr(text_of(&r, "attribute-inference@api"), "untried: attribute-inference: "));
-    assert_null(strstr(text_of(&r, "membership-inference@api"), "untried"));
+    run_any(BODY("no", "", "0.000000001"), NULL, &r);
+    assert_non_null(strstr(text_of(&r, "poisoned-crowd-data@pile"), "untried: backdoor: "));
+    assert_non_null(strstr(text_of(&r, "attribute-inference@api"), "untried: "));
 }
 
 static void nothing_is_done_twice(void **state)
