@@ -1,6 +1,9 @@
 #include "campaign/things.h"
 
+#include "attacks/harness.h"
 #include "base/buf.h"
+#include "base/file.h"
+#include "base/rng.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -237,6 +240,23 @@ static rd_status open_asked(struct rd_things *t, const struct rd_artifact *a,
     return st ? st : rd_target_open(t->run, &source, t->arena, target_out);
 }
 
+/* The model of a recipe, for a system that has no file of it: the same seed makes the same one. */
+static rd_status train_target(
+    struct rd_things *t, const struct rd_artifact *a, struct rd_target **target_out)
+{
+    struct rd_rng rng = rd_rng_stream(t->run->seed, "campaign/trained-by", 0);
+    const struct rd_recipe *recipe;
+    struct rd_recipe_report report;
+    struct rd_graph *graph;
+    rd_status st = rd_things_recipe(t, a->trained_by, &recipe);
+
+    if (!st)
+        st = rd_recipe_train(
+            t->run, recipe, recipe->data, rd_rng_u64(&rng), t->arena, &graph, &report);
+    return st ? st
+              : rd_target_open_graph(graph, a->id, t->run->pool, t->arena, target_out, t->run->err);
+}
+
 rd_status rd_things_target(
     struct rd_things *t, int artifact, int eval, struct rd_target **target_out)
 {
@@ -245,7 +265,9 @@ rd_status rd_things_target(
     struct rd_target *target = t->target[artifact];
     rd_status st = RD_OK;
 
-    if (!target && a->kind == RD_ARTIFACT_MODEL) {
+    if (!target && a->kind == RD_ARTIFACT_MODEL && a->trained_by != RD_NONE) {
+        st = train_target(t, a, &target);
+    } else if (!target && a->kind == RD_ARTIFACT_MODEL) {
         st = rd_target_open_onnx(a->path, t->run->pool, t->arena, &target, t->run->err);
     } else if (!target) {
         if (eval != RD_NONE)
@@ -295,6 +317,14 @@ static struct rd_train how_of(const struct rd_artifact *a, const struct rd_datas
     return how;
 }
 
+/* `graph: built-in`, as a path below the system's folder; a file of that name comes first. */
+static bool is_built_in(const char *graph)
+{
+    const char *slash = strrchr(graph, '/');
+
+    return !strcmp(slash ? slash + 1 : graph, "built-in") && !rd_file_exists(graph);
+}
+
 static rd_status make_recipe(
     struct rd_things *t, const struct rd_artifact *a, struct rd_recipe **recipe_out)
 {
@@ -310,7 +340,11 @@ static rd_status make_recipe(
     if (!recipe->data->label)
         return RD_FAIL(t->run->err, RD_E_INPUT, "its training data '%s' has no labels",
             t->system->artifacts[a->data].id);
-    st = rd_graph_load(a->graph, &rd_limits_default, t->arena, &graph, t->run->err);
+    if (is_built_in(a->graph))
+        st = rd_harness_built_in(recipe->data->dim, recipe->data->ndim,
+            (size_t)recipe->data->classes, t->arena, &graph, t->run->err);
+    else
+        st = rd_graph_load(a->graph, &rd_limits_default, t->arena, &graph, t->run->err);
     if (st)
         return st;
     recipe->graph = graph;

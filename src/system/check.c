@@ -207,7 +207,9 @@ static void check_artifacts(struct rd_reader *r)
             check_training(r, a, &crumb);
         else if (a->kind == RD_ARTIFACT_DATASET)
             check_dataset(r, a, &crumb);
-        else if (a->kind != RD_ARTIFACT_MODEL)
+        else if (a->kind == RD_ARTIFACT_MODEL)
+            check_model(r, a, &crumb);
+        else
             check_asked(r, a, &crumb);
     }
     for (size_t i = 0; i < s->n_tests; i++) {

@@ -127,7 +127,7 @@ struct rd_artifact {
     /* model, endpoint, process */
     const char
         *path; /* of a model or dataset, as resolved: usable from the current folder; else NULL */
-    int trained_by; /* model without a file: the recipe that makes it; RD_NONE */
+    int trained_by;                /* model without a file: the recipe that makes it; RD_NONE */
     double clean_accuracy;         /* NaN when not stated */
     double price_per_1000_queries; /* currency; 0 when not stated */
     /* endpoint: its host is in scope.hosts. A header is `Name: value`, where $WORD stands for a
@@ -160,9 +160,9 @@ struct rd_artifact {
     const int64_t *resize; /* height, width; n_resize 0 or 2 */
     size_t n_resize;
     /* training */
-    int data;              /* artifact index of the dataset */
-    const char *graph;     /* resolved path; NULL for a recommender. "built-in" names a shape of ours:
-                              a path that ends so and is not there */
+    int data;          /* artifact index of the dataset */
+    const char *graph; /* resolved path; NULL for a recommender. "built-in" names a shape of ours:
+                          a path that ends so and is not there */
     const char *optimizer; /* "adam" | "sgd" */
     double lr, momentum, weight_decay;
     int64_t epochs;
