@@ -72,11 +72,11 @@ static void epsilon_of_the_usual_example(void **state)
 
 static void more_noise_helps_and_all_else_costs(void **state)
 {
-    static const double q[] = { 0.001, 0.01, 0.1, 0.5 }, noise[] = { 0.4, 0.8, 1.5, 5, 40 };
+    static const double q[] = { 0.001, 0.03, 0.5 }, noise[] = { 0.4, 1.1, 5, 40 };
 
     (void)state;
-    for (int i = 0; i < 4; i++)
-        for (int k = 0; k < 5; k++) {
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < 4; k++) {
             const double at = eps(q[i], noise[k], 100, 1e-5);
 
             assert_true(at >= 0 && isfinite(at));
@@ -95,7 +95,7 @@ static void the_divergence_rises_with_the_order(void **state)
         for (double q = 0.002; q < 0.9; q *= 3) {
             double before = 0;
 
-            for (double alpha = 1.25; alpha < 40; alpha += 0.25) {
+            for (double alpha = 1.5; alpha < 40; alpha += 0.5) {
                 const double now = rd_rdp_step(q, noise, alpha);
 
                 if (!(now >= before * (1 - 1e-9) - 1e-12))
