@@ -21,6 +21,14 @@ for name, v in dict(x=x, y=y, lies=lies, who=who).items():
     np.save(f"{sys.argv[1]}/{name}.npy", v)
 PY
 expect 0 "$REDOUBT" data screen --train "$T/x.npy" --train-labels "$T/y.npy" --method duplicates --set similarity=1 --json
+/usr/bin/python3 - "$T/out" docs/schema/data-screen.schema.json <<'PY' || fail "not of its schema"
+import json, sys
+try:
+    import jsonschema
+except ImportError:
+    sys.exit(0)
+jsonschema.validate(json.load(open(sys.argv[1])), json.load(open(sys.argv[2])))
+PY
 [ "$(field "$T/out" "d['result']['flagged']")" = "[150]" ] || fail "the copy is not found"
 expect 0 "$REDOUBT" data screen --train "$T/x.npy" --train-labels "$T/lies.npy" --contributors "$T/who.npy" \
     --method contributor-reputation --save "$T/kept.npy" --save-scores "$T/score.npy" --json
