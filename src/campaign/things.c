@@ -347,7 +347,9 @@ static rd_status make_recipe(
         st = rd_graph_load(a->graph, &rd_limits_default, t->arena, &graph, t->run->err);
     if (st)
         return st;
-    recipe->graph = graph;
+    st = rd_recipe_graph(graph, t->arena, &recipe->graph, t->run->err);
+    if (st)
+        return st;
     recipe->how = how_of(a, recipe->data);
     recipe->assumed = a->assumed == RD_YES;
     *recipe_out = recipe;

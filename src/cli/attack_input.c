@@ -359,7 +359,9 @@ static rd_status read_recipe(
               : assumed_shape(cli, recipe->data, q->eval, &graph);
     if (st)
         return st;
-    recipe->graph = graph;
+    st = rd_recipe_graph(graph, cli->run.scratch, &recipe->graph, cli->run.err);
+    if (st)
+        return st;
     recipe->assumed = !o->graph;
     recipe->how = (struct rd_train){ .optimizer = o->optimizer,
         .lr = o->lr,

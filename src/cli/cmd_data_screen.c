@@ -199,7 +199,9 @@ static rd_status read_net(struct rd_cli *cli, const struct data_screen *o,
     st = rd_graph_load(path, &rd_limits_default, cli->run.scratch, &graph, cli->run.err);
     if (st)
         return st;
-    recipe->graph = graph;
+    st = rd_recipe_graph(graph, cli->run.scratch, &recipe->graph, cli->run.err);
+    if (st)
+        return st;
     if (o->model)
         *model = graph;
     return rd_recipe_digest(recipe, cli->run.err);

@@ -111,9 +111,10 @@ rd_status rd_from_recipe(struct rd_subject *s)
         return RD_OK;
     }
     st = rd_graph_load(s->o->from, NULL, s->cli->run.scratch, &graph, s->cli->run.err);
+    if (!st)
+        st = rd_recipe_graph(graph, s->cli->run.scratch, &recipe.graph, s->cli->run.err);
     if (st)
         return give_up(s, st);
-    recipe.graph = graph;
     first_guess(s, &recipe.how);
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
         recipe.how.lr = rates[i];

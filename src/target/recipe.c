@@ -10,12 +10,28 @@
 #include "base/digest.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "graph/rewrite.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 /* --- what a recipe is --- */
+
+rd_status rd_recipe_graph(const struct rd_graph *graph, struct rd_arena *arena,
+    const struct rd_graph **graph_out, struct rd_error *err)
+{
+    struct rd_graph *scores, *logits;
+    rd_status st;
+
+    *graph_out = graph;
+    if (!rd_graph_is_one_number(graph))
+        return RD_OK;
+    st = rd_graph_two_classes(graph, arena, &scores, &logits, err);
+    if (!st)
+        *graph_out = logits;
+    return st;
+}
 
 /* The weights start afresh in every victim: two files that differ in them alone are one recipe. */
 static rd_status shape_digest(

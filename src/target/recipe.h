@@ -49,6 +49,12 @@ struct rd_recipe_report {
     bool *drop;     /* (n) which; NULL when there was no screen */
 };
 
+/*
+ * The shape that a recipe trains, from a graph as its file has it: one that answers one number a row
+ * becomes one of two classes (graph/rewrite.h), any other is taken as it is.
+ */
+rd_status rd_recipe_graph(const struct rd_graph *graph, struct rd_arena *arena,
+    const struct rd_graph **graph_out, struct rd_error *err);
 /* SHA-256 of what the graph computes (weights left aside) and of the settings. */
 rd_status rd_recipe_digest(struct rd_recipe *recipe, struct rd_error *err);
 
