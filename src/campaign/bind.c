@@ -367,10 +367,17 @@ static bool is_declared(const struct rd_system *s, const char *threat)
 static rd_status bind_default(
     struct binder *b, const struct rd_threat *threat, struct rd_bound_test *t, bool *used)
 {
+    const struct rd_attack *first;
+
     *used = false;
     if (!threat->rule->n_proved_by || is_declared(b->system, threat->id))
         return RD_OK;
     if (threat->applicability == RD_APPLIES_MITIGATED)
+        return RD_OK;
+    /* Victims are trained where somebody asks for it, or where nobody declared any test: it takes
+     * minutes that a file with tests of its own did not ask for. */
+    first = rd_attack_find(threat->rule->proved_by[0]);
+    if (b->system->n_tests && first && (first->kind == RD_POISON || first->kind == RD_INFER))
         return RD_OK;
     *used = true;
     /* One test: the first of the rule's attacks that can run here, else its first with the reason.

@@ -93,7 +93,8 @@ struct rd_campaign {
 /*
  * What there is to run: the declared tests, and one default test for each threat that no declared
  * test names, whose rule has proved_by and whose element has exactly one artifact the attack
- * accepts (CONTRACTS: binding). A test that cannot run says why in `untried`. A declared test that
+ * accepts (CONTRACTS: binding). Attacks that train victims make default tests only in a file
+ * without any declared test. A test that cannot run says why in `untried`. A declared test that
  * makes no sense (unknown attack, an actor without the access) is untried too, with its reason:
  * check says the same before.
  */

@@ -154,6 +154,12 @@ static const char *why_untried(
     for (size_t i = 0; i < n; i++)
         if (tests[i].threat == threat && tests[i].untried)
             return tests[i].untried;
+    for (size_t i = 0; i < threat->rule->n_proved_by; i++) {
+        const struct rd_attack *a = rd_attack_find(threat->rule->proved_by[i]);
+
+        if (a && (a->kind == RD_POISON || a->kind == RD_INFER))
+            return "it trains victims: declare a test of it";
+    }
     return threat->rule->n_proved_by ? "no test" : "no attack here proves it";
 }
 

@@ -152,6 +152,17 @@ static void several_recipes_have_to_be_told_apart(void **state)
     assert_string_equal(artifact(find("membership-inference@api")->recipe), "two");
 }
 
+/* A file with a test of its own did not ask for minutes of training besides. */
+static void victims_are_trained_only_where_asked_for(void **state)
+{
+    (void)state;
+    bind(PARTS "artifacts:\n" MODEL EVAL POOL RECIPE(
+        "recipe", "fit") "tests: [{id: t, threat: membership-inference@api, attack: lira}]\n");
+    for (size_t i = 0; i < n_bound; i++)
+        assert_true(bound[i].declared || bound[i].attack->kind == RD_EXTRACT ||
+                    bound[i].attack->kind == RD_EVADE);
+}
+
 static void an_endpoint_is_a_model(void **state)
 {
     const struct rd_bound_test *t;
@@ -258,6 +269,7 @@ int main(void)
         cmocka_unit_test(an_inference_is_tried_on_the_recipe_upstream),
         cmocka_unit_test(without_a_recipe_both_are_untried),
         cmocka_unit_test(several_recipes_have_to_be_told_apart),
+        cmocka_unit_test(victims_are_trained_only_where_asked_for),
         cmocka_unit_test(an_endpoint_is_a_model),
         cmocka_unit_test(nothing_to_judge_on_is_said),
         cmocka_unit_test(where_no_attack_can_run_the_first_says_why),
