@@ -15,6 +15,7 @@
 
 enum {
     STEPS = 500,
+    STEPS_SMALL = 2000,
     EPOCHS_LEAST = 8,
     EPOCHS_MOST = 60,
     BATCH = 64,
@@ -90,10 +91,13 @@ static rd_status give_up(struct rd_subject *s, rd_status st)
 static void first_guess(struct rd_subject *s, struct rd_train *how)
 {
     const size_t n = s->train_set.n;
+    size_t steps;
 
     *how = rd_train_default;
     how->batch = n < SMALL ? SMALL_BATCH : BATCH;
-    how->epochs = (STEPS * how->batch + n - 1) / n;
+    /* Small networks can afford more, and rare classes need it. */
+    steps = 3 * s->work * STEPS_SMALL * (double)how->batch <= work_most / 10 ? STEPS_SMALL : STEPS;
+    how->epochs = (steps * how->batch + n - 1) / n;
     how->epochs = how->epochs < EPOCHS_LEAST  ? EPOCHS_LEAST
                   : how->epochs > EPOCHS_MOST ? EPOCHS_MOST
                                               : how->epochs;
