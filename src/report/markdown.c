@@ -196,7 +196,7 @@ static void recipe_note(struct md *m, const struct rd_bound_test *t)
 {
     const struct rd_artifact *a = m->report->campaign->system->artifacts;
 
-    if (t->recipe == RD_NONE)
+    if (rd_report_recipe(t) == RD_NONE)
         return;
     put(m, "\nVictims were trained from the recipe ");
     text(m, a[t->recipe].id);

@@ -57,6 +57,10 @@ rd_status rd_report_pictures(struct rd_run *run, const struct rd_campaign *campa
     const char *folder, struct rd_arena *arena, const struct rd_pictures **pictures_out,
     size_t *n_out);
 
+/* Artifact index of the recipe that victims of this test are trained from; RD_NONE: it trains none.
+ */
+int rd_report_recipe(const struct rd_bound_test *test);
+
 /* The verdict. The first sentence: what share was tried, what was demonstrated, which guess
  * dominates. */
 rd_status rd_report_verdict(struct rd_run *run, const struct rd_report *report,

@@ -78,6 +78,12 @@ static void put_access(struct rd_json *j, unsigned mask)
     rd_json_end(j);
 }
 
+int rd_report_recipe(const struct rd_bound_test *t)
+{
+    return t->attack && (t->attack->kind == RD_POISON || t->attack->kind == RD_INFER) ? t->recipe
+                                                                                      : RD_NONE;
+}
+
 /* What victims were trained from: then a verdict speaks of it, not of deployed weights. */
 static void put_recipe(struct rd_json *j, const struct rd_system *s, int recipe)
 {
@@ -103,7 +109,7 @@ static void put_tests(struct rd_json *j, const struct rd_campaign *c)
         rd_json_ktext(j, "reason", t->test->untried);
         rd_json_ktext(
             j, "kind", t->test->attack ? rd_attack_kind_name(t->test->attack->kind) : NULL);
-        put_recipe(j, c->system, t->test->recipe);
+        put_recipe(j, c->system, rd_report_recipe(t->test));
         if (t->record) {
             rd_record_write_members(t->record, j);
             put_access(j, t->record->access);

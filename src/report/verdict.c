@@ -243,7 +243,7 @@ static void recipe_sentence(struct verdict *v)
     size_t n = 0, assumed = 0;
 
     for (size_t i = 0; i < c->n_tested; i++) {
-        const int recipe = c->tested[i].test->recipe;
+        const int recipe = rd_report_recipe(c->tested[i].test);
 
         if (!c->tested[i].record || recipe == RD_NONE)
             continue;
@@ -364,9 +364,12 @@ const char *rd_report_control_sentence(const struct rd_report *report, const str
 
     (void)rd_text_safe_in(id, sizeof(id), c->id);
     (void)rd_text_safe_in(kind, sizeof(kind), c->kind);
-    if (!rec || isnan(e->low) || isnan(e->high))
+    if (!rec || isnan(r->before.value) || isnan(r->after.value) || isnan(e->low) || isnan(e->high))
         return rd_arena_printf(arena, "'%s' (%s): its effect on %s has no interval: %s.", id, kind,
-            attack, r->effect_reason ? r->effect_reason : "it was not measured");
+            attack,
+            r->effect_reason         ? r->effect_reason
+            : isnan(r->before.value) ? "what it reaches without the control is not resolvable"
+                                     : "it was not measured");
     const char *from = judged_value(rec, r->before.value, arena),
                *to = judged_value(rec, r->after.value, arena);
     const char *low = judged_value(rec, e->low, arena), *high = judged_value(rec, e->high, arena);

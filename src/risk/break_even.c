@@ -86,7 +86,7 @@ static rd_status say(struct sums *s, const struct rd_risk_plan *p, struct rd_ris
     const struct rd_system *sys = s->m.system;
     struct rd_arena *arena = s->m.arena;
     const char *rate = rd_risk_rate_words(b->losses.value, arena), *what;
-    char value[40];
+    char value[40], yard[40];
 
     what = b->asset == RD_NONE
                ? "one loss costs"
@@ -99,6 +99,11 @@ static rd_status say(struct sums *s, const struct rd_risk_plan *p, struct rd_ris
         b->words =
             rd_arena_printf(arena, "matters if %s more than %s %s: then control '%s' pays (%s)",
                 what, money(b->value, value), sys->currency, sys->controls[b->control].id, rate);
+    else if (!sys->n_appetite)
+        b->words = rd_arena_printf(arena,
+            "matters if %s more than %s %s: then it costs more than %s %s a year (%s)", what,
+            money(b->value, value), sys->currency, money(RD_RISK_YARDSTICK, yard), sys->currency,
+            rate);
     else
         b->words = rd_arena_printf(arena,
             "matters if %s more than %s %s: then losses pass the appetite (%s)", what,
@@ -178,6 +183,14 @@ static rd_status try_appetite(struct sums *s, const struct rd_risk_plan *p)
     return isfinite(least) && each > 0 ? add(s, p, RD_NONE, least / each, NULL) : RD_OK;
 }
 
+/* Nobody said what anything costs or what is too much: a round sum a year is the yardstick. */
+static rd_status try_yardstick(struct sums *s, const struct rd_risk_plan *p)
+{
+    const double each = rd_mean(s->base.mean, s->m.outer);
+
+    return each > 0 ? add(s, p, RD_NONE, RD_RISK_YARDSTICK / each, NULL) : RD_OK;
+}
+
 static rd_status one_scenario(
     struct sums *s, const struct rd_risk_plan *plan, const struct rd_risk_result *r)
 {
@@ -193,11 +206,12 @@ static rd_status one_scenario(
         st = try_controls(s, &p, r, s->base.mean);
     if (!st)
         st = try_appetite(s, &p);
+    if (!st && s->n == before && !s->m.system->n_appetite)
+        st = try_yardstick(s, &p);
     if (!st && s->n == before)
         st = add(s, &p, RD_NONE, (double)NAN,
-            s->m.system->n_appetite
-                ? "it comes no more often than the appetite allows"
-                : "no control tried on it has a cost, and no appetite is declared");
+            s->m.system->n_appetite ? "it comes no more often than the appetite allows"
+                                    : "it never came about in the simulation");
     return st;
 }
 

@@ -26,6 +26,8 @@ struct rd_risk_options {
     bool
         upper_bounds; /* use attacks that had more access than the actor; such results are marked */
 };
+#define RD_RISK_YARDSTICK 10000.0 /* currency a year, where nobody declared an appetite or a cost  \
+                                   */
 enum { RD_RISK_OUTER = 1000, RD_RISK_YEARS = 2000, RD_RISK_QUANTILES = 5, RD_RISK_KEYS = 3 };
 extern const double rd_risk_quantile_at[RD_RISK_QUANTILES]; /* 0.5 0.9 0.95 0.99 0.999 */
 
@@ -144,7 +146,8 @@ struct rd_risk_break_even {
     int scenario;          /* in system->scenarios */
     int asset;             /* whose value is asked for; RD_NONE: what one loss costs */
     struct rd_band losses; /* a year, as things are */
-    int control;  /* then this control pays; RD_NONE: losses then pass what the appetite allows */
+    int control;  /* then this control pays; RD_NONE: losses then pass what the appetite allows, or,
+                     where none is declared, RD_RISK_YARDSTICK a year */
     double value; /* per loss, or of the asset; NaN: never, and then reason says why */
     const char *reason;
     const char *words; /* "matters if a copy is worth more than 12,000 USD: ..." */

@@ -367,18 +367,32 @@ static void the_value_of_an_asset_is_asked_for(void **state)
     stop(&f);
 }
 
-static void a_break_even_that_never_comes_has_a_reason(void **state)
+/* Half a loss a year: 10,000 a year from 20,000 a loss on. */
+static void without_cost_or_appetite_a_round_sum_is_the_yardstick(void **state)
 {
     struct fixture f;
 
     (void)state;
     start(&f, SYSTEM("", INSIDER, "", HALF_A_YEAR("}\n")));
     add_test(&f, "evasion@api", &pgd_like, evaded(&f, 1000, 1000, 7));
+    simulate(&f, 1000, 500);
+    assert_int_equal(f.result.n_break_even, 1);
+    close_to(f.result.break_even[0].value, 20000, 4 * 20000 * sqrt(2 / 5e5));
+    assert_non_null(strstr(f.result.break_even[0].words, "costs more than 10,000"));
+    stop(&f);
+}
+
+static void a_break_even_that_never_comes_has_a_reason(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, SYSTEM("", INSIDER, "", HALF_A_YEAR("}\n")));
+    add_test(&f, "evasion@api", &pgd_like, evaded(&f, 1000, 0, 7));
     simulate(&f, 200, 100);
     assert_int_equal(f.result.n_break_even, 1);
     assert_true(isnan(f.result.break_even[0].value));
-    assert_string_equal(f.result.break_even[0].reason,
-        "no control tried on it has a cost, and no appetite is declared");
+    assert_string_equal(f.result.break_even[0].reason, "it never came about in the simulation");
     stop(&f);
 }
 
@@ -418,6 +432,7 @@ int main(void)
         cmocka_unit_test(counts_do_not_move_what_is_certain),
         cmocka_unit_test(without_money_the_break_even_is_told),
         cmocka_unit_test(the_value_of_an_asset_is_asked_for),
+        cmocka_unit_test(without_cost_or_appetite_a_round_sum_is_the_yardstick),
         cmocka_unit_test(a_break_even_that_never_comes_has_a_reason),
         cmocka_unit_test(lost_accuracy_is_part_of_what_a_control_costs),
     };
