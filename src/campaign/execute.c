@@ -372,9 +372,10 @@ static bool is_same_attack(const struct rd_bound_test *t, const struct rd_aware 
     return true;
 }
 
+/* Judged by the same metric, else their values say nothing about each other. */
 static bool more_harmful(const struct rd_record *a, const struct rd_record *b)
 {
-    return a->interval.value > b->interval.value;
+    return !strcmp(a->judged, b->judged) && a->interval.value > b->interval.value;
 }
 
 static double clean_accuracy(const struct rd_record *record)

@@ -76,8 +76,6 @@ static rd_status treat(
 
 static const struct rd_aware aware[] = {
     { "backdoor", { { "label", "clean" } }, "keeps true labels: the neighbors agree" },
-    { "label-flip", { { "mode", "targeted" }, { "source-class", "1" }, { "target", "0" } },
-        "relabels one class alone: many of its neighbors flip along" },
     { 0 },
 };
 

@@ -379,6 +379,11 @@ const char *rd_report_control_sentence(const struct rd_report *report, const str
     if (e->low > 0)
         return rd_arena_printf(arena, "'%s' (%s) lowers the %s of %s from %s to %s%s%s.", id, kind,
             what, attack, from, to, money, knows);
+    if (e->high < 0 && r->aware == rec && r->aware != r->plain)
+        return rd_arena_printf(arena,
+            "'%s' (%s) does not hold the attack that knows it: the %s of %s is %s without the "
+            "control and %s for who works around it.",
+            id, kind, what, attack, from, to);
     if (e->high < 0)
         return rd_arena_printf(arena, "'%s' (%s) makes it worse: the %s of %s goes from %s to %s.",
             id, kind, what, attack, from, to);

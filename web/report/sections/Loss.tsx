@@ -10,7 +10,7 @@ function wording(c: Control): [string, string] {
   const { low, high, value, adaptive } = c.effect;
   if (low === null || high === null) return ["mute", "no interval"];
   if (low > 0) return adaptive === "not adaptively tested" ? ["odd", "helps, statically"] : ["good", "helps"];
-  if (high < 0) return ["bad", "makes it worse"];
+  if (high < 0) return ["bad", c.aware && (c.aware.interval[0] ?? 0) > (c.plain?.interval[0] ?? 0) ? "worked around" : "makes it worse"];
   return value !== null && Math.abs(value) < 0.005 ? ["bad", "does nothing"] : ["mute", "no effect shown"];
 }
 
