@@ -26,8 +26,9 @@ struct rd_risk_options {
     bool
         upper_bounds; /* use attacks that had more access than the actor; such results are marked */
 };
-#define RD_RISK_YARDSTICK 10000.0 /* currency a year, where nobody declared an appetite or a cost  \
-                                   */
+#define RD_RISK_YARDSTICK                                                                          \
+    10000.0 /* currency a year, where nobody declared an appetite or a cost                        \
+             */
 enum { RD_RISK_OUTER = 1000, RD_RISK_YEARS = 2000, RD_RISK_QUANTILES = 5, RD_RISK_KEYS = 3 };
 extern const double rd_risk_quantile_at[RD_RISK_QUANTILES]; /* 0.5 0.9 0.95 0.99 0.999 */
 

@@ -50,8 +50,8 @@ struct rd_recipe_report {
 };
 
 /*
- * The shape that a recipe trains, from a graph as its file has it: one that answers one number a row
- * becomes one of two classes (graph/rewrite.h), any other is taken as it is.
+ * The shape that a recipe trains, from a graph as its file has it: one that answers one number a
+ * row becomes one of two classes (graph/rewrite.h), any other is taken as it is.
  */
 rd_status rd_recipe_graph(const struct rd_graph *graph, struct rd_arena *arena,
     const struct rd_graph **graph_out, struct rd_error *err);
