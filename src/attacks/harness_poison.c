@@ -319,7 +319,7 @@ static rd_status look_at_work(struct task *t, struct rd_error *err)
     t->data.label = job->label;
     t->data.contributor = job->contributor;
     t->data.contributor_name = NULL; /* the attacker's accounts have none */
-    t->data.n_contributors = (size_t)(most + 1);
+    t->data.n_contributors = (size_t)most + 1;
     t->data.row = NULL;
     t->data.time = NULL;
     t->data.low = p->h->low;

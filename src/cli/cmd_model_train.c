@@ -132,7 +132,7 @@ static double privacy(struct rd_cli *cli, const struct model_train *o, size_t n)
     const struct rd_rdp spent = {
         .q = (double)batch / (double)n,
         .noise = o->dp_noise,
-        .steps = (double)o->epochs * (double)((n + batch - 1) / batch),
+        .steps = (double)o->epochs * ceil((double)n / (double)batch),
     };
     const double epsilon = rd_rdp_epsilon(&spent, o->dp_delta, NULL);
 

@@ -33,7 +33,7 @@ static double spent(const struct rd_train *how, size_t n, double noise, double d
     const size_t batch = how->batch < n ? how->batch : n;
     const struct rd_rdp r = { .q = (double)batch / (double)n,
         .noise = noise,
-        .steps = (double)how->epochs * (double)((n + batch - 1) / batch) };
+        .steps = (double)how->epochs * ceil((double)n / (double)batch) };
 
     return rd_rdp_epsilon(&r, delta, NULL);
 }

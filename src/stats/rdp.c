@@ -121,7 +121,7 @@ double rd_rdp_epsilon(const struct rd_rdp *r, double delta, double *order_out)
         return NAN;
     if (r->steps > 0 && r->q > 0) {
         for (int i = 11; i < 110; i++)
-            consider(r, delta, i % 10 ? i / 10.0 : i / 10, &best, &order);
+            consider(r, delta, i % 10 ? i / 10.0 : floor(i / 10.0), &best, &order);
         for (int i = 11; i < 64; i++)
             consider(r, delta, i, &best, &order);
         for (int i = 64; i <= 4096; i *= 2)

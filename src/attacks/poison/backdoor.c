@@ -93,8 +93,8 @@ static rd_status corner(struct rd_run *run, const struct backdoor *o, const stru
         return RD_FAIL(run->err, RD_E_USAGE, "a mark of %zux%zu does not fit into %zux%zu pixels",
             height, width, p->height, p->width);
     if (!strcmp(at, "center")) {
-        row = (double)((p->height - height) / 2);
-        column = (double)((p->width - width) / 2);
+        row = floor((double)(p->height - height) / 2);
+        column = floor((double)(p->width - width) / 2);
     } else if (comma && (size_t)(comma - at) < sizeof first) {
         memcpy(first, at, (size_t)(comma - at));
         first[comma - at] = '\0';
