@@ -224,6 +224,32 @@ static const char *grouped(double v, char out[40])
     return out;
 }
 
+/* No money anywhere: by losses a year, and from which value on each would matter. */
+static void say_thresholds(struct work *w)
+{
+    FILE *out = w->cli->out;
+
+    (void)fprintf(out, "\nWithout money, most losses a year first\n");
+    for (size_t i = 0; i < w->risk.n_break_even; i++) {
+        const struct rd_risk_break_even *b = &w->risk.break_even[i];
+        char id[80], words[400];
+
+        (void)fprintf(out, "  %-12s %s\n",
+            rd_text_safe_in(id, sizeof id, w->loaded.system->scenarios[b->scenario].id),
+            rd_text_safe_in(words, sizeof words, b->words ? b->words : b->reason));
+    }
+    if (!w->risk.n_break_even)
+        (void)fprintf(out, "  no scenario could be simulated; the report says why\n");
+}
+
+static bool has_money(const struct rd_risk_result *r)
+{
+    for (size_t i = 0; i < r->n_scenarios; i++)
+        if (!r->scenarios[i].unquantified)
+            return true;
+    return false;
+}
+
 static void say_money(struct work *w)
 {
     const struct rd_band *ale = &w->risk.total.ale;
@@ -231,6 +257,10 @@ static void say_money(struct work *w)
     FILE *out = w->cli->out;
     char a[40], b[40], c[40];
 
+    if (!has_money(&w->risk)) {
+        say_thresholds(w);
+        return;
+    }
     (void)fprintf(out, "\nExpected loss%s\n  %s %s a year (90 %% band %s to %s)\n",
         w->risk.illustrative ? " (illustrative: it rests on default numbers)" : "",
         grouped(ale->value, a), currency, grouped(ale->low, b), grouped(ale->high, c));
