@@ -8,6 +8,7 @@
 #include "report/words.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A tenth of a pixel is enough, and keeps the file small. */
@@ -245,6 +246,7 @@ static rd_status put_pictures(
 {
     const size_t width = (size_t)p->width * (size_t)p->height * (size_t)p->channels;
     float most = 0;
+    char times[48] = "";
     rd_status st = RD_OK;
 
     for (size_t i = 0; i < p->n; i++)
@@ -261,13 +263,15 @@ static rd_status put_pictures(
     rd_json_end(j);
     rd_json_kint(j, "width", p->width);
     rd_json_kint(j, "height", p->height);
+    if ((double)(p->high - p->low) / (2 * (double)most) > 1)
+        (void)snprintf(times, sizeof times, ", amplified %.3g times",
+            (double)((p->high - p->low) / (2 * most)));
     rd_json_ktext(j, "note",
         rd_arena_printf(scratch,
-            "Difference, amplified %.3g times: mid-gray is no change, black and white are a change "
+            "Difference%s: mid-gray is no change, black and white are a change "
             "of -%.3g and +%.3g on "
             "inputs from %.3g to %.3g.",
-            (double)((p->high - p->low) / (2 * most)), (double)most, (double)most, (double)p->low,
-            (double)p->high));
+            times, (double)most, (double)most, (double)p->low, (double)p->high));
     rd_json_karray(j, "items");
     for (size_t i = 0; !st && i < p->n; i++)
         st = put_example(run, j, p, &p->item[i], most, scratch);

@@ -7,7 +7,10 @@ import type { Control, Curve, Measured, Names, Num, Pictures, Report, Test } fro
 
 /* Drawn is the first of these that was measured. */
 const primary = ["success", "robust_accuracy", "asr", "hit_rate", "rank_shift", "tpr", "fidelity", "utility", "drop", "accuracy"];
-const plain = new Set(["median_distance", "mean_distance", "kappa", "utility", "auc"]);
+const plain = new Set([
+  "median_distance", "mean_distance", "kappa", "utility", "auc", "dropped", "scores_refused", "repeated_rows_left_out", "members", "non_members",
+  "poisoned_count", "proposals_clipped", "proposals_refused", "median_queries", "undecided",
+]);
 /* What the same measure is without the attack, and how to say so. */
 const without: Record<string, [string, string]> = {
   fidelity: ["baseline_fidelity", "without a single query"],
