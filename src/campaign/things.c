@@ -25,8 +25,9 @@ rd_status rd_things_init(struct rd_things *t, struct rd_run *run, const struct r
         .recommender = RD_NEW_ARRAY(arena, struct rd_recommender *, n),
         .limits = { system->scope.hosts, system->scope.n_hosts,
             system->scope.given ? system->scope.max_requests_per_second : (double)NAN,
-            system->scope.given ? system->scope.max_spend : (double)NAN } };
-    return t->target && t->dataset && t->clicks && t->recipe && t->recommender
+            system->scope.given ? system->scope.max_spend : (double)NAN,
+            RD_NEW(arena, struct rd_target_tally) } };
+    return t->target && t->dataset && t->clicks && t->recipe && t->recommender && t->limits.tally
                ? RD_OK
                : rd_run_no_memory(run, "a campaign");
 }

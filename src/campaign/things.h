@@ -23,7 +23,7 @@ struct rd_things {
     struct rd_clicks **clicks;
     struct rd_recipe **recipe;
     struct rd_recommender **recommender;
-    struct rd_target_limits limits; /* of scope */
+    struct rd_target_limits limits; /* of scope, for all targets together */
 };
 
 rd_status rd_things_init(struct rd_things *t, struct rd_run *run, const struct rd_system *system,

@@ -232,8 +232,8 @@ static enum verdict try_later(struct slot *s, const char *what, curl_off_t after
         what, (long long)wait);
     s->wake_ms = now + wait;
     /* It asked for less traffic, not for one request less. */
-    if (h->wire->meter.next_ms < s->wake_ms)
-        h->wire->meter.next_ms = s->wake_ms;
+    if (h->wire->meter.tally->next_ms < s->wake_ms)
+        h->wire->meter.tally->next_ms = s->wake_ms;
     s->state = WAITING;
     h->wire->retries++;
     return LATER;

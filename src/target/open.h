@@ -9,12 +9,20 @@
 
 #include "target/target.h"
 
+/* What went out so far, to all targets together that share it. */
+struct rd_target_tally {
+    double paid;     /* currency */
+    int64_t next_ms; /* no request before, on the monotonic clock */
+};
+
 /* From `scope` of redoubt.yaml, or from --allow-host. */
 struct rd_target_limits {
     const char *const *hosts; /* "host:port", exact; nothing else is ever contacted */
     size_t n_hosts;
     double max_requests_per_second; /* 0 or NaN: no cap */
     double max_spend;               /* currency, from price_per_1000; NaN: no cap */
+    struct rd_target_tally *tally;  /* both caps hold for all targets that share it; NULL: for each
+                                       by itself */
 };
 
 struct rd_target_source {

@@ -131,38 +131,45 @@ void rd_meter_init(struct rd_meter *m, const struct rd_target_source *source)
         .gap_ms = l && l->max_requests_per_second > 0 ? 1000 / l->max_requests_per_second : 0,
         .price_per_1000 = source->price_per_1000,
         .max_spend = l ? l->max_spend : NAN,
+        .tally = l && l->tally ? l->tally : &m->own,
     };
+}
+
+static double price(const struct rd_meter *m, size_t rows)
+{
+    return m->price_per_1000 > 0 ? (double)rows * m->price_per_1000 / 1000 : 0;
 }
 
 rd_status rd_meter_afford(
     const struct rd_meter *m, size_t rows, const char *label, struct rd_error *err)
 {
-    const double paid = m->price_per_1000 > 0 ? (double)m->rows * m->price_per_1000 / 1000 : 0;
-    const double more = m->price_per_1000 > 0 ? (double)rows * m->price_per_1000 / 1000 : 0;
+    const double paid = m->tally->paid, more = price(m, rows);
 
     /* Not max_spend < ...: a NaN cap is no cap; the slack is for sums of tenths. */
     if (!(paid + more > m->max_spend * (1 + 1e-9)))
         return RD_OK;
     return RD_FAIL(err, RD_E_LIMIT,
-        "%zu more rows to '%s' would pass the spending cap of %g: %g was spent on %llu rows", rows,
-        label, m->max_spend, paid, (unsigned long long)m->rows);
+        "%zu more rows to '%s' would pass the spending cap of %g: %g was spent, %llu rows on it",
+        rows, label, m->max_spend, paid, (unsigned long long)m->rows);
 }
 
 int64_t rd_meter_wait(const struct rd_meter *m, int64_t now)
 {
-    return m->next_ms > now ? m->next_ms - now : 0;
+    return m->tally->next_ms > now ? m->tally->next_ms - now : 0;
 }
 
 void rd_meter_take(struct rd_meter *m, size_t rows, int64_t now)
 {
     /* Rounded up: a cap is never passed by the clock's grain. */
     if (m->gap_ms > 0)
-        m->next_ms = now + (int64_t)ceil(m->gap_ms);
+        m->tally->next_ms = now + (int64_t)ceil(m->gap_ms);
     m->requests++;
     m->rows += rows;
+    m->tally->paid += price(m, rows);
 }
 
 void rd_meter_give_back(struct rd_meter *m, size_t rows)
 {
     m->rows -= rows;
+    m->tally->paid -= price(m, rows);
 }

@@ -23,14 +23,15 @@ rd_status rd_address_admit(const char *url, const struct rd_target_limits *limit
 
 /* What has gone out, and what may still. */
 struct rd_meter {
-    double gap_ms;         /* between two requests; 0: none */
-    double price_per_1000; /* NaN or 0: nothing is paid for */
-    double max_spend;      /* NaN: no cap */
-    int64_t next_ms;       /* the next request not before */
-    uint64_t requests;     /* sent, retries included */
-    uint64_t rows;         /* in those that were or may have been answered */
+    double gap_ms;                      /* between two requests; 0: none */
+    double price_per_1000;              /* NaN or 0: nothing is paid for */
+    double max_spend;                   /* NaN: no cap */
+    struct rd_target_tally own, *tally; /* shared with other targets, or own */
+    uint64_t requests;                  /* sent, retries included */
+    uint64_t rows;                      /* in those that were or may have been answered */
 };
 
+/* m stays where it is: it may point into itself. */
 void rd_meter_init(struct rd_meter *m, const struct rd_target_source *source);
 /* Milliseconds of the monotonic clock. */
 int64_t rd_now_ms(void);

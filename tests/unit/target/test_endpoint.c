@@ -126,7 +126,7 @@ static void set_up(struct setting *s, const char *path)
         skip();
     (void)snprintf(s->where, sizeof s->where, "http://%s%s", origin, path);
     s->hosts[0] = origin;
-    s->limits = (struct rd_target_limits){ s->hosts, 1, 0, NAN };
+    s->limits = (struct rd_target_limits){ s->hosts, 1, 0, NAN, NULL };
     s->source = (struct rd_target_source){
         .where = s->where, .dim = dim, .ndim = 2, .timeout = 30, .limits = &s->limits
     };
@@ -468,7 +468,7 @@ static void proxies_of_the_environment_are_not_used(void **state)
 static void addresses_are_taken_apart_strictly(void **state)
 {
     static const char *const hosts[] = { "example.test:80", "example.test:443", "[::1]:8080" };
-    static const struct rd_target_limits limits = { hosts, 3, 0, NAN };
+    static const struct rd_target_limits limits = { hosts, 3, 0, NAN, NULL };
     static const struct {
         const char *url, *origin; /* origin NULL: refused */
     } cases[] = {
@@ -541,6 +541,29 @@ static void the_spending_cap_holds(void **state)
     assert_int_equal(s.t->scores(s.t->self, x, 20, score, &s.err), RD_E_LIMIT);
     says(&s, "spending cap of 15");
     assert_int_equal(s.t->scores(s.t->self, x, 12, score, &s.err), RD_OK); /* known already */
+    tear_down(&s);
+}
+
+/* Scope speaks of an assessment, not of each of its endpoints. */
+static void the_spending_cap_holds_for_all_targets_together(void **state)
+{
+    static struct setting s;
+    struct rd_target_tally tally = { 0 };
+    struct rd_target *first;
+    float x[20 * INPUTS], score[40];
+
+    (void)state;
+    set_up(&s, "/ok/invocations");
+    s.source.price_per_1000 = 1000;
+    s.limits.max_spend = 15;
+    s.limits.tally = &tally;
+    assert_int_equal(do_open(&s), RD_OK);
+    first = s.t;
+    assert_int_equal(do_open(&s), RD_OK);
+    rows(x, 20);
+    assert_int_equal(first->scores(first->self, x, 8, score, &s.err), RD_OK);
+    assert_int_equal(s.t->scores(s.t->self, x, 8, score, &s.err), RD_E_LIMIT);
+    says(&s, "spending cap of 15");
     tear_down(&s);
 }
 
@@ -751,6 +774,7 @@ int main(void)
         cmocka_unit_test(addresses_are_taken_apart_strictly),
         cmocka_unit_test(certificates_are_verified),
         cmocka_unit_test(the_spending_cap_holds),
+        cmocka_unit_test(the_spending_cap_holds_for_all_targets_together),
         cmocka_unit_test(the_rate_cap_holds),
         cmocka_unit_test(retry_after_is_kept_to),
         cmocka_unit_test(patience_ends),

@@ -31,7 +31,7 @@ static void set_up(struct setting *s, const char *how)
     s->argv[0] = "/usr/bin/python3";
     s->argv[1] = "tests/fixtures/target/talker.py";
     s->argv[2] = how;
-    s->limits = (struct rd_target_limits){ NULL, 0, 0, NAN };
+    s->limits = (struct rd_target_limits){ NULL, 0, 0, NAN, NULL };
     s->source = (struct rd_target_source){
         .command = s->argv, .dim = dim, .ndim = 1, .timeout = 30, .limits = &s->limits
     };
