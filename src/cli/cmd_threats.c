@@ -24,12 +24,12 @@ static const struct rd_option options[] = {
     RD_OPTION_END,
 };
 
-static void print_row(struct rd_cli *cli, const struct rd_threat *t, int id_width)
+static void print_row(struct rd_cli *cli, const struct rd_threat *t, int id_width, int proof_width)
 {
     char proof[64], decision[120];
 
-    (void)fprintf(cli->out, "%-8s  %-9s  %-*s  %-11s  %s", rd_severity_name(t->severity),
-        rd_applicability_name(t->applicability), id_width, t->id,
+    (void)fprintf(cli->out, "%-8s  %-9s  %-*s  %-*s  %s", rd_severity_name(t->severity),
+        rd_applicability_name(t->applicability), id_width, t->id, proof_width,
         rd_cli_proof(t->rule, proof, sizeof proof), t->rule->title);
     if (t->applicability == RD_APPLIES_MITIGATED)
         (void)fprintf(cli->out, " (by %s)", t->mitigated_by);
@@ -132,7 +132,8 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     const struct threats *o = opts;
     struct rd_loaded l;
     size_t by_kind[4] = { 0 }, shown, decided = 0;
-    int id_width = 6;
+    int id_width = 6, proof_width = 9;
+    char proof[64];
     rd_status st = rd_cli_load(cli, argv[0], &o->system, &l);
 
     (void)argc;
@@ -147,6 +148,9 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
         decided += t->decision != NULL;
         if (i < shown && (int)strlen(t->id) > id_width)
             id_width = (int)strlen(t->id);
+        (void)rd_cli_proof(t->rule, proof, sizeof proof);
+        if (i < shown && (int)strlen(proof) > proof_width)
+            proof_width = (int)strlen(proof);
         if (is_finding(t, o->fail_on))
             cli->exit_code = 1;
     }
@@ -161,11 +165,11 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     rd_json_end(cli->result);
     rd_json_karray(cli->result, "threats");
     if (shown)
-        (void)fprintf(cli->out, "%-8s  %-9s  %-*s  %-11s  %s\n", "severity", "applies", id_width,
-            "threat", "proved by", "what");
+        (void)fprintf(cli->out, "%-8s  %-9s  %-*s  %-*s  %s\n", "severity", "applies", id_width,
+            "threat", proof_width, "proved by", "what");
     for (size_t i = 0; i < shown; i++) {
         rd_cli_threat_json(cli->result, &l.rules, l.system, &l.threats.item[i]);
-        print_row(cli, &l.threats.item[i], id_width);
+        print_row(cli, &l.threats.item[i], id_width, proof_width);
     }
     rd_json_end(cli->result);
     if (shown < l.threats.n)
