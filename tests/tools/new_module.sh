@@ -33,7 +33,7 @@ libs=$(ls "$BUILD"/librd_*.a)
 $(cached CMAKE_C_COMPILER) $(cached CMAKE_C_FLAGS) -g -D_GNU_SOURCE -std=gnu17 -Iinclude -Isrc -Itests \
     -DRD_BUILD_DIR="\"$T/b\"" -o test_attacks tests/contract/test_attacks.c b/$o/evade/zz_first_try.c.o \
     b/$o/evade/aa.c.o b/$o/registry.c.o -Wl,--start-group $libs -Wl,--end-group \
-    $(pkg-config --libs libfyaml libcrypto zlib sqlite3) -lcmocka -lm -lpthread
+    $(pkg-config --libs libfyaml libcrypto zlib sqlite3 libpng libjpeg libcurl jansson) -lcmocka -lm -lpthread
 ./test_attacks >test.log 2>&1 || { grep -v '   OK \| RUN  ' test.log; exit 1; }
 [ "$(grep -c '  OK ] zz-first-try: ' test.log)" -ge 10 ] || { echo "the contract did not see it"; exit 1; }
 echo ok
