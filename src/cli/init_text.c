@@ -372,12 +372,12 @@ static void put_training_tests(const struct rd_subject *s, struct rd_buf *out)
     if (3 * s->work * (double)s->train_set.n * (double)s->how.epochs > 4e11)
         rd_buf_puts(out, /* shadow networks would take hours */
             "  # lira would say more; it trains 16 networks for each victim\n"
-            "  - {id: member, name: Was this row trained on?, threat: "
+            "  - {id: member, name: \"Was this row trained on?\", threat: "
             "membership-inference@inference-api, actor: outsider, artifact: recipe, attack: "
             "membership-loss, criterion: 0.1, runs: 3}\n");
     else
         rd_buf_printf(out,
-            "  - {id: member, name: Was this row trained on?, threat: "
+            "  - {id: member, name: \"Was this row trained on?\", threat: "
             "membership-inference@inference-api, actor: outsider, artifact: recipe, attack: lira, "
             "criterion: 0.1, runs: 3, set: {shadows: 16, fpr: %s}}\n",
             others >= 1000  ? "0.01"
