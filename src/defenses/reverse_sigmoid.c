@@ -87,11 +87,7 @@ static rd_status wrap(struct rd_run *run, const void *options, struct rd_target 
 }
 
 static const struct rd_aware aware[] = {
-    { "copycat", { { "signal", "labels" } }, "learns from the labels, which are not bent" },
-    { "knockoff", { { "signal", "labels" } }, "learns from the labels, which are not bent" },
-    { "membership-loss", { { "signal", "labels" } },
-        "asks for the label alone, which is right on members more often" },
-    { "attribute-inference", { { "signal", "labels" } }, "reads the label alone" },
+    RD_AWARE_BY_LABELS("learns from the labels, which are not bent"),
     { 0 },
 };
 

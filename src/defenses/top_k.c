@@ -83,11 +83,7 @@ static rd_status wrap(struct rd_run *run, const void *options, struct rd_target 
 }
 
 static const struct rd_aware aware[] = {
-    { "copycat", { { "signal", "labels" } }, "learns from the labels, which k = 1 already gives" },
-    { "knockoff", { { "signal", "labels" } }, "learns from the labels, which k = 1 already gives" },
-    { "membership-loss", { { "signal", "labels" } },
-        "asks for the label alone, which is right on members more often" },
-    { "attribute-inference", { { "signal", "labels" } }, "reads the label alone" },
+    RD_AWARE_BY_LABELS("learns from the labels, which k = 1 already gives"),
     { 0 },
 };
 

@@ -9,6 +9,19 @@
 
 #include "target/target.h"
 
+/*
+ * Rows of an aware table: what gets around whatever a defense does to scores is to ask for labels.
+ * why: of the thefts, one line.
+ */
+#define RD_AWARE_BY_LABELS(why)                                                                    \
+    { "copycat", { { "signal", "labels" } }, why },                                                \
+        { "knockoff", { { "signal", "labels" } }, why },                                           \
+        { "membership-loss", { { "signal", "labels" } },                                           \
+            "asks for the label alone, which is right on members more often" },                    \
+    {                                                                                              \
+        "attribute-inference", { { "signal", "labels" } }, "reads the label alone"                 \
+    }
+
 /* First member of a defense's own state. */
 struct rd_wrapped {
     struct rd_target target;
