@@ -26,7 +26,7 @@ struct data_screen {
 
 static const char *const optimizers[] = { "adam", "sgd", NULL };
 static const char *const schedules[] = { "constant", "cosine", "one-cycle", NULL };
-static const char *const scales[] = { "", "none", "standard", "minmax", NULL };
+static const char *const scales[] = { "auto", "none", "standard", "minmax", NULL };
 
 static const struct rd_option options[] = {
     RD_TEXT(struct data_screen, train, "train", "", "FILE",
@@ -41,8 +41,8 @@ static const struct rd_option options[] = {
     RD_TEXT(struct data_screen, contributors, "contributors", "", "FILE.npy",
         "who each row came from, whole numbers from 0"),
     RD_TEXT(struct data_screen, schema, "schema", "", "FILE", "CSV: what its columns are"),
-    RD_CHOICE(struct data_screen, column_scale, "column-scale", "", scales,
-        "CSV: how numbers are scaled; empty: as the schema says"),
+    RD_CHOICE(struct data_screen, column_scale, "column-scale", "auto", scales,
+        "CSV: how columns of numbers are scaled; auto: as the schema says"),
     RD_TEXT(struct data_screen, method, "method", "activation-clustering", "NAME",
         "a defense that screens"),
     RD_LIST(struct data_screen, set, "set", "NAME=VALUE", "an option of the method"),
@@ -167,7 +167,7 @@ static rd_status read_data(struct rd_cli *cli, const struct data_screen *o, stru
         .schema = o->schema,
         .label_column = o->label_column,
         .contributor_column = o->contributor_column,
-        .column_scale = *o->column_scale ? o->column_scale : NULL };
+        .column_scale = strcmp(o->column_scale, "auto") ? o->column_scale : NULL };
     rd_status st = rd_dataset_read(&source, &rd_limits_default, cli->run.scratch, d, cli->run.err);
 
     if (!st && o->contributors)
