@@ -15,6 +15,15 @@ static rd_status infer(struct rd_op_call *c)
 
 typedef const char *text;
 
+/* What a function that ROWS is used in begins with. */
+#define WALK_PAIR(c)                                                                               \
+    const struct rd_walk w = rd_op_pair_walk(c);                                                   \
+    const size_t n = w.dim[w.rank - 1], da = w.step[0][w.rank - 1], db = w.step[1][w.rank - 1];    \
+    size_t at[RD_MAX_DIMS] = { 0 }, place[2] = { 0 };                                              \
+    const void *a = (c)->in[0]->data, *b = (c)->in[1]->data;                                       \
+    if (!rd_tensor_count((c)->out[0]))                                                             \
+    return RD_OK
+
 #define ROWS(T, EXPR)                                                                              \
     do {                                                                                           \
         const T *const pa = a, *const pb = b;                                                      \
@@ -43,14 +52,7 @@ static size_t scratch(const struct rd_op_call *c)
 #define DEFINE(id, EXPR, TEXT)                                                                     \
     static rd_status id##_forward(struct rd_op_call *c)                                            \
     {                                                                                              \
-        const struct rd_walk w = rd_op_pair_walk(c);                                               \
-        const size_t n = w.dim[w.rank - 1], da = w.step[0][w.rank - 1],                            \
-                     db = w.step[1][w.rank - 1];                                                   \
-        size_t at[RD_MAX_DIMS] = { 0 }, place[2] = { 0 };                                          \
-        const void *a = c->in[0]->data, *b = c->in[1]->data;                                       \
-                                                                                                   \
-        if (!rd_tensor_count(c->out[0]))                                                           \
-            return RD_OK;                                                                          \
+        WALK_PAIR(c);                                                                              \
         switch (c->in[0]->dtype) {                                                                 \
         case RD_F32:                                                                               \
             ROWS(float, EXPR);                                                                     \
@@ -96,14 +98,7 @@ DEFINE(greaterorequal, x >= y, strcmp(x, y) >= 0)
 #define DEFINE_BOOL(id, EXPR)                                                                      \
     static rd_status id##_forward(struct rd_op_call *c)                                            \
     {                                                                                              \
-        const struct rd_walk w = rd_op_pair_walk(c);                                               \
-        const size_t n = w.dim[w.rank - 1], da = w.step[0][w.rank - 1],                            \
-                     db = w.step[1][w.rank - 1];                                                   \
-        size_t at[RD_MAX_DIMS] = { 0 }, place[2] = { 0 };                                          \
-        const void *a = c->in[0]->data, *b = c->in[1]->data;                                       \
-                                                                                                   \
-        if (!rd_tensor_count(c->out[0]))                                                           \
-            return RD_OK;                                                                          \
+        WALK_PAIR(c);                                                                              \
         do {                                                                                       \
             ROWS(uint8_t, EXPR);                                                                   \
         } while (0);                                                                               \
