@@ -20,11 +20,15 @@ struct rd_band {
     double value, low, high;
 };
 
+struct rd_roadmap;
+struct rd_roadmap_options;
+
 struct rd_risk_options {
     size_t outer; /* draws of the parameters, 200 .. 100,000; 0: RD_RISK_OUTER */
     size_t years; /* simulated for each, 100 .. 1,000,000; 0: RD_RISK_YEARS */
     bool
         upper_bounds; /* use attacks that had more access than the actor; such results are marked */
+    const struct rd_roadmap_options *roadmap; /* NULL: no roadmap is made (risk/roadmap.h) */
 };
 #define RD_RISK_YARDSTICK                                                                          \
     10000.0 /* currency a year, where nobody declared an appetite or a cost                        \
@@ -179,6 +183,7 @@ struct rd_risk_result {
     size_t n_numbers;
     const char *const *warnings;
     size_t n_warnings;
+    struct rd_roadmap *roadmap; /* NULL: not asked for */
 };
 
 /*

@@ -102,6 +102,16 @@ const struct rd_rule *rd_rule_find(const struct rd_rules *rules, const char *id)
  * memory. */
 const char *const *rd_rules_ids(const struct rd_rules *rules, struct rd_arena *arena);
 const char *const *rd_rules_control_kinds(const struct rd_rules *rules, struct rd_arena *arena);
+/* What a kind of control does, and at which stage of a model's life
+ * (catalog/taxonomies/controls.csv). */
+struct rd_control_kind {
+    const char *id, *title;
+    const char
+        *stage; /* as of rules: data | training | registry | deployment | inference | monitoring */
+    const char *acts; /* "prevent" | "detect" | "respond" */
+};
+/* NULL when there is no such kind. */
+const struct rd_control_kind *rd_control_kind_find(const struct rd_rules *rules, const char *kind);
 /* Is this control kind one of the rule's removed_by? */
 bool rd_rule_is_removed_by(const struct rd_rule *rule, const char *kind);
 /* May this rule apply to elements of that type at all? type NULL: to flows. */
