@@ -109,6 +109,8 @@ struct rd_campaign_options {
     const char
         *pictures; /* folder for adversarial examples, "adv-<key>.npy"; NULL: none are kept */
     bool reuse; /* look up runs against endpoints and processes too, which may have changed since */
+    bool stored_only; /* run nothing, ask nobody, keep nothing: a test without a record in the store
+                         is untried, a re-test without one is left out */
     const char *run_json; /* canonical JSON for the `run` part of records: version, host */
 };
 

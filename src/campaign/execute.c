@@ -437,9 +437,10 @@ static rd_status retest(struct runner *r, const struct rd_bound_test *t, int con
         if (st)
             return st;
         out->aware = kept.record;
-        out->adaptive = aware->attack;
+        if (out->aware)
+            out->adaptive = aware->attack;
     }
-    if (r->estimate)
+    if (r->estimate || !out->plain || !before)
         return RD_OK;
     out->without = before;
     out->worse = out->aware && more_harmful(out->aware, out->plain) ? out->aware : out->plain;
@@ -483,6 +484,10 @@ static rd_status run_test(struct runner *r, struct rd_bound_test *t, struct rd_t
         st = run_one(r, &q, &kept);
     if (st)
         return does_not_fit(r, t, st) ? RD_OK : st;
+    if (!kept.record && !r->estimate) {
+        t->untried = "no stored evidence: run redoubt assess";
+        return RD_OK;
+    }
     out->record = kept.record;
     out->reused = kept.reused;
     memcpy(out->key, kept.key, sizeof out->key);
@@ -498,7 +503,7 @@ static rd_status run_test(struct runner *r, struct rd_bound_test *t, struct rd_t
         st = retest(r, t, (int)i, d, out->record, &retests[out->n_retests]);
         if (st)
             return st;
-        out->n_retests++;
+        out->n_retests += r->estimate || retests[out->n_retests].without;
     }
     return RD_OK;
 }
@@ -530,7 +535,7 @@ rd_status rd_campaign_run(struct rd_run *run, const struct rd_system *system,
     struct rd_bound_test *tests;
     struct rd_tested *tested;
     size_t n = 0;
-    rd_status st = rd_things_init(&r.things, run, system, arena, false);
+    rd_status st = rd_things_init(&r.things, run, system, arena, options->stored_only);
 
     if (!st)
         st = bind_all(&r, threats, &tests, &n);

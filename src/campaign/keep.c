@@ -200,13 +200,13 @@ rd_status rd_keep_run(struct rd_run *run, const struct rd_campaign_options *o,
     const double start = now_seconds();
     rd_status st = rd_keep_key(run, &r, kept_out->key);
 
-    if (!st && o->store && (!r.target || r.target->digest[0] || o->reuse))
+    if (!st && o->store && (!r.target || r.target->digest[0] || o->reuse || o->stored_only))
         st = look_up(run, o->store, kept_out->key, arena, &record);
     if (st)
         return st;
     kept_out->reused = record != NULL;
     kept_out->record = record;
-    if (record)
+    if (record || o->stored_only)
         return RD_OK;
     record = RD_NEW(arena, struct rd_record);
     if (!record)

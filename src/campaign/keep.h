@@ -13,7 +13,7 @@ struct rd_kept {
 /*
  * Key = SHA-256 of the canonical inputs: attack and version, resolved settings, seed, digests of
  * target and data, controls, actor's access, runs, budget, criterion. Targets without a digest are
- * measured every time.
+ * measured every time, unless only the store counts: then record is NULL where it has none.
  */
 rd_status rd_keep_key(struct rd_run *run, const struct rd_trial_request *request, char key_out[65]);
 rd_status rd_keep_run(struct rd_run *run, const struct rd_campaign_options *options,

@@ -14,7 +14,8 @@ struct rd_store;
 struct rd_assessment_options {
     bool stored_only; /* nothing is attacked, contacted, started or written: what the store holds */
     bool reuse;       /* take over what was measured on endpoints and processes */
-    bool no_confirm;  /* choose a roadmap, but do not run its set as a combination */
+    bool needs_appetite; /* RD_E_USAGE before anything runs when the file declares none */
+    bool no_confirm;     /* choose a roadmap, but do not run its set as a combination */
     struct rd_roadmap_options roadmap; /* budget NaN, measure -1: the file's */
     struct rd_risk_options risk;       /* .roadmap is set by rd_cli_assess */
 };

@@ -2,16 +2,11 @@
  * cmd_assess.c - redoubt assess: the loop, once, left to right: threats, tests, controls and their
  * re-tests, money, reports. Evidence goes to DIR/.redoubt, reports beside redoubt.yaml.
  */
-#include "cli/cli.h"
+#include "cli/assessment.h"
 #include "cli/envelope.h"
-#include "cli/load.h"
 
 #include "base/file.h"
 #include "base/text.h"
-#include "campaign/campaign.h"
-#include "evidence/store.h"
-#include "report/report.h"
-#include "risk/risk.h"
 
 #include <math.h>
 #include <string.h>
@@ -45,45 +40,21 @@ static const struct rd_option options[] = {
 
 struct work {
     struct rd_cli *cli;
-    struct rd_loaded loaded;
-    struct rd_store *store;
-    struct rd_campaign_options how;
-    struct rd_campaign campaign;
-    struct rd_risk_result risk;
-    struct rd_report report;
+    struct rd_assessment a;
 };
-
-static void close_store(void *obj)
-{
-    rd_store_close(obj);
-}
-
-static rd_status open_evidence(struct work *w)
-{
-    struct rd_cli *cli = w->cli;
-    rd_status st = rd_store_open(w->loaded.system->folder, &w->store, cli->run.err);
-
-    if (st)
-        return st;
-    if (rd_arena_guard(cli->run.scratch, close_store, w->store)) {
-        rd_store_close(w->store);
-        return rd_run_no_memory(&cli->run, "the evidence store");
-    }
-    w->how.store = w->store;
-    w->how.pictures = rd_path_join(cli->run.scratch, w->loaded.system->folder, ".redoubt");
-    w->how.run_json = rd_envelope_tool;
-    return w->how.pictures ? RD_OK : rd_run_no_memory(&cli->run, "a path");
-}
 
 /* --- --estimate --- */
 
-static rd_status say_estimate(struct work *w)
+static rd_status say_estimate(struct rd_cli *cli, const char *path, const struct assess *o)
 {
-    struct rd_cli *cli = w->cli;
+    const struct rd_campaign_options how = { 0 };
     struct rd_campaign_estimate e;
-    rd_status st = rd_campaign_estimate(
-        &cli->run, w->loaded.system, &w->loaded.threats, &w->how, cli->run.scratch, &e);
+    struct rd_loaded loaded;
+    rd_status st = rd_cli_load(cli, path, &o->load, &loaded);
 
+    if (!st)
+        st = rd_campaign_estimate(
+            &cli->run, loaded.system, &loaded.threats, &how, cli->run.scratch, &e);
     if (st)
         return st;
     rd_json_object(cli->result);
@@ -93,14 +64,14 @@ static rd_status say_estimate(struct work *w)
     rd_json_ku64(cli->result, "gradients", e.cost.gradients);
     rd_json_kreal(cli->result, "seconds", round(10 * e.cost.seconds) / 10);
     rd_json_kreal(cli->result, "money", round(100 * e.cost.money) / 100);
-    rd_json_ktext(cli->result, "currency", w->loaded.system->currency);
+    rd_json_ktext(cli->result, "currency", loaded.system->currency);
     rd_json_end(cli->result);
     (void)fprintf(cli->out,
         "%zu tests, %zu attack runs with every control's re-tests: at most %llu queries (%llu of "
         "them\n"
         "gradients), about %.0f seconds, %.2f %s at the artifacts' prices. Nothing was attacked.\n",
         e.tests, e.runs, (unsigned long long)e.cost.rows, (unsigned long long)e.cost.gradients,
-        e.cost.seconds, e.cost.money, w->loaded.system->currency);
+        e.cost.seconds, e.cost.money, loaded.system->currency);
     return RD_OK;
 }
 
@@ -117,7 +88,7 @@ static double now_seconds(void)
 static rd_status put(struct work *w, const char *name, const struct rd_buf *text)
 {
     struct rd_cli *cli = w->cli;
-    char *path = rd_path_join(cli->run.scratch, w->loaded.system->folder, name);
+    char *path = rd_path_join(cli->run.scratch, w->a.loaded.system->folder, name);
 
     if (!path || text->failed)
         return rd_run_no_memory(&cli->run, name);
@@ -132,11 +103,11 @@ static void write_run(struct work *w, struct rd_json *j, double seconds)
     struct tm utc;
     size_t reused = 0;
 
-    for (size_t i = 0; i < w->campaign.n_tested; i++)
-        reused += w->campaign.tested[i].reused;
+    for (size_t i = 0; i < w->a.campaign.n_tested; i++)
+        reused += w->a.campaign.tested[i].reused;
     if (gmtime_r(&now, &utc))
         (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    rd_json_ktext(j, "path", w->loaded.system->path);
+    rd_json_ktext(j, "path", w->a.loaded.system->path);
     rd_json_ktext(j, "started", stamp);
     rd_json_kint(j, "tests_reused", (int64_t)reused);
 }
@@ -161,11 +132,11 @@ static rd_status write_reports(struct work *w, const struct rd_buf *result, doub
     rd_cli_warnings(cli, &warnings);
     parts.warnings = warnings.failed ? NULL : warnings.text;
     st = run.failed ? rd_run_no_memory(&cli->run, "the report")
-                    : rd_report_json(&cli->run, &w->report, &parts, &json);
+                    : rd_report_json(&cli->run, &w->a.report, &parts, &json);
     if (!st)
         st = put(w, "report.json", &json);
     if (!st)
-        st = rd_report_markdown(&cli->run, &w->report, &other);
+        st = rd_report_markdown(&cli->run, &w->a.report, &other);
     if (!st)
         st = put(w, "report.md", &other);
     rd_buf_release(&other);
@@ -186,13 +157,13 @@ static rd_status write_reports(struct work *w, const struct rd_buf *result, doub
 
 static void say_threats(struct work *w)
 {
-    const struct rd_threats *threats = &w->loaded.threats;
+    const struct rd_threats *threats = &w->a.loaded.threats;
     FILE *out = w->cli->out;
     size_t untried = 0;
 
     (void)fputs("\nTried\n", out);
     for (size_t i = 0; i < threats->n; i++) {
-        const struct rd_threat_state *s = &w->campaign.states[i];
+        const struct rd_threat_state *s = &w->a.campaign.states[i];
 
         if (s->status == RD_THREAT_UNTRIED) {
             untried++;
@@ -230,15 +201,15 @@ static void say_thresholds(struct work *w)
     FILE *out = w->cli->out;
 
     (void)fprintf(out, "\nWithout money, most losses a year first\n");
-    for (size_t i = 0; i < w->risk.n_break_even; i++) {
-        const struct rd_risk_break_even *b = &w->risk.break_even[i];
+    for (size_t i = 0; i < w->a.risk.n_break_even; i++) {
+        const struct rd_risk_break_even *b = &w->a.risk.break_even[i];
         char id[80], words[400];
 
         (void)fprintf(out, "  %-12s %s\n",
-            rd_text_safe_in(id, sizeof id, w->loaded.system->scenarios[b->scenario].id),
+            rd_text_safe_in(id, sizeof id, w->a.loaded.system->scenarios[b->scenario].id),
             rd_text_safe_in(words, sizeof words, b->words ? b->words : b->reason));
     }
-    if (!w->risk.n_break_even)
+    if (!w->a.risk.n_break_even)
         (void)fprintf(out, "  no scenario could be simulated; the report says why\n");
 }
 
@@ -252,28 +223,28 @@ static bool has_money(const struct rd_risk_result *r)
 
 static void say_money(struct work *w)
 {
-    const struct rd_band *ale = &w->risk.total.ale;
-    const char *currency = w->loaded.system->currency;
+    const struct rd_band *ale = &w->a.risk.total.ale;
+    const char *currency = w->a.loaded.system->currency;
     FILE *out = w->cli->out;
     char a[40], b[40], c[40];
 
-    if (!has_money(&w->risk)) {
+    if (!has_money(&w->a.risk)) {
         say_thresholds(w);
         return;
     }
     (void)fprintf(out, "\nExpected loss%s\n  %s %s a year (90 %% band %s to %s)\n",
-        w->risk.illustrative ? " (illustrative: it rests on default numbers)" : "",
+        w->a.risk.illustrative ? " (illustrative: it rests on default numbers)" : "",
         grouped(ale->value, a), currency, grouped(ale->low, b), grouped(ale->high, c));
-    if (!w->risk.n_controls)
+    if (!w->a.risk.n_controls)
         return;
     (void)fprintf(
         out, "\nControls, each alone                       less loss a year (90 %% band)\n");
-    for (size_t i = 0; i < w->risk.n_controls; i++) {
-        const struct rd_risk_control *k = &w->risk.controls[i];
+    for (size_t i = 0; i < w->a.risk.n_controls; i++) {
+        const struct rd_risk_control *k = &w->a.risk.controls[i];
         char safe[48];
 
         (void)fprintf(out, "  %-38s ",
-            rd_text_safe_in(safe, 38, w->loaded.system->controls[k->control].name));
+            rd_text_safe_in(safe, 38, w->a.loaded.system->controls[k->control].name));
         if (isnan(k->difference.value))
             (void)fprintf(out, "not measured: %s\n", k->reason ? k->reason : "no test it touches");
         else
@@ -289,17 +260,17 @@ static rd_status say_summary(struct work *w)
     struct rd_cli *cli = w->cli;
     char safe[400];
     size_t n = 0;
-    rd_status st = rd_report_verdict(&cli->run, &w->report, cli->run.scratch, &sentences, &n);
+    rd_status st = rd_report_verdict(&cli->run, &w->a.report, cli->run.scratch, &sentences, &n);
 
     if (st)
         return st;
-    (void)fprintf(cli->out, "%s\n\n", rd_text_safe_in(safe, sizeof safe, w->loaded.system->name));
+    (void)fprintf(cli->out, "%s\n\n", rd_text_safe_in(safe, sizeof safe, w->a.loaded.system->name));
     for (size_t i = 0; i < n; i++)
         (void)fprintf(cli->out, "%s\n", sentences[i]);
     say_threats(w);
     say_money(w);
     (void)fprintf(cli->out, "\nReport: %s/%s\n",
-        rd_text_safe_in(safe, sizeof safe, w->loaded.system->folder),
+        rd_text_safe_in(safe, sizeof safe, w->a.loaded.system->folder),
         rd_report_html_available() ? "report.html" : "report.md");
     if (!rd_report_html_available())
         (void)fprintf(cli->out, "        no report.html: %s\n", rd_report_html_reason());
@@ -308,20 +279,33 @@ static rd_status say_summary(struct work *w)
 
 /* --- findings --- */
 
+/* What cannot be judged is no pass. */
+static bool passes_appetite(const struct work *w)
+{
+    const struct rd_risk_summary *total = &w->a.risk.total;
+
+    if (!has_money(&w->a.risk)) {
+        rd_cli_warn(w->cli,
+            "--fail-on appetite: no scenario has money on it, so nothing says that losses stay "
+            "within the appetite");
+        return true;
+    }
+    for (size_t i = 0; i < total->n_appetite; i++)
+        if (total->appetite[i].probability.value > total->appetite[i].allowed)
+            return true;
+    return false;
+}
+
 static bool has_finding(const struct work *w, const char *level)
 {
     enum rd_severity least = RD_SEVERITY_LOW;
     const bool by_severity = rd_severity_find(level, &least);
 
-    if (!strcmp(level, "appetite")) {
-        for (size_t i = 0; i < w->risk.total.n_appetite; i++)
-            if (w->risk.total.appetite[i].state == RD_APPETITE_BREACHED)
-                return true;
-        return false;
-    }
-    for (size_t i = 0; i < w->loaded.threats.n; i++) {
-        const struct rd_threat *t = &w->loaded.threats.item[i];
-        const enum rd_status_of_threat status = w->campaign.states[i].status;
+    if (!strcmp(level, "appetite"))
+        return passes_appetite(w);
+    for (size_t i = 0; i < w->a.loaded.threats.n; i++) {
+        const struct rd_threat *t = &w->a.loaded.threats.item[i];
+        const enum rd_status_of_threat status = w->a.campaign.states[i].status;
 
         if (t->decision && strcmp(t->decision->decision, "false-positive") == 0)
             continue;
@@ -335,47 +319,42 @@ static bool has_finding(const struct work *w, const char *level)
 }
 
 /* Wall time by step: bench/assess.sh prints it. */
-static void say_seconds(struct rd_cli *cli, const double at[5])
+static void say_seconds(struct rd_cli *cli, const double seconds[4], double reports)
 {
     static const char *const step[] = { "load", "tests", "simulation", "reports" };
 
     rd_json_kobject(cli->info, "seconds_by_step");
     for (size_t i = 0; i < 4; i++)
-        rd_json_kreal(cli->info, step[i], round(1000 * (at[i + 1] - at[i])) / 1000);
+        rd_json_kreal(
+            cli->info, step[i], round(1000 * (i == 3 ? seconds[3] + reports : seconds[i])) / 1000);
     rd_json_end(cli->info);
 }
 
-static rd_status assess(struct work *w, const struct assess *o, double start)
+static rd_status assess(struct work *w, const struct assess *o, const char *path)
 {
-    const struct rd_risk_options risk = { .outer = (size_t)o->draws, .years = (size_t)o->years };
+    struct rd_assessment_options how = rd_assessment_defaults();
     struct rd_cli *cli = w->cli;
     struct rd_buf result = { 0 };
     struct rd_json j = { .out = &result };
-    double at[5] = { start, now_seconds() };
+    const double start = now_seconds();
+    double found;
     rd_status st;
 
-    st = rd_campaign_run(
-        &cli->run, w->loaded.system, &w->loaded.threats, &w->how, cli->run.scratch, &w->campaign);
-    at[2] = now_seconds();
-    if (!st)
-        st = rd_risk_simulate(&cli->run, &w->campaign, &risk, cli->run.scratch, &w->risk);
+    if (!strcmp(o->fail_on, "appetite"))
+        how.needs_appetite = true;
+    how.reuse = o->reuse;
+    how.risk.outer = (size_t)o->draws;
+    how.risk.years = (size_t)o->years;
+    st = rd_cli_assess(cli, path, &o->load, &how, &w->a);
     if (st)
         return st;
-    at[3] = now_seconds();
-    for (size_t i = 0; i < w->risk.n_warnings; i++)
-        rd_cli_warn(cli, "%s", w->risk.warnings[i]);
-    w->report =
-        (struct rd_report){ .campaign = &w->campaign, .risk = &w->risk, .seed = cli->run.seed };
-    st = rd_report_pictures(&cli->run, &w->campaign, w->how.pictures, cli->run.scratch,
-        &w->report.pictures, &w->report.n_pictures);
-    if (!st)
-        st = rd_report_result(&cli->run, &w->report, &j);
+    found = now_seconds();
+    st = rd_report_result(&cli->run, &w->a.report, &j);
     if (!st && result.failed)
         st = rd_run_no_memory(&cli->run, "the result");
     if (!st)
-        st = write_reports(w, &result, now_seconds() - start);
-    at[4] = now_seconds();
-    say_seconds(cli, at);
+        st = write_reports(w, &result, found - start);
+    say_seconds(cli, w->a.seconds, now_seconds() - found);
     if (!st) {
         rd_json_raw(cli->result, result.text, result.len);
         st = say_summary(w);
@@ -391,17 +370,9 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
 {
     const struct assess *o = opts;
     struct work w = { .cli = cli };
-    const double start = now_seconds();
-    rd_status st = rd_cli_load(cli, argv[0], &o->load, &w.loaded);
 
     (void)argc;
-    if (st)
-        return st;
-    if (o->estimate)
-        return say_estimate(&w);
-    w.how.reuse = o->reuse;
-    st = open_evidence(&w);
-    return st ? st : assess(&w, o, start);
+    return o->estimate ? say_estimate(cli, argv[0], o) : assess(&w, o, argv[0]);
 }
 
 const struct rd_command rd_command_assess = {
