@@ -104,6 +104,56 @@ const char *rd_text_safe_in(char *out, size_t size, const char *text)
     return out;
 }
 
+/* Nothing in it means anything to a shell, nor to an option parser at its beginning. */
+static bool is_plain_word(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_./:,@%+=-";
+
+    return *text && strspn(text, plain) == strlen(text);
+}
+
+static bool needs_spelling(const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    uint32_t cp;
+
+    for (size_t i = 0; i < len;) {
+        const size_t step = utf8_at(p + i, len - i, &cp);
+
+        if (!step || cp < 0x20 || cp == 0x7F || is_deceptive(cp))
+            return true;
+        i += step;
+    }
+    return false;
+}
+
+void rd_text_shell(struct rd_buf *out, const char *text)
+{
+    const size_t len = strlen(text);
+    const unsigned char *p = (const unsigned char *)text;
+
+    if (is_plain_word(text)) {
+        rd_buf_puts(out, text);
+        return;
+    }
+    if (!needs_spelling(text, len)) {
+        rd_buf_putc(out, '\'');
+        for (size_t i = 0; i < len; i++)
+            rd_buf_puts(out, text[i] == '\'' ? "'\\''" : (const char[]){ text[i], '\0' });
+        rd_buf_putc(out, '\'');
+        return;
+    }
+    rd_buf_puts(out, "$'");
+    for (size_t i = 0; i < len; i++) {
+        if (p[i] < 0x20 || p[i] >= 0x7F)
+            rd_buf_printf(out, "\\x%02x", p[i]);
+        else
+            rd_buf_printf(out, p[i] == '\'' || p[i] == '\\' ? "\\%c" : "%c", p[i]);
+    }
+    rd_buf_putc(out, '\'');
+}
+
 enum { NEAR_MAX = 3, WORD_MAX = 64 };
 
 /* Levenshtein with transpositions of neighbors, words cut at WORD_MAX. */

@@ -15,6 +15,13 @@ void rd_text_safe(struct rd_buf *out, const char *text, size_t len);
 /* The same into a fixed buffer (cut with "..." when too long); returns out. For error messages. */
 const char *rd_text_safe_in(char *out, size_t size, const char *text);
 
+/*
+ * One word of a POSIX command line: as it is where no shell could read anything into it, else in
+ * single quotes. Text with controls or marks that deceive the eye becomes $'...' (bash, zsh, ksh)
+ * with their bytes spelled out, so that a command can be shown and pasted.
+ */
+void rd_text_shell(struct rd_buf *out, const char *text);
+
 /* Nearest of the NULL-terminated words within edit distance 3 (and under half the length), or NULL.
  */
 const char *rd_text_nearest(const char *word, const char *const *words);

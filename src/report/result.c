@@ -3,6 +3,7 @@
  */
 #include "report/report.h"
 
+#include "report/finding.h"
 #include "report/words.h"
 
 #include <math.h>
@@ -39,10 +40,47 @@ static void put_decision(struct rd_json *j, const struct rd_decision *d)
     rd_json_end(j);
 }
 
-static void put_threats(struct rd_json *j, const struct rd_campaign *c)
+static void put_references(struct rd_json *j, const struct rd_rule *rule)
 {
+    rd_json_karray(j, "references");
+    for (size_t i = 0; i < rule->n_references; i++) {
+        rd_json_object(j);
+        rd_json_ktext(j, "list", rule->references[i].list);
+        rd_json_ktext(j, "edition", rule->references[i].edition);
+        rd_json_ktext(j, "id", rule->references[i].id);
+        rd_json_ktext(j, "title", rule->references[i].title);
+        rd_json_end(j);
+    }
+    rd_json_end(j);
+    put_list(j, "cwe", rule->cwe, rule->n_cwe);
+}
+
+/* What a reader may do about it: report/finding.h. */
+static rd_status put_finding(struct rd_run *run, struct rd_json *j, const struct rd_report *report,
+    size_t threat, struct rd_arena *scratch)
+{
+    struct rd_finding f;
+    rd_status st = rd_finding_make(run, report, threat, scratch, &f);
+
+    if (st)
+        return st;
+    rd_json_ktext(j, "why", f.why);
+    rd_json_ktext(j, "impact", f.impact);
+    put_list(j, "fix", f.fix, f.n_fix);
+    rd_json_ktext(j, "check", f.check);
+    rd_json_ktext(j, "check_reason", f.check_reason);
+    rd_json_ktext(j, "evidence", f.evidence);
+    return RD_OK;
+}
+
+static rd_status put_threats(
+    struct rd_run *run, struct rd_json *j, const struct rd_report *report, struct rd_arena *scratch)
+{
+    const struct rd_campaign *c = report->campaign;
+    rd_status status = RD_OK;
+
     rd_json_karray(j, "threats");
-    for (size_t i = 0; i < c->threats->n; i++) {
+    for (size_t i = 0; i < c->threats->n && !status; i++) {
         const struct rd_threat *t = &c->threats->item[i];
         const struct rd_threat_state *st = &c->states[i];
 
@@ -62,9 +100,12 @@ static void put_threats(struct rd_json *j, const struct rd_campaign *c)
         rd_json_ktext(j, "mitigated_by", t->mitigated_by);
         put_decision(j, t->decision);
         rd_json_ktext(j, "test", st->tested == RD_NONE ? NULL : c->tested[st->tested].test->id);
+        status = put_finding(run, j, report, i, scratch);
+        put_references(j, t->rule);
         rd_json_end(j);
     }
     rd_json_end(j);
+    return status;
 }
 
 static void put_access(struct rd_json *j, unsigned mask)
@@ -264,14 +305,14 @@ rd_status rd_report_result(struct rd_run *run, const struct rd_report *report, s
         put_system(j, report->campaign->system);
         rd_json_ku64(j, "seed", report->seed);
         put_list(j, "verdict", sentence, n);
-        put_threats(j, report->campaign);
+        st = put_threats(run, j, report, &scratch);
         put_tests(j, report->campaign);
         rd_json_key(j, "risk");
         if (report->risk)
             rd_risk_write(report->risk, j);
         else
             rd_json_null(j);
-        if (!put_controls(j, report, &scratch))
+        if (!put_controls(j, report, &scratch) && !st)
             st = rd_run_no_memory(run, "the controls");
         put_not_tried(j, report->campaign);
         rd_json_end(j);
