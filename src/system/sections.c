@@ -251,20 +251,22 @@ static const struct rd_field secondary[] = {
 static const struct rd_section secondary_section = PART_OF("secondary-loss", "fines, lawsuits, lost customers", secondary);
 
 static const struct rd_field observed[] = {
-    { RD_F_REAL, REQ, .key = "attempts", .max = COUNT_MAX, .unit = "campaigns", .offset = AT(rd_scenario, observed_attempts), .help = "campaigns that were noticed" },
+    { RD_F_REAL, REQ, .unless = "losses", .key = "attempts", .max = COUNT_MAX, .unit = "campaigns", .offset = AT(rd_scenario, observed_attempts), .help = "campaigns that were noticed" },
     { RD_F_REAL, REQ, .key = "years", .min = 0.001, .max = 1000, .unit = "years", .offset = AT(rd_scenario, observed_years), .help = "how long anybody looked" },
     { RD_F_CHANCE, .key = "detection", .preset = "1", .max = 1, .offset = AT(rd_scenario, observed_detection), .help = "chance that a campaign is noticed" },
+    { RD_F_REAL, .key = "losses", .max = COUNT_MAX, .unit = "losses", .offset = AT(rd_scenario, observed_losses), .help = "losses in that time: they update attempts and susceptibility together" },
     FIELD_END,
 };
-static const struct rd_section observed_section = PART_OF("observed", "what was counted; it updates attempts_per_year, never the losses", observed);
+static const struct rd_section observed_section = PART_OF("observed", "what was counted: attempts update attempts_per_year, losses attempts and susceptibility together", observed);
 
 static const struct rd_field scenario[] = {
     ID_NAME(rd_scenario),
     { RD_F_THREAT, REQ, .key = "threat", .offset = AT(rd_scenario, threat), .help = "what happens: <rule>@<element or flow>" },
     { RD_F_REF, REQ, .key = "actor", .space = RD_SPACE_ACTOR, .offset = AT(rd_scenario, actor), .help = "who does it" },
     { RD_F_AMOUNT, .key = "attempts_per_year", .preset = "1", .max = 1e6, .unit = "campaigns a year", .offset = AT(rd_scenario, attempts_per_year), .help = "campaigns of this actor; one a year is assumed when nobody says" },
-    { RD_F_EXPR, REQ, .key = "loss_when", .min = RD_EXPR_BOOL, .offset = AT(rd_scenario, loss_when), .offset2 = AT(rd_scenario, loss_when_at), .help = "when a campaign becomes a loss" },
+    { RD_F_EXPR, REQ, .unless = "susceptibility", .key = "loss_when", .min = RD_EXPR_BOOL, .offset = AT(rd_scenario, loss_when), .offset2 = AT(rd_scenario, loss_when_at), .help = "when a campaign becomes a loss; with an expert's susceptibility it may be left out" },
     { RD_F_EXPR, .key = "magnitude", .min = RD_EXPR_NUMBER, .unit = "currency", .offset = AT(rd_scenario, magnitude), .offset2 = AT(rd_scenario, magnitude_at), .help = "what the loss costs; without it, or with an asset whose value is unknown, the break-even is told" },
+    { RD_F_AMOUNT, .key = "per_loss", .max = MONEY_MAX, .unit = "currency", .offset = AT(rd_scenario, per_loss), .help = "what one loss costs on top of magnitude, drawn anew for each loss; magnitude may then be left out" },
     { RD_F_MAP, .key = "secondary", .sub = &secondary_section, .offset2 = AT(rd_scenario, has_secondary), .help = "a further loss that may follow" },
     { RD_F_ENUM, .key = "manipulation", .preset = "none", .words = manipulation_words, .offset = AT(rd_scenario, manipulation), .help = "how a norm-bounded change is reached in reality; none: robustness only, no money" },
     { RD_F_INT, .key = "objects", .min = 1, .max = COUNT_MAX, .unit = "objects", .offset = AT(rd_scenario, objects), .help = "what one campaign of evasion tries" },
@@ -274,7 +276,8 @@ static const struct rd_field scenario[] = {
     { RD_F_AMOUNT, .key = "dwell_days", .preset = "0", .max = 36500, .unit = "days", .offset = AT(rd_scenario, dwell_days), .help = "poisoning: how long a poisoned model stays in use" },
     { RD_F_AMOUNT, .key = "candidates", .preset = "0", .max = COUNT_MAX, .unit = "records", .offset = AT(rd_scenario, candidates), .help = "inference: records that one campaign asks about" },
     { RD_F_CHANCE, .key = "prior", .preset = "0.5", .max = 1, .offset = AT(rd_scenario, prior), .help = "inference: share of members among the candidates" },
-    { RD_F_MAP, .key = "observed", .sub = &observed_section, .offset2 = AT(rd_scenario, has_observed), .help = "campaigns that were counted" },
+    { RD_F_MAP, .key = "observed", .sub = &observed_section, .offset2 = AT(rd_scenario, has_observed), .help = "campaigns and losses that were counted" },
+    { RD_F_CHANCE, .key = "susceptibility", .max = 1, .offset = AT(rd_scenario, susceptibility), .help = "chance that a campaign becomes a loss, by an expert's word; used where nothing was tried, never called measured" },
     { RD_F_CHANCE, .key = "untried_stronger", .max = 1, .offset = AT(rd_scenario, stronger), .help = "chance that a stronger, untried attack succeeds where the tried one failed" },
     FIELD_END,
 };

@@ -222,8 +222,11 @@ struct rd_scenario {
     struct rd_uncertain samples, decisions_per_day, dwell_days;
     struct rd_uncertain candidates, prior; /* infer: records asked about, share of members */
     bool has_observed; /* campaigns counted in so many years, each noticed with that chance */
-    double observed_attempts, observed_years;
+    double observed_attempts, observed_losses; /* NaN when not given */
+    double observed_years;
     struct rd_uncertain observed_detection;
+    struct rd_uncertain susceptibility; /* by an expert: where nothing was tried */
+    struct rd_uncertain per_loss;       /* drawn anew for each loss, besides magnitude */
     struct rd_uncertain stronger; /* u: S = S_tried + (1 - S_tried) u; key `untried_stronger` */
     struct rd_place at;
 };
