@@ -52,6 +52,7 @@ struct rd_retest {
     const char *adaptive;             /* name of the aware attack, or "not adaptively tested" */
     double utility_before, utility_after; /* clean accuracy without and with the control */
     const char *effect_reason;            /* why the interval is null, or NULL */
+    char without_key[65], worse_key[65];  /* of the records without it, and of worse */
 };
 
 struct rd_tested {

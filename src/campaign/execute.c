@@ -390,13 +390,12 @@ static double clean_accuracy(const struct rd_record *record)
 }
 
 static rd_status retest(struct runner *r, const struct rd_bound_test *t, int control,
-    const struct rd_defense *d, const struct rd_record *with_active, struct rd_retest *out)
+    const struct rd_defense *d, const struct rd_kept *with_active, struct rd_retest *out)
 {
     const bool active = r->system->controls[control].state == RD_CONTROL_ACTIVE;
     const struct rd_aware *aware = rd_defense_aware(d, t->attack->name);
     struct rd_trial_request q;
-    struct rd_kept kept = { 0 };
-    const struct rd_record *before = with_active;
+    struct rd_kept before = *with_active, plain = *with_active, knowing = { 0 };
     rd_status st = request_of(r, t, &q);
 
     *out = (struct rd_retest){ .control = control, .defense = d };
@@ -404,20 +403,18 @@ static rd_status retest(struct runner *r, const struct rd_bound_test *t, int con
         return st;
     if (active) {
         /* The record at hand has it on already: what is missing is the system without it. */
-        out->plain = with_active;
         st = defended(r, t, control, RD_NONE, &q);
         if (!st)
-            st = run_one(r, &q, &kept);
-        before = kept.record;
+            st = run_one(r, &q, &before);
     } else {
         st = defended(r, t, RD_NONE, control, &q);
         q.withheld_is_failure = true;
         if (!st)
-            st = run_one(r, &q, &kept);
-        out->plain = kept.record;
+            st = run_one(r, &q, &plain);
     }
     if (st)
         return st;
+    out->plain = plain.record;
     out->adaptive = "not adaptively tested";
     if (aware && is_same_attack(t, aware)) {
         out->aware = out->plain;
@@ -433,20 +430,24 @@ static rd_status retest(struct runner *r, const struct rd_bound_test *t, int con
         q.withheld_is_failure = true;
         q.control_aware = d->name;
         if (!st)
-            st = run_one(r, &q, &kept);
+            st = run_one(r, &q, &knowing);
         if (st)
             return st;
-        out->aware = kept.record;
+        out->aware = knowing.record;
         if (out->aware)
             out->adaptive = aware->attack;
     }
-    if (r->estimate || !out->plain || !before)
+    if (r->estimate || !out->plain || !before.record)
         return RD_OK;
-    out->without = before;
+    out->without = before.record;
     out->worse = out->aware && more_harmful(out->aware, out->plain) ? out->aware : out->plain;
+    memcpy(out->without_key, before.key, sizeof out->without_key);
+    memcpy(out->worse_key,
+        out->worse == out->aware && out->aware != out->plain ? knowing.key : plain.key,
+        sizeof out->worse_key);
     rd_campaign_effect(
-        before, out->worse, &out->before, &out->after, &out->effect, &out->effect_reason);
-    out->utility_before = clean_accuracy(before);
+        before.record, out->worse, &out->before, &out->after, &out->effect, &out->effect_reason);
+    out->utility_before = clean_accuracy(before.record);
     out->utility_after = clean_accuracy(out->plain);
     return RD_OK;
 }
@@ -500,7 +501,7 @@ static rd_status run_test(struct runner *r, struct rd_bound_test *t, struct rd_t
 
         if (side_of(r->system, &r->system->controls[i], t, &d) == NOWHERE)
             continue;
-        st = retest(r, t, (int)i, d, out->record, &retests[out->n_retests]);
+        st = retest(r, t, (int)i, d, &kept, &retests[out->n_retests]);
         if (st)
             return st;
         out->n_retests += r->estimate || retests[out->n_retests].without;

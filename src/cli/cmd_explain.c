@@ -1,6 +1,8 @@
 /* explain - why a threat applies (or does not), and what would make it go away. */
 #include "cli/cli.h"
 #include "cli/load.h"
+#include "cli/stored.h"
+#include "cli/threat_id.h"
 #include "cli/threat_text.h"
 
 #include "base/text.h"
@@ -16,73 +18,6 @@ static const struct rd_option options[] = {
     RD_LOAD_OPTIONS(struct explain, system),
     RD_OPTION_END,
 };
-
-/* No such id: say which part of it is wrong, and the nearest that is right. */
-static rd_status unknown_id(struct rd_cli *cli, const struct rd_loaded *l, const char *id,
-    const struct rd_rule *rule, bool place)
-{
-    struct rd_arena *arena = cli->run.scratch;
-    const char **words = RD_NEW_ARRAY(arena, const char *, l->threats.n + l->rules.n + 1);
-    const char *near;
-    char safe[160];
-    size_t n = 0;
-
-    if (!words)
-        return rd_run_no_memory(&cli->run, "the threat ids");
-    for (size_t i = 0; i < l->threats.n; i++)
-        words[n++] = l->threats.item[i].id;
-    near = rd_text_nearest(id, words);
-    (void)rd_text_safe_in(safe, sizeof safe, id);
-    if (rule && place)
-        (void)RD_FAIL(cli->run.err, RD_E_NOTFOUND,
-            "there is no threat '%s': rule '%s' looks at other parts", safe, rule->id);
-    else if (!strchr(id, '@'))
-        (void)RD_FAIL(
-            cli->run.err, RD_E_NOTFOUND, "'%s' is no threat id: expected RULE@ELEMENT", safe);
-    else
-        (void)RD_FAIL(cli->run.err, RD_E_NOTFOUND, "there is no threat '%s': %s", safe,
-            rule ? "no element or flow is called so" : "no rule is called so");
-    for (size_t i = 0; i < l->threats.n && !near; i++) {
-        const size_t len = strlen(l->threats.item[i].rule->id);
-
-        /* A rule alone, or with a place that is wrong. */
-        if (!strncmp(id, l->threats.item[i].rule->id, len) && (id[len] == '\0' || id[len] == '@'))
-            near = l->threats.item[i].id;
-    }
-    if (near)
-        (void)rd_error_hint(cli->run.err, "did you mean '%s'?", near);
-    else
-        (void)rd_error_hint(cli->run.err, "redoubt threats FILE lists them");
-    return RD_E_NOTFOUND;
-}
-
-/* The threat of that id, also where its rule does not apply. */
-static rd_status find(
-    struct rd_cli *cli, const struct rd_loaded *l, const char *id, struct rd_threat *out)
-{
-    const struct rd_threat *t = rd_threat_find(&l->threats, id);
-    const char *at = strchr(id, '@');
-    const struct rd_rule *rule = NULL;
-    int element = RD_NONE, flow = RD_NONE;
-
-    if (t) {
-        *out = *t;
-        return RD_OK;
-    }
-    for (size_t i = 0; at && i < l->rules.n; i++)
-        if (strlen(l->rules.item[i]->id) == (size_t)(at - id) &&
-            !strncmp(l->rules.item[i]->id, id, (size_t)(at - id)))
-            rule = l->rules.item[i];
-    if (rule) {
-        element = rd_system_element(l->system, at + 1);
-        flow = element == RD_NONE ? rd_system_flow(l->system, at + 1) : RD_NONE;
-    }
-    if ((element == RD_NONE && flow == RD_NONE) ||
-        !rd_rule_applies_to(rule, element != RD_NONE ? l->system->elements[element].type : NULL))
-        return unknown_id(cli, l, id, rule, element != RD_NONE || flow != RD_NONE);
-    return rd_threat_derive_one(
-        &l->rules, rule, l->system, element, flow, cli->run.scratch, out, cli->run.err);
-}
 
 static void list(FILE *out, const char *title, const char *const *item, size_t n)
 {
@@ -121,7 +56,8 @@ static void print_proof(FILE *out, const struct rd_rule *rule)
     struct rd_buf text = { 0 };
 
     if (!rule->n_proved_by) {
-        rd_cli_wrap(out, "\nproof: ", 7, "no attack here proves it, so it stays untried");
+        rd_cli_wrap(
+            out, "\nproof: ", 7, "proved_by: none. No attack here proves it, so it stays untried");
         return;
     }
     rd_buf_printf(&text, "%s, demonstrated from %s on", rd_cli_proof(rule, proof, sizeof proof),
@@ -167,7 +103,8 @@ static const char *verdict(const struct rd_threat *t)
     return "no";
 }
 
-static void print(FILE *out, const struct rd_rules *rules, const struct rd_threat *t)
+static void print(FILE *out, const struct rd_rules *rules, const struct rd_threat *t,
+    const struct rd_threat_state *state)
 {
     const struct rd_rule *rule = t->rule;
     char first[160], decision[160];
@@ -178,6 +115,10 @@ static void print(FILE *out, const struct rd_rules *rules, const struct rd_threa
     (void)snprintf(first, sizeof first, "severity: %s. ", rd_severity_name(t->severity));
     rd_cli_wrap(out, first, 10, t->severity_why);
     (void)fprintf(out, "STRIDE %s, stage %s\n", rule->stride, rule->stage);
+    if (state && state->tested != RD_NONE) {
+        (void)snprintf(first, sizeof first, "status: %s. ", rd_threat_status_name(state->status));
+        rd_cli_wrap(out, first, 8, state->text);
+    }
     if (t->mitigated_by)
         (void)fprintf(out, "control: %s\n", t->mitigated_by);
     if (t->decision) {
@@ -200,19 +141,23 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
 {
     const struct explain *o = opts;
     struct rd_threat threat = { 0 };
+    struct rd_campaign campaign;
     struct rd_loaded l;
+    bool found = false;
     rd_status st = rd_cli_load(cli, argv[0], &o->system, &l);
 
     (void)argc;
     if (!st)
-        st = find(cli, &l, argv[1], &threat);
+        st = rd_cli_threat_find(cli, &l, argv[1], &threat);
     if (!st && !threat.rule)
         st = RD_FAIL(cli->run.err, RD_E_BUG, "a threat without a rule");
+    if (!st)
+        st = rd_cli_stored(cli, &l, &campaign, &found);
     if (st)
         return st;
     rd_json_ktext(cli->info, "file", argv[0]);
-    rd_cli_threat_json(cli->result, &l.rules, l.system, &threat);
-    print(cli->out, &l.rules, &threat);
+    rd_cli_threat_json(cli->result, &l.rules, l.system, &threat, found ? &campaign : NULL);
+    print(cli->out, &l.rules, &threat, rd_cli_threat_state(found ? &campaign : NULL, &threat));
     return RD_OK;
 }
 

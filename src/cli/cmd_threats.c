@@ -1,6 +1,7 @@
 /* threats - what can go wrong with a system, ranked, before anything is tried. */
 #include "cli/cli.h"
 #include "cli/load.h"
+#include "cli/stored.h"
 #include "cli/threat_text.h"
 
 #include "base/text.h"
@@ -13,6 +14,8 @@ struct threats {
     const char *fail_on;
 };
 
+enum { STATUS_WIDTH = 16 }; /* "not demonstrated" */
+
 static const char *const levels[] = { "none", "low", "medium", "high", "critical", NULL };
 
 static const struct rd_option options[] = {
@@ -24,13 +27,27 @@ static const struct rd_option options[] = {
     RD_OPTION_END,
 };
 
-static void print_row(struct rd_cli *cli, const struct rd_threat *t, int id_width, int proof_width)
+/* A column of its own where earlier runs tried anything. */
+static void print_status(
+    struct rd_cli *cli, const struct rd_threat *t, const struct rd_campaign *stored)
+{
+    const struct rd_threat_state *st = rd_cli_threat_state(stored, t);
+
+    if (stored)
+        (void)fprintf(cli->out, "  %-*s", STATUS_WIDTH,
+            rd_threat_status_name(st ? st->status : RD_THREAT_UNTRIED));
+}
+
+static void print_row(struct rd_cli *cli, const struct rd_threat *t,
+    const struct rd_campaign *stored, int id_width, int proof_width)
 {
     char proof[64], decision[120];
 
-    (void)fprintf(cli->out, "%-8s  %-9s  %-*s  %-*s  %s", rd_severity_name(t->severity),
+    (void)fprintf(cli->out, "%-8s  %-9s  %-*s  %-*s", rd_severity_name(t->severity),
         rd_applicability_name(t->applicability), id_width, t->id, proof_width,
-        rd_cli_proof(t->rule, proof, sizeof proof), t->rule->title);
+        rd_cli_proof(t->rule, proof, sizeof proof));
+    print_status(cli, t, stored);
+    (void)fprintf(cli->out, "  %s", t->rule->title);
     if (t->applicability == RD_APPLIES_MITIGATED)
         (void)fprintf(cli->out, " (by %s)", t->mitigated_by);
     if (t->decision)
@@ -38,13 +55,19 @@ static void print_row(struct rd_cli *cli, const struct rd_threat *t, int id_widt
     (void)fputc('\n', cli->out);
 }
 
-static void print_details(struct rd_cli *cli, size_t number, const struct rd_threat *t)
+static void print_details(
+    struct rd_cli *cli, size_t number, const struct rd_threat *t, const struct rd_campaign *stored)
 {
+    const struct rd_threat_state *st = rd_cli_threat_state(stored, t);
     char first[128];
 
     (void)snprintf(first, sizeof first, "%zu. %s: ", number, t->id);
     (void)fputc('\n', cli->out);
     rd_cli_wrap(cli->out, first, 3, t->rule->title);
+    if (st && st->tested != RD_NONE)
+        rd_cli_wrap(cli->out,
+            rd_arena_printf(cli->run.scratch, "   %s: ", rd_threat_status_name(st->status)), 6,
+            st->text);
     rd_cli_wrap(cli->out, "   impact: ", 11, t->rule->impact);
     for (size_t i = 0; i < t->n_missing; i++)
         rd_cli_wrap(cli->out, i ? "            " : "   fill in: ", 12, t->missing[i]);
@@ -131,14 +154,20 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
 {
     const struct threats *o = opts;
     struct rd_loaded l;
+    struct rd_campaign campaign;
+    const struct rd_campaign *stored;
+    bool found = false;
     size_t by_kind[4] = { 0 }, shown, decided = 0;
     int id_width = 6, proof_width = 9;
     char proof[64];
     rd_status st = rd_cli_load(cli, argv[0], &o->system, &l);
 
     (void)argc;
+    if (!st)
+        st = rd_cli_stored(cli, &l, &campaign, &found);
     if (st)
         return st;
+    stored = found ? &campaign : NULL;
     rd_json_ktext(cli->info, "file", argv[0]);
     shown = o->top && (size_t)o->top < l.threats.n ? (size_t)o->top : l.threats.n;
     for (size_t i = 0; i < l.threats.n; i++) {
@@ -165,17 +194,17 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     rd_json_end(cli->result);
     rd_json_karray(cli->result, "threats");
     if (shown)
-        (void)fprintf(cli->out, "%-8s  %-9s  %-*s  %-*s  %s\n", "severity", "applies", id_width,
-            "threat", proof_width, "proved by", "what");
+        (void)fprintf(cli->out, "%-8s  %-9s  %-*s  %-*s%s  %s\n", "severity", "applies", id_width,
+            "threat", proof_width, "proved by", stored ? "  status          " : "", "what");
     for (size_t i = 0; i < shown; i++) {
-        rd_cli_threat_json(cli->result, &l.rules, l.system, &l.threats.item[i]);
-        print_row(cli, &l.threats.item[i], id_width, proof_width);
+        rd_cli_threat_json(cli->result, &l.rules, l.system, &l.threats.item[i], stored);
+        print_row(cli, &l.threats.item[i], stored, id_width, proof_width);
     }
     rd_json_end(cli->result);
     if (shown < l.threats.n)
         (void)fprintf(cli->out, "... and %zu more\n", l.threats.n - shown);
     for (size_t i = 0; o->top && i < shown; i++)
-        print_details(cli, i + 1, &l.threats.item[i]);
+        print_details(cli, i + 1, &l.threats.item[i], stored);
     (void)fprintf(cli->out, "\n%zu threats: %zu apply, %zu unknown, %zu mitigated; %zu decided\n",
         l.threats.n, by_kind[RD_APPLIES_YES], by_kind[RD_APPLIES_UNKNOWN],
         by_kind[RD_APPLIES_MITIGATED], decided);

@@ -46,7 +46,7 @@ const char *rd_cli_proof(const struct rd_rule *rule, char *out, size_t size)
     size_t at = 0;
 
     if (!rule->n_proved_by)
-        (void)snprintf(out, size, "none here");
+        (void)snprintf(out, size, "none");
     for (size_t i = 0; i < rule->n_proved_by && at < size; i++)
         at += (size_t)snprintf(out + at, size - at, "%s%s", i ? " or " : "", rule->proved_by[i]);
     return out;
@@ -120,8 +120,37 @@ static void decision(struct rd_json *j, const struct rd_decision *d)
     rd_json_end(j);
 }
 
+const struct rd_threat_state *rd_cli_threat_state(
+    const struct rd_campaign *stored, const struct rd_threat *t)
+{
+    const struct rd_threat *known = NULL;
+
+    if (stored && t >= stored->threats->item && t < stored->threats->item + stored->threats->n)
+        known = t; /* one of the list itself, as all that `threats` shows */
+    else if (stored)
+        known = rd_threat_find(stored->threats, t->id);
+
+    return known ? &stored->states[known - stored->threats->item] : NULL;
+}
+
+static void status(struct rd_json *j, const struct rd_threat *t, const struct rd_campaign *stored)
+{
+    const struct rd_threat_state *st = rd_cli_threat_state(stored, t);
+    const char *key = st && st->tested != RD_NONE ? stored->tested[st->tested].key : NULL;
+
+    rd_json_ktext(j, "status", rd_threat_status_name(st ? st->status : RD_THREAT_UNTRIED));
+    if (st)
+        rd_json_ktext(j, "status_reason", st->reason);
+    else
+        rd_json_ktext(j, "status_reason",
+            t->rule->n_proved_by ? "this command tries nothing: redoubt assess does"
+                                 : "no attack here proves it");
+    rd_json_ktext(j, "status_text", key ? st->text : NULL);
+    rd_json_ktext(j, "evidence", key && *key ? key : NULL);
+}
+
 void rd_cli_threat_json(struct rd_json *j, const struct rd_rules *rules,
-    const struct rd_system *system, const struct rd_threat *t)
+    const struct rd_system *system, const struct rd_threat *t, const struct rd_campaign *stored)
 {
     const struct rd_rule *rule = t->rule;
 
@@ -137,10 +166,7 @@ void rd_cli_threat_json(struct rd_json *j, const struct rd_rules *rules,
     rd_json_ktext(j, "severity_of_rule", rd_severity_name(rule->severity));
     rd_json_ktext(j, "severity_why", t->severity_why);
     rd_json_ktext(j, "applicability", rd_applicability_name(t->applicability));
-    rd_json_ktext(j, "status", "untried");
-    rd_json_ktext(j, "status_reason",
-        rule->n_proved_by ? "this command tries nothing: redoubt assess does"
-                          : "no attack here proves it");
+    status(j, t, stored);
     rd_json_ktext(j, "impact", rule->impact);
     rd_json_ktext(j, "why", rule->why);
     rd_json_ktext(j, "when", rule->when);

@@ -2,20 +2,25 @@
 #ifndef RD_CLI_THREAT_TEXT_H
 #define RD_CLI_THREAT_TEXT_H
 
+#include "campaign/campaign.h"
 #include "cli/cli.h"
 #include "rules/threat.h"
 
 /*
  * One object: id, rule, element or flow, title, stride, stage, severity, severity_why,
- * applicability, status
- * ("untried": neither command tries anything) and its reason, impact, why, when, facts, missing,
- * goes_away, mitigated_by, mitigations, false_positives, proved_by, criterion, removed_by,
- * references, cwe, decision.
+ * applicability, status with status_text or status_reason and the key of its evidence, impact, why,
+ * when, facts, missing, goes_away, mitigated_by, mitigations, false_positives, proved_by,
+ * criterion, removed_by, references, cwe, decision. stored: what earlier runs found
+ * (cli/stored.h); NULL: nothing, and the threat is untried.
  */
 void rd_cli_threat_json(struct rd_json *j, const struct rd_rules *rules,
-    const struct rd_system *system, const struct rd_threat *threat);
+    const struct rd_system *system, const struct rd_threat *threat,
+    const struct rd_campaign *stored);
+/* Its state there, NULL when there is none. */
+const struct rd_threat_state *rd_cli_threat_state(
+    const struct rd_campaign *stored, const struct rd_threat *threat);
 
-/* "pgd or fgsm", or "none here" */
+/* "pgd or fgsm", or "none" */
 const char *rd_cli_proof(const struct rd_rule *rule, char *out, size_t size);
 /* "accepted until 2027-06-30 by risk owner", or "" */
 const char *rd_cli_decision(const struct rd_decision *decision, char *out, size_t size);
