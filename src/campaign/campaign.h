@@ -55,6 +55,10 @@ struct rd_retest {
     char without_key[65], worse_key[65];  /* of the records without it, and of worse */
 };
 
+enum {
+    RD_RETESTS_MAX = 1000
+}; /* controls tried on one test; the others are left out, with a warning */
+
 struct rd_tested {
     const struct rd_bound_test *test;
     const struct rd_record *record; /* with the active controls on; NULL when untried */

@@ -492,7 +492,7 @@ static rd_status run_test(struct runner *r, struct rd_bound_test *t, struct rd_t
     out->record = kept.record;
     out->reused = kept.reused;
     memcpy(out->key, kept.key, sizeof out->key);
-    retests = RD_NEW_ARRAY(r->arena, struct rd_retest, r->system->n_controls + 1);
+    retests = RD_NEW_ARRAY(r->arena, struct rd_retest, RD_RETESTS_MAX + 1);
     if (!retests)
         return rd_run_no_memory(r->run, "re-tests");
     out->retests = retests;
@@ -501,6 +501,12 @@ static rd_status run_test(struct runner *r, struct rd_bound_test *t, struct rd_t
 
         if (side_of(r->system, &r->system->controls[i], t, &d) == NOWHERE)
             continue;
+        if (out->n_retests == RD_RETESTS_MAX) {
+            rd_log_say(r->run->log, RD_LOG_WARN, "campaign",
+                "test '%s': the first %d controls are re-tested; '%s' and those after it are not",
+                t->id, RD_RETESTS_MAX, r->system->controls[i].id);
+            break;
+        }
         st = retest(r, t, (int)i, d, &kept, &retests[out->n_retests]);
         if (st)
             return st;
