@@ -76,9 +76,11 @@ says "no rule is called so"
 says "did you mean 'model-extraction@inference-api'?"
 expect 3 "$REDOUBT" explain "$full" evasion@inference-ap
 says "no element or flow is called so"
-expect 3 "$REDOUBT" explain "$full" evasion
+expect 0 "$REDOUBT" explain "$full" evasion # a rule alone, where it stands at one place only
+says "evasion@inference-api: Inputs crafted"
+expect 3 "$REDOUBT" explain "$full" evsion
 says "expected RULE@ELEMENT"
-says "did you mean 'evasion@inference-api'?"
+says "did you mean 'evasion'?"
 expect 3 "$REDOUBT" explain "$full" evasion@crowd
 says "rule 'evasion' looks at other parts"
 expect 3 "$REDOUBT" explain "$full" "$(printf 'evasion@\e[31m')"
