@@ -198,7 +198,7 @@ static rd_status one_scenario(
     const size_t before = s->n;
     rd_status st;
 
-    p.has_secondary = false; /* it is money already */
+    p.has_secondary = p.has_per_loss = false; /* they are money already */
     if (p.unpriced_assets > 1)
         p.magnitude = NULL; /* nobody can tell several values at once: what one loss costs */
     st = count(s, &p, &p.base, &s->base);

@@ -26,7 +26,9 @@ struct level {
     const struct rd_risk_view *v;
     struct rd_risk_scratch *scratch;
     struct rd_error *err;
-    size_t o;
+    size_t o;    /* draw: names the streams of years */
+    size_t draw; /* whose parameters hold: o, unless losses were observed */
+    size_t seen; /* whose evidence holds: draw, unless it is pinned */
     double rate, action;
     double stronger, secondary_probability;
     bool varies;                        /* rows differ between campaigns */
@@ -83,18 +85,21 @@ static struct rd_value word_value(void *user, size_t slot)
 static rd_status loss_of(struct level *l, const double measure[RD_MEASURES], double *loss_out)
 {
     const struct rd_risk_plan *p = l->p;
-    struct words w = { p, l->m->inputs.item, l->o, measure, false };
+    struct words w = { p, l->m->inputs.item, l->draw, measure, false };
     const struct rd_expr_input in = { .name = word_value, .user = &w };
     struct rd_value v;
-    rd_status st = rd_expr_eval(p->loss_when, &in, &v, l->err);
+    rd_status st = RD_OK;
 
     *loss_out = -1;
-    if (st)
-        return RD_WRAP(l->err, st, "loss_when of scenario '%s'", p->scenario->id);
-    if (v.truth != RD_YES)
-        return RD_OK;
+    if (p->loss_when) {
+        st = rd_expr_eval(p->loss_when, &in, &v, l->err);
+        if (st)
+            return RD_WRAP(l->err, st, "loss_when of scenario '%s'", p->scenario->id);
+        if (v.truth != RD_YES)
+            return RD_OK;
+    }
     if (!p->magnitude) { /* unpriced: losses are counted */
-        *loss_out = 1;
+        *loss_out = p->has_per_loss ? 0 : 1;
         return RD_OK;
     }
     st = rd_expr_eval(p->magnitude, &in, &v, l->err);
@@ -113,8 +118,8 @@ rd_status rd_risk_loss_at(const struct rd_risk_plan *p, const struct rd_risk_mod
 {
     struct words w = { p, m->inputs.item, 0, measure, true };
     const struct rd_expr_input in = { .name = word_value, .user = &w };
-    struct rd_value v;
-    const rd_status st = rd_expr_eval(p->loss_when, &in, &v, err);
+    struct rd_value v = { .truth = RD_YES };
+    const rd_status st = p->loss_when ? rd_expr_eval(p->loss_when, &in, &v, err) : RD_OK;
 
     if (st)
         return RD_WRAP(err, st, "loss_when of scenario '%s'", p->scenario->id);
@@ -126,7 +131,7 @@ rd_status rd_risk_loss_at(const struct rd_risk_plan *p, const struct rd_risk_mod
 
 static double at(const struct level *l, int input)
 {
-    return l->m->inputs.item[input].x[l->o];
+    return l->m->inputs.item[input].x[l->draw];
 }
 
 static double evade_queries(const struct level *l, const struct rd_risk_evidence *e, double limit)
@@ -142,7 +147,7 @@ static double evade_queries(const struct level *l, const struct rd_risk_evidence
  */
 static void draw_weights(struct level *l)
 {
-    struct rd_rng rng = rd_rng_stream(l->m->run->seed, l->p->weight_stream, l->o);
+    struct rd_rng rng = rd_rng_stream(l->m->run->seed, l->p->weight_stream, l->seen);
     const double a = rd_normal_draw(&rng), b = rd_normal_draw(&rng);
     double *weight = l->scratch->weight;
     size_t n = 0;
@@ -200,7 +205,7 @@ static double chance_within(const struct level *l, int layer, double q)
  * all layers. */
 static void draw_factors(struct level *l)
 {
-    struct rd_rng rng = rd_rng_stream(l->m->run->seed, l->p->weight_stream, l->o);
+    struct rd_rng rng = rd_rng_stream(l->m->run->seed, l->p->weight_stream, l->seen);
     const double u = rd_draw_open(&rng);
 
     for (int k = 0; k < LAYERS; k++) {
@@ -243,7 +248,9 @@ static void around(const struct level *l, int layer, double measure[RD_MEASURES]
     const struct rd_risk_plan *p = l->p;
 
     if (p->kind == RD_POISON) {
-        measure[RD_MEASURE_SAMPLES] = at(l, p->samples) * (1 - l->v->layer[layer]->recall);
+        if (p->samples != NO_INPUT)
+            measure[RD_MEASURE_SAMPLES] =
+                at(l, p->samples) * (1 - (l->v->layer[layer] ? l->v->layer[layer]->recall : 0));
         measure[RD_MEASURE_DAYS] = p->days_in_use == NO_INPUT ? 0 : at(l, p->days_in_use);
         measure[RD_MEASURE_DECISIONS] =
             p->decisions == NO_INPUT ? 0 : at(l, p->decisions) * measure[RD_MEASURE_DAYS];
@@ -295,6 +302,18 @@ static double layer_share(const struct rd_risk_view *v, int layer)
                                      : 0;
 }
 
+/* What comes on top of a primary loss, on average. */
+static double mean_on_top(const struct level *l)
+{
+    double mean = 0;
+
+    if (l->p->has_per_loss)
+        mean += rd_range_mean(&l->p->per_loss);
+    if (l->p->has_secondary)
+        mean += l->secondary_probability * rd_range_mean(&l->p->secondary);
+    return mean;
+}
+
 /* S as a sum over the outcomes, where they depend on successes alone; and the distribution to draw
  * them from. */
 static void sum_exactly(struct level *l)
@@ -327,9 +346,16 @@ static void sum_exactly(struct level *l)
         mean += (1 - l->s_tried) * l->stronger * l->just_enough;
         l->s += (1 - l->s_tried) * l->stronger;
     }
-    l->exact_mean = l->s > 0 ? mean / l->s : 0;
-    if (l->p->has_secondary)
-        l->exact_mean += l->secondary_probability * rd_range_mean(&l->p->secondary);
+    l->exact_mean = (l->s > 0 ? mean / l->s : 0) + mean_on_top(l);
+}
+
+/* Nothing was tried: S is what an expert says, of the least that loss_when calls a loss. */
+static void take_word(struct level *l)
+{
+    l->exact = true;
+    l->s_tried = 0;
+    l->s = l->just_enough >= 0 ? l->stronger : 0;
+    l->exact_mean = (l->just_enough > 0 ? l->just_enough : 0) + mean_on_top(l);
 }
 
 /* --- one campaign --- */
@@ -428,7 +454,7 @@ static rd_status run_outcome(struct level *l, int layer, double u, double *loss_
 
 struct outcome {
     double primary;   /* negative: no loss */
-    double secondary; /* 0 when there is none */
+    double secondary; /* what comes on top, per_loss included; 0 when there is none */
     bool stronger;    /* it took an attack stronger than those tried */
 };
 
@@ -453,8 +479,9 @@ static rd_status campaign(struct level *l, struct rd_rng *rng, struct outcome *o
             u_days = rd_draw_open(rng);
         rows = rows_allowed(l, layer, u_budget, u_days);
     }
-    *out = (struct outcome){ 0 };
-    st = p->kind == RD_EVADE     ? evade_outcome(l, layer, rows, u, &out->primary)
+    *out = (struct outcome){ .primary = -1 };
+    st = p->expert               ? RD_OK
+         : p->kind == RD_EVADE   ? evade_outcome(l, layer, rows, u, &out->primary)
          : p->kind == RD_EXTRACT ? extract_outcome(l, layer, rows, u, &out->primary)
                                  : run_outcome(l, layer, u, &out->primary);
     if (st)
@@ -467,11 +494,17 @@ static rd_status campaign(struct level *l, struct rd_rng *rng, struct outcome *o
             out->stronger = true;
         }
     }
+    if (p->has_per_loss) {
+        const double size = rd_draw_open(rng);
+
+        if (out->primary >= 0)
+            out->secondary = rd_range_quantile(&p->per_loss, size);
+    }
     if (p->has_secondary) {
         const double u_secondary = rd_rng_unit(rng), size = rd_draw_open(rng);
 
         if (out->primary >= 0 && u_secondary < l->secondary_probability)
-            out->secondary = rd_range_quantile(&p->secondary, size);
+            out->secondary += rd_range_quantile(&p->secondary, size);
     }
     return RD_OK;
 }
@@ -606,7 +639,7 @@ static rd_status prepare(struct level *l)
     for (int k = 0; k < LAYERS; k++)
         quota = quota || (l->v->layer[k] && l->v->quota[k] < (double)INFINITY);
     l->varies = p->charged && ((p->price > 0 && p->has_budget) || quota);
-    if (p->kind == RD_EVADE)
+    if (p->kind == RD_EVADE && !p->expert)
         draw_weights(l);
     else
         draw_factors(l);
@@ -614,7 +647,9 @@ static rd_status prepare(struct level *l)
         st = fill_table(l);
     if (!st)
         st = find_just_enough(l);
-    if (!st && p->table && !l->varies)
+    if (!st && p->expert)
+        take_word(l);
+    else if (!st && p->table && !l->varies)
         sum_exactly(l);
     return st;
 }
@@ -623,7 +658,15 @@ rd_status rd_risk_level_run(const struct rd_risk_model *m, const struct rd_risk_
     const struct rd_risk_view *v, size_t o, bool pilot, struct rd_risk_scratch *scratch,
     double *loss, struct rd_risk_level_out *out, struct rd_error *err)
 {
-    struct level l = { .m = m, .p = p, .v = v, .o = o, .scratch = scratch, .err = err };
+    const size_t draw = p->draw ? p->draw[o] : o;
+    struct level l = { .m = m,
+        .p = p,
+        .v = v,
+        .o = o,
+        .draw = draw,
+        .seen = p->pinned ? p->pinned - 1 : draw,
+        .scratch = scratch,
+        .err = err };
     double zero, stronger = 0;
     rd_status st = prepare(&l);
 

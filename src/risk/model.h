@@ -4,7 +4,9 @@
  *
  * inputs.c    uncertain parameters, their draws and where they come from
  * evidence.c  records into something a campaign's outcome can be drawn from
- * plan.c      a scenario, bound to evidence; or the reason why not
+ * plan.c      a scenario, bound to evidence or an expert's word; or the reason why not
+ * plan_inputs.c  the uncertain numbers that it reads
+ * observed.c  losses that were counted: which draws they speak for
  * views.c     the evidence under one configuration of controls
  * level.c     one scenario at one draw of the parameters: campaigns and years
  * totals.c    all scenarios together under one configuration of controls
@@ -128,7 +130,10 @@ struct rd_risk_plan {
                       of 1 */
     enum rd_attack_kind kind;
     bool upper_bound, proxy, one_shot, measured;
-    int group; /* index of the first plan about the same theft, or its own */
+    bool expert; /* nothing was tried: S is scenario->susceptibility, and that is `stronger` below;
+                    no layers, no candidates, kind 0 unless an expression tells */
+    const char *untried; /* then: why nothing was */
+    int group;           /* index of the first plan about the same theft, or its own */
     size_t candidate[RD_RISK_CANDIDATES], n_candidates; /* in campaign->tested */
     /* expressions */
     struct rd_scenario_names *names;
@@ -142,14 +147,20 @@ struct rd_risk_plan {
     int attempts, gain, slope, stronger, secondary_probability;
     int samples, decisions, days_in_use, candidates, prior; /* poison, infer */
     int *asset_input; /* by asset index: NO_INPUT when neither expression reads it */
-    bool has_secondary, has_budget, has_days;
-    struct rd_range_dist secondary, budget, days; /* drawn for each loss or campaign */
-    double cost;                                  /* median budget, NaN */
-    double price;                                 /* of one row, 0: free */
+    bool has_secondary, has_per_loss, has_budget, has_days;
+    struct rd_range_dist secondary, per_loss, budget, days; /* drawn for each loss or campaign */
+    double cost;                                            /* median budget, NaN */
+    double price;                                           /* of one row, 0: free */
     bool charged; /* rows cost money and pass the quota: the attack queries the endpoint */
     double objects, per_object; /* infinity: no limit */
     bool table;                 /* evade: the outcome depends on successes alone */
     struct rd_risk_view base;
+    const size_t *draw; /* (outer) where losses were observed: draw o reads the parameters of this
+                           one; NULL: its own */
+    double effective;   /* then: how many draws carry the weight */
+    bool updated;       /* by attempts that were counted: attempts_prior is what was declared */
+    struct rd_range_dist attempts_prior;
+    size_t pinned; /* 1 + the draw whose evidence stands for every draw's; 0: none does */
     const char *year_stream, *pilot_stream, *weight_stream;
 };
 
@@ -173,7 +184,14 @@ struct rd_risk_model {
 
 void rd_risk_warn(struct rd_risk_model *m, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* Kept in m->arena; "" and m->no_memory when there is no room. */
+const char *rd_risk_say(struct rd_risk_model *m, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+const char *rd_risk_name(
+    struct rd_risk_model *m, const char *id, const char *key); /* "<id>.<key>" */
 rd_status rd_risk_plan_all(struct rd_risk_model *m);
+/* Everything that the scenario reads, into m->inputs; after the evidence is known. */
+rd_status rd_risk_plan_inputs(struct rd_risk_model *m, struct rd_risk_plan *p);
 
 /* --- views.c --- */
 

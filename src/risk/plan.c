@@ -7,18 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/*
- * P(action) = logistic(slope log(gain / cost)): 1/2 where gain equals cost. The slope is our own
- * judgement, not a measurement: with 1, a gain of ten times the cost is acted on in 10 of 11 cases.
- * docs/risk.md, "action".
- */
-static const struct rd_uncertain action_slope = { .given = true,
-    .low = 0.5,
-    .high = 2,
-    .provenance = RD_PROV_EXPERT,
-    .by = "Redoubt, docs/risk.md",
-    .date = "2026-11-24" };
-
 void rd_risk_warn(struct rd_risk_model *m, const char *fmt, ...)
 {
     char text[400];
@@ -39,9 +27,7 @@ void rd_risk_warn(struct rd_risk_model *m, const char *fmt, ...)
     }
 }
 
-static const char *say(struct rd_risk_model *m, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-static const char *say(struct rd_risk_model *m, const char *fmt, ...)
+const char *rd_risk_say(struct rd_risk_model *m, const char *fmt, ...)
 {
     char text[400];
     char *copy;
@@ -92,9 +78,10 @@ static const char *why_untried(struct rd_risk_model *m, const char *threat)
         if (strcmp(threats->item[i].id, threat))
             continue;
         if (threats->item[i].mitigated_by)
-            return say(m, "untried: mitigated by control '%s'", threats->item[i].mitigated_by);
+            return rd_risk_say(
+                m, "untried: mitigated by control '%s'", threats->item[i].mitigated_by);
         if (m->campaign->states && m->campaign->states[i].reason)
-            return say(m, "untried: %s", m->campaign->states[i].reason);
+            return rd_risk_say(m, "untried: %s", m->campaign->states[i].reason);
         return "untried: no test is bound to this threat";
     }
     return "the threat does not apply to this system";
@@ -139,11 +126,11 @@ static const char *pick_candidates(struct rd_risk_model *m, struct rd_risk_plan 
     if (ours)
         return NULL;
     if (over)
-        return say(m,
+        return rd_risk_say(m,
             "actor '%s' does not hold %s, which '%s' used: that result is an upper bound and was "
             "not asked for",
             p->actor->id, lacking, lacking_attack);
-    return untried ? say(m, "untried: %s", untried) : why_untried(m, p->scenario->threat);
+    return untried ? rd_risk_say(m, "untried: %s", untried) : why_untried(m, p->scenario->threat);
 }
 
 /* Kinds of attack are judged in different units: keep the kind of the first. */
@@ -200,7 +187,7 @@ static void read_name(void *user, const char *name, size_t slot)
     }
 }
 
-static rd_status compile(struct rd_risk_model *m, struct rd_risk_plan *p)
+static rd_status compile(struct rd_risk_model *m, struct rd_risk_plan *p, unsigned kinds)
 {
     const struct rd_scenario *s = p->scenario;
     struct rd_expr_env env;
@@ -215,13 +202,14 @@ static rd_status compile(struct rd_risk_model *m, struct rd_risk_plan *p)
         return rd_run_no_memory(m->run, "a scenario");
     for (size_t i = 0; i < m->system->n_assets; i++)
         p->asset_input[i] = NO_INPUT;
-    st = rd_scenario_names_init(p->names, m->system, s, 1u << p->kind, m->arena, m->run->err);
+    st = rd_scenario_names_init(p->names, m->system, s, kinds, m->arena, m->run->err);
     if (st)
         return st;
     env = rd_scenario_env(p->names);
     (void)snprintf(where, sizeof where, "loss_when of '%s'", s->id);
-    st = rd_expr_compile(
-        where, s->loss_when, RD_EXPR_BOOL, &env, m->arena, &p->loss_when, m->run->err);
+    if (s->loss_when)
+        st = rd_expr_compile(
+            where, s->loss_when, RD_EXPR_BOOL, &env, m->arena, &p->loss_when, m->run->err);
     if (st)
         return RD_WRAP(m->run->err, st, "scenario '%s' (line %d)", s->id, s->at.line);
     (void)snprintf(where, sizeof where, "magnitude of '%s'", s->id);
@@ -230,210 +218,14 @@ static rd_status compile(struct rd_risk_model *m, struct rd_risk_plan *p)
             where, s->magnitude, RD_EXPR_NUMBER, &env, m->arena, &p->magnitude, m->run->err);
     if (st)
         return RD_WRAP(m->run->err, st, "scenario '%s' (line %d)", s->id, s->at.line);
-    rd_expr_names(p->loss_when, read_name, &r);
+    if (p->loss_when)
+        rd_expr_names(p->loss_when, read_name, &r);
     r.is_magnitude = true;
     if (p->magnitude)
         rd_expr_names(p->magnitude, read_name, &r);
     if (r.unknown)
-        p->unquantified = say(m, "property '%s' is not known: fill it in", r.unknown_name);
+        p->unquantified = rd_risk_say(m, "property '%s' is not known: fill it in", r.unknown_name);
     return RD_OK;
-}
-
-/* --- inputs --- */
-
-static const char *name_of(struct rd_risk_model *m, const char *id, const char *key)
-{
-    const char *name = rd_arena_printf(m->arena, "%s.%s", id, key);
-
-    m->no_memory = m->no_memory || !name;
-    return name ? name : "";
-}
-
-static rd_status add_assets(struct rd_risk_model *m, struct rd_risk_plan *p)
-{
-    for (size_t i = 0; i < m->system->n_assets; i++) {
-        const struct rd_asset *a = &m->system->assets[i];
-        rd_status st;
-
-        if (p->asset_input[i] == NO_INPUT)
-            continue;
-        if (!a->value.given) { /* it counts as 1: break-even.c looks for what it would have to be */
-            p->asset_input[i] = NO_INPUT;
-            p->no_money = say(m, "asset '%s' has no value", a->id);
-            p->unpriced_asset = p->unpriced_assets++ ? RD_NONE : (int)i;
-            continue;
-        }
-        st = rd_risk_input_add(
-            &m->inputs, a->id, m->system->currency, "magnitude", &a->value, &p->asset_input[i]);
-        if (st)
-            return st;
-    }
-    return RD_OK;
-}
-
-static rd_status fit(struct rd_risk_model *m, const struct rd_uncertain *u, const char *name,
-    struct rd_range_dist *out)
-{
-    const rd_status st = rd_range_fit(false, u->low, u->high, out, m->run->err);
-
-    return st ? RD_WRAP(m->run->err, st, "'%s' (line %d)", name, u->at.line) : RD_OK;
-}
-
-static rd_status add_actor(struct rd_risk_model *m, struct rd_risk_plan *p)
-{
-    const struct rd_actor *a = p->actor;
-    const struct rd_uncertain keys = {
-        .low = (double)a->keys, .high = (double)a->keys, .at = a->at
-    };
-    rd_status st = RD_OK;
-
-    p->cost = (double)NAN;
-    if (a->budget.given) {
-        const char *name = name_of(m, a->id, "budget");
-
-        st = fit(m, &a->budget, name, &p->budget);
-        if (!st)
-            st = rd_risk_number_add(&m->inputs, name, m->system->currency, "cost", &a->budget);
-        p->has_budget = true;
-        p->cost = rd_range_quantile(&p->budget, 0.5);
-    }
-    if (!st && a->days.given) {
-        const char *name = name_of(m, a->id, "days");
-
-        st = fit(m, &a->days, name, &p->days);
-        if (!st)
-            st = rd_risk_number_add(&m->inputs, name, "days", "susceptibility", &a->days);
-        p->has_days = true;
-    }
-    if (!st && a->keys > 0)
-        st = rd_risk_number_add(
-            &m->inputs, name_of(m, a->id, "keys"), "keys", "susceptibility", &keys);
-    if (!st && a->gain.given && p->cost > 0) {
-        st = rd_risk_input_add(&m->inputs, name_of(m, a->id, "gain"), m->system->currency,
-            "frequency", &a->gain, &p->gain);
-        if (!st)
-            st = rd_risk_input_add(
-                &m->inputs, "action.slope", "1", "frequency", &action_slope, &p->slope);
-    } else if (!st) {
-        rd_risk_warn(m, "scenario '%s': actor '%s' declares no %s, so every attempt counts as made",
-            p->scenario->id, a->id, a->gain.given ? "budget above 0" : "gain");
-    }
-    return st;
-}
-
-/* Campaigns that were counted: the only thing that counts may change is the rate of attempts. */
-static rd_status observe(struct rd_risk_model *m, struct rd_risk_plan *p)
-{
-    const struct rd_scenario *s = p->scenario;
-    const char *name = name_of(m, s->id, "observed.detection");
-    const struct rd_uncertain certain = { .low = 1, .high = 1 };
-    const struct rd_uncertain *u = s->observed_detection.given ? &s->observed_detection : &certain;
-    struct rd_range_dist seen;
-    rd_status st = rd_range_fit(true, u->low, u->high, &seen, m->run->err);
-
-    if (!st)
-        st = rd_risk_number_add(&m->inputs, name, "probability", "frequency", u);
-    if (st)
-        return RD_WRAP(m->run->err, st, "'%s' (line %d)", name, s->at.line);
-    if (!(rd_range_mean(&seen) > 0) ||
-        !rd_risk_input_observe(
-            &m->inputs, p->attempts, s->observed_attempts, s->observed_years, rd_range_mean(&seen)))
-        rd_risk_warn(m,
-            "scenario '%s': attempts_per_year is %s, so what was observed changes nothing", s->id,
-            rd_range_mean(&seen) > 0 ? "a plain number, which is certain" : "never noticed");
-    return RD_OK;
-}
-
-static rd_status add_one(struct rd_risk_model *m, const struct rd_risk_plan *p, const char *key,
-    const char *unit, const char *role, const struct rd_uncertain *u, int *index_out)
-{
-    return rd_risk_input_add(
-        &m->inputs, name_of(m, p->scenario->id, key), unit, role, u, index_out);
-}
-
-/* How many samples get in, what they can touch, how long. */
-static rd_status add_poison(struct rd_risk_model *m, struct rd_risk_plan *p)
-{
-    const struct rd_scenario *s = p->scenario;
-    const struct rd_risk_evidence *e = p->base.layer[LAYER_BASE];
-    struct rd_uncertain samples = s->samples;
-    rd_status st;
-
-    if (!samples.given) {
-        samples = (struct rd_uncertain){ .at = s->at };
-        samples.low = samples.high = p->actor->accounts > 0 ? (double)p->actor->accounts : e->reach;
-        rd_risk_warn(m, "scenario '%s' gives no samples: a campaign is taken to get in %.0f, %s",
-            s->id, samples.low,
-            p->actor->accounts > 0 ? "one for each account of the actor"
-                                   : "as many as were tested");
-    }
-    if (samples.low > 1.5 * e->reach)
-        rd_risk_warn(m,
-            "scenario '%s': campaigns get in %.0f samples or more, poison was measured up to "
-            "%.0f; beyond that it is taken to do no more",
-            s->id, samples.low, e->reach);
-    st = add_one(m, p, "samples", "samples", "susceptibility", &samples, &p->samples);
-    if (!st && s->decisions_per_day.given)
-        st = add_one(
-            m, p, "decisions_per_day", "1/day", "magnitude", &s->decisions_per_day, &p->decisions);
-    if (!st && s->dwell_days.given)
-        st = add_one(m, p, "dwell_days", "days", "magnitude", &s->dwell_days, &p->days_in_use);
-    return st;
-}
-
-static rd_status add_infer(struct rd_risk_model *m, struct rd_risk_plan *p)
-{
-    const struct rd_scenario *s = p->scenario;
-    struct rd_uncertain prior = s->prior;
-    rd_status st;
-
-    if (!prior.given) {
-        prior = (struct rd_uncertain){ .low = 0.5, .high = 0.5, .at = s->at };
-        if (p->reads[RD_MEASURE_PPV] || p->reads[RD_MEASURE_DISCLOSED])
-            rd_risk_warn(m,
-                "scenario '%s' gives no prior: half of the candidates are taken to be members",
-                s->id);
-    }
-    st = add_one(m, p, "prior", "probability", "magnitude", &prior, &p->prior);
-    if (!st && s->candidates.given)
-        st = add_one(m, p, "candidates", "records", "magnitude", &s->candidates, &p->candidates);
-    return st;
-}
-
-static rd_status add_inputs(struct rd_risk_model *m, struct rd_risk_plan *p)
-{
-    const struct rd_scenario *s = p->scenario;
-    rd_status st = rd_risk_input_add(&m->inputs, name_of(m, s->id, "attempts_per_year"), "1/year",
-        "frequency", &s->attempts_per_year, &p->attempts);
-
-    p->gain = p->slope = p->stronger = p->secondary_probability = NO_INPUT;
-    p->samples = p->decisions = p->days_in_use = p->candidates = p->prior = NO_INPUT;
-    if (!st && s->has_observed)
-        st = observe(m, p);
-    if (!st)
-        st = add_assets(m, p);
-    if (!st)
-        st = add_actor(m, p);
-    if (!st && p->kind == RD_POISON)
-        st = add_poison(m, p);
-    if (!st && p->kind == RD_INFER)
-        st = add_infer(m, p);
-    if (!st && s->stronger.given)
-        st = rd_risk_input_add(&m->inputs, name_of(m, s->id, "untried_stronger"), "probability",
-            "susceptibility", &s->stronger, &p->stronger);
-    if (!st && s->has_secondary) {
-        const char *name = name_of(m, s->id, "secondary.magnitude");
-
-        p->has_secondary = true;
-        st = rd_risk_input_add(&m->inputs, name_of(m, s->id, "secondary.probability"),
-            "probability", "magnitude", &s->secondary_probability, &p->secondary_probability);
-        if (!st)
-            st = fit(m, &s->secondary_magnitude, name, &p->secondary);
-        if (!st)
-            st = rd_risk_number_add(
-                &m->inputs, name, m->system->currency, "magnitude", &s->secondary_magnitude);
-    }
-    return st;
 }
 
 /* --- the whole scenario --- */
@@ -495,7 +287,7 @@ static void prepare_charge(struct rd_risk_model *m, struct rd_risk_plan *p)
     known.at = m->system->artifacts[t->test->model].at;
     if (p->price > 0)
         (void)rd_risk_number_add(&m->inputs,
-            name_of(m, m->system->artifacts[t->test->model].id, "price_per_1000_queries"),
+            rd_risk_name(m, m->system->artifacts[t->test->model].id, "price_per_1000_queries"),
             m->system->currency, "susceptibility", &known);
 }
 
@@ -541,24 +333,99 @@ static void judge_runs(struct rd_risk_model *m, struct rd_risk_plan *p)
         }
 }
 
+/* --- an expert's word, where nothing was tried --- */
+
+/* Which kind of campaign the expressions speak of: one that alone measures a word of theirs. */
+static enum rd_attack_kind kind_of_words(const struct rd_risk_plan *p)
+{
+    for (int m = 0; m < RD_MEASURES; m++)
+        for (int k = RD_EVADE; p->reads[m] && k <= RD_INFER; k++)
+            if (rd_measure_words[m].kinds == 1u << k)
+                return (enum rd_attack_kind)k;
+    return (enum rd_attack_kind)0;
+}
+
+/* A word whose value only a measurement could give. Where loss_when says from what value on it is a
+ * loss, that value stands for it. */
+static const char *needs_measuring(const struct rd_risk_plan *p)
+{
+    for (int m = 0; m < RD_MEASURES; m++)
+        if (p->reads[m] &&
+            (m == RD_MEASURE_QUERIES || m == RD_MEASURE_FPR ||
+                (!p->loss_when && (m == RD_MEASURE_SUCCESSES || is_traced((enum rd_measure)m) ||
+                                      m == RD_MEASURE_PPV || m == RD_MEASURE_DISCLOSED))))
+            return rd_measure_words[m].name;
+    return NULL;
+}
+
+/* Controls that were verified took the threat away: then an expert's word on it is of no use. */
+static bool is_mitigated(const struct rd_risk_model *m, const struct rd_risk_plan *p)
+{
+    const struct rd_threats *t = m->campaign->threats;
+
+    for (size_t i = 0; t && i < t->n; i++)
+        if (!strcmp(t->item[i].id, p->scenario->threat))
+            return t->item[i].mitigated_by != NULL;
+    return false;
+}
+
+static rd_status prepare_expert(struct rd_risk_model *m, struct rd_risk_plan *p, const char *why)
+{
+    const struct rd_scenario *s = p->scenario;
+    rd_status st;
+
+    p->expert = true;
+    p->untried = why;
+    p->unquantified = NULL;
+    p->base = (struct rd_risk_view){ .p_base = 1,
+        .quota = { (double)INFINITY, (double)INFINITY, (double)INFINITY } };
+    p->objects = (double)s->objects;
+    p->per_object = (double)INFINITY;
+    st = compile(m, p, 0);
+    if (st || p->unquantified)
+        return st;
+    p->kind = kind_of_words(p);
+    p->one_shot = p->kind == RD_EXTRACT;
+    if (needs_measuring(p)) {
+        p->unquantified = rd_risk_say(m, "%s, and '%s' is not known without%s", why,
+            needs_measuring(p), p->loss_when ? "" : "; a loss_when could say what it must be");
+        return RD_OK;
+    }
+    st = rd_risk_plan_inputs(m, p);
+    if (st || p->unquantified)
+        return st;
+    rd_risk_warn(m, "scenario '%s': %s; its susceptibility is %s, not a measurement", s->id, why,
+        s->susceptibility.provenance == RD_PROV_DEFAULT ? "a default" : "an expert's word");
+    p->unquantified = p->no_money;
+    p->unpriced = p->no_money != NULL;
+    return RD_OK;
+}
+
 static rd_status prepare(struct rd_risk_model *m, struct rd_risk_plan *p)
 {
     const struct rd_scenario *s = p->scenario;
     rd_status st;
 
     p->unpriced_asset = RD_NONE;
-    if (!s->magnitude)
+    if (!s->magnitude && !s->per_loss.given)
         p->no_money = "magnitude is missing";
-    if (!s->loss_when)
-        p->unquantified = "loss_when is missing";
-    else if (s->actor == RD_NONE)
+    if (s->actor == RD_NONE)
         p->unquantified = "actor is missing";
+    else if (!s->loss_when && !s->susceptibility.given)
+        p->unquantified = "loss_when is missing";
     if (p->unquantified)
         return RD_OK;
     p->actor = &m->system->actors[s->actor];
     p->unquantified = pick_candidates(m, p);
+    if (!p->unquantified && !s->loss_when)
+        return prepare_expert(m, p, "loss_when does not say when what was tried is a loss");
+    if (p->unquantified && s->susceptibility.given && !is_mitigated(m, p))
+        return prepare_expert(m, p, p->unquantified);
     if (p->unquantified)
         return RD_OK;
+    if (s->susceptibility.given)
+        rd_risk_warn(
+            m, "scenario '%s': it was tried, so the susceptibility in the file is not used", s->id);
     keep_one_kind(m, p);
     p->per_object = (double)INFINITY;
     if (p->kind == RD_EVADE)
@@ -567,7 +434,7 @@ static rd_status prepare(struct rd_risk_model *m, struct rd_risk_plan *p)
         p->one_shot = true;
     if (p->unquantified)
         return RD_OK;
-    st = compile(m, p);
+    st = compile(m, p, 1u << p->kind);
     if (st || p->unquantified)
         return st;
     prepare_charge(m, p);
@@ -575,14 +442,14 @@ static rd_status prepare(struct rd_risk_model *m, struct rd_risk_plan *p)
     if (st)
         return st;
     if (p->kind != RD_EVADE && missing_measure(p)) {
-        p->unquantified = say(m, "no measured curve of '%s'", missing_measure(p));
+        p->unquantified = rd_risk_say(m, "no measured curve of '%s'", missing_measure(p));
         return RD_OK;
     }
     if (p->kind != RD_EVADE && !p->base.layer[LAYER_BASE]->runs) {
         p->unquantified = "no run was measured";
         return RD_OK;
     }
-    st = add_inputs(m, p);
+    st = rd_risk_plan_inputs(m, p);
     if (st || p->unquantified)
         return st;
     if (p->kind == RD_EXTRACT)
@@ -614,6 +481,9 @@ static bool same_theft(
     for (size_t i = 0; i < a->n_assets; i++)
         for (size_t j = 0; j < b->n_assets; j++)
             same_asset = same_asset || a->asset[i] == b->asset[j];
+    if (a->expert || b->expert)
+        return a->expert && b->expert && a->one_shot && b->one_shot && a->actor == b->actor &&
+               same_asset && !strcmp(a->scenario->threat, b->scenario->threat);
     return a->one_shot && b->one_shot && a->actor == b->actor && same_asset &&
            m->campaign->tested[a->candidate[0]].test->model ==
                m->campaign->tested[b->candidate[0]].test->model;

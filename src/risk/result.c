@@ -68,7 +68,7 @@ static rd_status prices(
     const struct rd_risk_evidence *e = p->base.layer[LAYER_BASE];
     double *rows, middle = (double)NAN;
 
-    if (p->kind == RD_EXTRACT && e->runs) {
+    if (p->kind == RD_EXTRACT && !p->expert && e->runs) {
         rows = RD_NEW_ARRAY(m->arena, double, e->runs);
         if (!rows)
             return rd_run_no_memory(m->run, "prices");
@@ -98,8 +98,12 @@ static rd_status one_scenario(struct rd_risk_model *m, const struct rd_risk_tota
     const struct rd_risk_level_out *level = &t->level[(size_t)s->index * m->outer];
     const double *mean = &t->plan_mean[(size_t)s->index * m->outer];
 
-    s->attack = p->base.layer[LAYER_BASE]->attack;
-    s->test = p->base.layer[LAYER_BASE]->test;
+    s->expert = p->expert;
+    s->untried = p->untried;
+    if (!p->expert) {
+        s->attack = p->base.layer[LAYER_BASE]->attack;
+        s->test = p->base.layer[LAYER_BASE]->test;
+    }
     s->upper_bound = p->upper_bound;
     s->proxy = p->proxy;
     s->one_shot = p->one_shot;
@@ -108,7 +112,8 @@ static rd_status one_scenario(struct rd_risk_model *m, const struct rd_risk_tota
     s->attempts = band_of(g);
     s->action = figure(g, level, ACTION);
     s->campaigns = figure(g, level, CAMPAIGNS);
-    s->s_tried = figure(g, level, S_TRIED);
+    s->s_tried = p->expert ? (struct rd_band){ (double)NAN, (double)NAN, (double)NAN }
+                           : figure(g, level, S_TRIED);
     s->s = figure(g, level, S);
     s->losses = figure(g, level, LOSSES);
     s->words = rd_risk_rate_words(s->losses.value, m->arena);
@@ -205,7 +210,7 @@ rd_status rd_risk_result_shares(
     for (size_t i = 0; i < m->n_plans; i++) {
         const char *name;
 
-        if (m->plan[i].unquantified)
+        if (m->plan[i].unquantified || m->plan[i].expert)
             continue;
         name = rd_arena_printf(m->arena, "%s.evidence", m->plan[i].scenario->id);
         if (!name)
@@ -250,8 +255,8 @@ rd_status rd_risk_result_numbers(struct rd_risk_model *m, struct rd_risk_result 
         const struct rd_risk_scenario *s = &r->scenarios[i];
         const char *name;
 
-        if (s->unquantified)
-            continue;
+        if (s->unquantified || s->expert)
+            continue; /* an expert's is among the inputs */
         name = rd_arena_printf(m->arena, "%s.susceptibility", m->plan[i].scenario->id);
         if (!name)
             return rd_run_no_memory(m->run, "the numbers");

@@ -33,8 +33,15 @@ struct rd_risk_options {
 #define RD_RISK_YARDSTICK                                                                          \
     10000.0 /* currency a year, where nobody declared an appetite or a cost                        \
              */
-enum { RD_RISK_OUTER = 1000, RD_RISK_YEARS = 2000, RD_RISK_QUANTILES = 5, RD_RISK_KEYS = 3 };
+enum {
+    RD_RISK_OUTER = 1000,
+    RD_RISK_YEARS = 2000,
+    RD_RISK_QUANTILES = 5,
+    RD_RISK_TAILS = 2,
+    RD_RISK_KEYS = 3
+};
 extern const double rd_risk_quantile_at[RD_RISK_QUANTILES]; /* 0.5 0.9 0.95 0.99 0.999 */
+extern const double rd_risk_tail_at[RD_RISK_TAILS];         /* 0.95 0.99 */
 
 /* A number that went into the simulation. */
 struct rd_risk_number {
@@ -71,10 +78,12 @@ struct rd_risk_summary {
     size_t n_exceedance;
     const struct rd_risk_appetite *appetite; /* one for each of the system's */
     size_t n_appetite;
-    double tail_mean_99; /* mean of the worst 1 % of years */
-    double error_years;  /* standard error of ale from the finite number of years: shrinks as
-                            1/sqrt(years) */
-    double error_draws;  /* from the finite number of draws: shrinks as 1/sqrt(draws) */
+    struct rd_band
+        tvar[RD_RISK_TAILS]; /* mean of the worst 5 % and 1 % of years; band of the draws' own */
+    double tail_mean_99;     /* tvar[1].value */
+    double error_years;      /* standard error of ale from the finite number of years: shrinks as
+                                1/sqrt(years) */
+    double error_draws;      /* from the finite number of draws: shrinks as 1/sqrt(draws) */
 };
 
 /* What a theft costs its maker, at 1, 10 and 100 keys. */
@@ -89,7 +98,9 @@ struct rd_risk_price {
 struct rd_risk_scenario {
     int index;                 /* in system->scenarios */
     const char *unquantified;  /* why no money is put on it, or NULL: then all below is set */
-    const char *attack, *test; /* the strongest tried one, its test */
+    const char *attack, *test; /* the strongest tried one, its test; NULL: an expert's word */
+    bool expert;               /* S is scenario->susceptibility: nothing was tried */
+    const char *untried;       /* then: why */
     bool upper_bound;          /* it used more access than the actor has */
     bool proxy;                /* digital evidence stands for a printed manipulation */
     bool one_shot;             /* at most one loss a year */

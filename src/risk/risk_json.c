@@ -60,6 +60,14 @@ static void summary_keys(struct rd_json *j, const struct rd_risk_summary *s)
         rd_json_end(j);
     }
     rd_json_end(j);
+    rd_json_karray(j, "tvar");
+    for (int k = 0; k < RD_RISK_TAILS; k++) {
+        rd_json_object(j);
+        rd_json_kreal(j, "level", rd_risk_tail_at[k]);
+        band_keys(j, &s->tvar[k]);
+        rd_json_end(j);
+    }
+    rd_json_end(j);
     rd_json_kreal(j, "tail_mean_99", s->tail_mean_99);
     rd_json_kobject(j, "monte_carlo_error");
     rd_json_kreal(j, "years", s->error_years);
@@ -101,6 +109,8 @@ static void scenario(
     rd_json_ktext(j, "attack", s->attack);
     rd_json_ktext(j, "test", s->test);
     rd_json_kbool(j, "measured", s->measured);
+    rd_json_kbool(j, "expert", s->expert);
+    rd_json_ktext(j, "untried", s->untried);
     rd_json_kbool(j, "upper_bound", s->upper_bound);
     rd_json_kbool(j, "proxy", s->proxy);
     rd_json_kbool(j, "one_shot", s->one_shot);
