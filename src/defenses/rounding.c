@@ -1,8 +1,10 @@
 /*
  * rounding - scores are returned with few digits.
  *
- * The label returned beside them stays exact, as endpoints return it: so who learns from labels
- * loses nothing, which is why the control-aware thief does that.
+ * What an endpoint calls a score is a probability: of a network that ends in logits, the softmax is
+ * rounded. A logit rounded to one digit would lose next to nothing, and the defense look weaker
+ * than it is. The label returned beside them stays exact, as endpoints return it: so who learns
+ * from labels loses nothing, which is why the control-aware thief does that.
  *
  * Source: Tramer, Zhang, Juels, Reiter, Ristenpart 2016, arXiv:1609.02943, section 7 (rounding
  * confidences).
@@ -30,7 +32,7 @@ struct rounding {
 static rd_status scores(void *self, const float *x, size_t n, float *score, struct rd_error *err)
 {
     const struct rounding *r = self;
-    const rd_status st = r->w.inner->scores(r->w.inner->self, x, n, score, err);
+    const rd_status st = rd_wrap_probabilities(&r->w, x, n, score, err);
 
     for (size_t i = 0; !st && i < n * r->w.target.classes; i++)
         score[i] = (float)(nearbyint((double)score[i] * r->unit) / r->unit);
@@ -46,14 +48,20 @@ static rd_status wrap(struct rd_run *run, const void *options, struct rd_target 
 
     if (!r)
         return rd_run_no_memory(run, "a defense");
-    st = rd_wrap_init(run, &r->w, inner, "rounding(digits=%lld)", (long long)o->digits);
+    /* Another text where logits are turned first: evidence of their rounding is not taken over. */
+    st = rd_wrap_init(run, &r->w, inner,
+        inner->scores && !inner->scores_are_probabilities ? "rounding(digits=%lld,of=softmax)"
+                                                          : "rounding(digits=%lld)",
+        (long long)o->digits);
     if (st)
         return st;
     r->unit = 1;
     for (int64_t i = 0; i < o->digits; i++)
         r->unit *= 10;
-    if (inner->scores)
+    if (inner->scores) {
         r->w.target.scores = scores;
+        r->w.target.scores_are_probabilities = true;
+    }
     *wrapped_out = &r->w.target;
     return RD_OK;
 }

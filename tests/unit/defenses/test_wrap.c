@@ -73,6 +73,7 @@ static void rounding_keeps_digits_and_the_label(void **state)
     int label;
 
     (void)state;
+    probabilities = true;
     memcpy(answer, (float[]){ 0.44f, 0.449f, 0.111f }, sizeof answer);
     assert_int_equal(defend(&d, "rounding", "digits", "1"), RD_OK);
     ask(&d, s, &label);
@@ -83,6 +84,18 @@ static void rounding_keeps_digits_and_the_label(void **state)
     assert_int_equal(defend(&d, "rounding", "digits", "0"), RD_OK);
     ask(&d, s, &label);
     assert_true(s[0] == 0 && s[1] == 0 && s[2] == 0);
+    rd_arena_release(&d.arena);
+
+    /* Of logits the softmax is rounded: (1, e^2, e^4) / (1 + e^2 + e^4) = 0.0159, 0.1173, 0.8668.
+     */
+    probabilities = false;
+    memcpy(answer, (float[]){ 0.3f, 2.3f, 4.3f }, sizeof answer);
+    assert_int_equal(defend(&d, "rounding", "digits", "1"), RD_OK);
+    ask(&d, s, &label);
+    assert_true(s[0] == 0 && s[1] == 0.1f && s[2] == 0.9f);
+    assert_int_equal(label, 2);
+    assert_true(d.target->scores_are_probabilities);
+    assert_string_equal(d.target->controls, "rounding(digits=1,of=softmax)");
     rd_arena_release(&d.arena);
 }
 
