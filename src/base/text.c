@@ -104,6 +104,20 @@ const char *rd_text_safe_in(char *out, size_t size, const char *text)
     return out;
 }
 
+void rd_text_markdown(struct rd_buf *out, const char *text)
+{
+    struct rd_buf safe = { 0 };
+
+    rd_text_safe(&safe, text, strlen(text));
+    for (const char *p = rd_buf_text(&safe); *p; p++) {
+        if (strchr("\\`*_[]<>|#", *p))
+            rd_buf_putc(out, '\\');
+        rd_buf_putc(out, *p);
+    }
+    out->failed = out->failed || safe.failed;
+    rd_buf_release(&safe);
+}
+
 /* Nothing in it means anything to a shell, nor to an option parser at its beginning. */
 static bool is_plain_word(const char *text)
 {

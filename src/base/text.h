@@ -16,6 +16,12 @@ void rd_text_safe(struct rd_buf *out, const char *text, size_t len);
 const char *rd_text_safe_in(char *out, size_t size, const char *text);
 
 /*
+ * The same in a Markdown document, where besides the characters that mean something in Markdown or
+ * HTML are escaped, so that no name can become a link, a table cell or a tag.
+ */
+void rd_text_markdown(struct rd_buf *out, const char *text);
+
+/*
  * One word of a POSIX command line: as it is where no shell could read anything into it, else in
  * single quotes. Text with controls or marks that deceive the eye becomes $'...' (bash, zsh, ksh)
  * with their bytes spelled out, so that a command can be shown and pasted.

@@ -27,18 +27,8 @@ static void put(struct md *m, const char *text)
 
 static void text(struct md *m, const char *outside)
 {
-    struct rd_buf safe = { 0 };
-
-    if (!outside)
-        return;
-    rd_text_safe(&safe, outside, strlen(outside));
-    for (const char *p = rd_buf_text(&safe); *p; p++) {
-        if (strchr("\\`*_[]<>|#", *p))
-            rd_buf_putc(m->out, '\\');
-        rd_buf_putc(m->out, *p);
-    }
-    m->out->failed = m->out->failed || safe.failed;
-    rd_buf_release(&safe);
+    if (outside)
+        rd_text_markdown(m->out, outside);
 }
 
 static const char *percent(struct md *m, double v)
