@@ -131,11 +131,36 @@ static int rank(enum rd_outcome o)
     return o == RD_OUTCOME_DEMONSTRATED ? 2 : o == RD_OUTCOME_INCONCLUSIVE ? 1 : 0;
 }
 
-static enum rd_status_of_threat status_of(const struct rd_tested *t, const struct rd_system *s)
+/*
+ * What an attacker meets who has time to learn of the active controls: the test as it is, or a
+ * re-test of an active control, by the same attack or by the one that knows the control, that comes
+ * further. Else a quota that stops only those who never heard of it would end as not demonstrated.
+ * by: the control that is worked around, or RD_NONE.
+ */
+static const struct rd_record *strongest(
+    const struct rd_tested *t, const struct rd_system *s, int *by)
 {
-    if (t->record->outcome == RD_OUTCOME_DEMONSTRATED)
+    const struct rd_record *best = t->record;
+
+    *by = RD_NONE;
+    for (size_t i = 0; i < t->n_retests; i++) {
+        const struct rd_retest *r = &t->retests[i];
+
+        if (s->controls[r->control].state != RD_CONTROL_ACTIVE || !r->worse ||
+            rank(r->worse->outcome) <= rank(best->outcome))
+            continue;
+        best = r->worse;
+        *by = r->control;
+    }
+    return best;
+}
+
+static enum rd_status_of_threat status_of(
+    const struct rd_tested *t, const struct rd_record *strongest, const struct rd_system *s)
+{
+    if (strongest->outcome == RD_OUTCOME_DEMONSTRATED)
         return RD_THREAT_DEMONSTRATED;
-    if (t->record->outcome == RD_OUTCOME_INCONCLUSIVE)
+    if (strongest->outcome == RD_OUTCOME_INCONCLUSIVE)
         return RD_THREAT_INCONCLUSIVE;
     /* Controlled: not demonstrated with an active control whose measured effect is clear of zero.
      */
@@ -174,14 +199,21 @@ rd_status rd_campaign_states(struct rd_run *run, const struct rd_system *system,
         return rd_run_no_memory(run, "states");
     for (size_t i = 0; i < threats->n; i++) {
         struct rd_threat_state *st = &states[i];
-        int best = RD_NONE;
+        const struct rd_record *record = NULL;
+        int best = RD_NONE, by = RD_NONE;
 
         for (size_t k = 0; k < n_tested; k++) {
+            const struct rd_record *r;
+            int around;
+
             if (tested[k].test->threat != &threats->item[i] || !tested[k].record)
                 continue;
-            if (best == RD_NONE ||
-                rank(tested[k].record->outcome) > rank(tested[best].record->outcome))
-                best = (int)k;
+            r = strongest(&tested[k], system, &around);
+            if (record && rank(r->outcome) <= rank(record->outcome))
+                continue;
+            best = (int)k;
+            record = r;
+            by = around;
         }
         st->tested = best;
         if (best == RD_NONE) {
@@ -189,11 +221,12 @@ rd_status rd_campaign_states(struct rd_run *run, const struct rd_system *system,
             st->reason = why_untried(&threats->item[i], tests, n_tested);
             st->text = rd_arena_printf(arena, "untried: %s", st->reason);
         } else {
-            const struct rd_record *r = tested[best].record;
-
-            st->status = status_of(&tested[best], system);
-            st->text =
-                r->unit[0] == 'e' ? example_text(arena, r) : run_text(arena, r, tested[best].test);
+            st->status = status_of(&tested[best], record, system);
+            st->text = record->unit[0] == 'e' ? example_text(arena, record)
+                                              : run_text(arena, record, tested[best].test);
+            if (st->text && by != RD_NONE)
+                st->text = rd_arena_printf(
+                    arena, "%s, working around '%s'", st->text, system->controls[by].id);
         }
         if (!st->text)
             return rd_run_no_memory(run, "states");
