@@ -118,6 +118,32 @@ void rd_text_markdown(struct rd_buf *out, const char *text)
     rd_buf_release(&safe);
 }
 
+void rd_text_xml(struct rd_buf *out, const char *text)
+{
+    struct rd_buf safe = { 0 };
+
+    rd_text_safe(&safe, text, strlen(text));
+    for (const char *p = rd_buf_text(&safe); *p; p++) {
+        const char *name = *p == '<'    ? "&lt;"
+                           : *p == '>'  ? "&gt;"
+                           : *p == '&'  ? "&amp;"
+                           : *p == '"'  ? "&quot;"
+                           : *p == '\'' ? "&#39;"
+                                        : NULL;
+
+        if (name) {
+            rd_buf_puts(out, name);
+        } else if (!strncmp(p, "\xef\xbf\xbe", 3) || !strncmp(p, "\xef\xbf\xbf", 3)) {
+            rd_buf_printf(out, "\\u{fff%c}", p[2] == '\xbe' ? 'e' : 'f');
+            p += 2;
+        } else {
+            rd_buf_putc(out, *p);
+        }
+    }
+    out->failed = out->failed || safe.failed;
+    rd_buf_release(&safe);
+}
+
 /* Nothing in it means anything to a shell, nor to an option parser at its beginning. */
 static bool is_plain_word(const char *text)
 {
@@ -272,4 +298,32 @@ const char *rd_text_from_double(double v, char out[32])
             break;
     }
     return out;
+}
+
+static int two_digits(const char *p)
+{
+    return (p[0] - '0') * 10 + (p[1] - '0');
+}
+
+bool rd_text_is_date(const char *text)
+{
+    static const int days[] = { 0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    int year, month, day;
+
+    if (strlen(text) != 10)
+        return false;
+    for (int i = 0; i < 10; i++) {
+        const bool dash = i == 4 || i == 7;
+
+        if (dash ? text[i] != '-' : text[i] < '0' || text[i] > '9')
+            return false;
+    }
+    year = two_digits(text) * 100 + two_digits(text + 2);
+    month = two_digits(text + 5);
+    day = two_digits(text + 8);
+    if (year < 1900 || month < 1 || month > 12 || day < 1)
+        return false;
+    if (month == 2 && day == 29)
+        return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return day <= days[month];
 }

@@ -22,6 +22,12 @@ const char *rd_text_safe_in(char *out, size_t size, const char *text);
 void rd_text_markdown(struct rd_buf *out, const char *text);
 
 /*
+ * The same in HTML, SVG or XML: text of an element or of a quoted attribute. Besides, what XML 1.0
+ * does not allow (U+FFFE, U+FFFF) becomes \u{NNNN}; line breaks and tabs are controls as any.
+ */
+void rd_text_xml(struct rd_buf *out, const char *text);
+
+/*
  * One word of a POSIX command line: as it is where no shell could read anything into it, else in
  * single quotes. Text with controls or marks that deceive the eye becomes $'...' (bash, zsh, ksh)
  * with their bytes spelled out, so that a command can be shown and pasted.
@@ -35,6 +41,9 @@ const char *rd_text_nearest(const char *word, const char *const *words);
 /* Valid UTF-8 (no surrogates, no overlong forms)? On false *at_out is the offset of the first bad
  * byte. */
 bool rd_text_is_utf8(const char *text, size_t len, size_t *at_out);
+
+/* A day of the calendar from 1900 on, written 2026-11-01? */
+bool rd_text_is_date(const char *text);
 
 /*
  * Numbers without the locale. rd_text_to_double reads decimal (and a/b when fraction is true),
