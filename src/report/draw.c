@@ -4,6 +4,7 @@
  */
 #include "report/report.h"
 
+#include "report/glossary.h"
 #include "report/png.h"
 #include "report/words.h"
 
@@ -314,6 +315,8 @@ static rd_status put_draw(
     for (size_t i = 0; !st && i < report->n_pictures; i++)
         st = put_pictures(run, j, &report->pictures[i], scratch);
     rd_json_end(j);
+    rd_json_key(j, "glossary");
+    rd_glossary_write(j);
     return st;
 }
 
