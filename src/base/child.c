@@ -35,7 +35,8 @@ static void shut(int *fd)
     *fd = -1;
 }
 
-int rd_child_spawn_(const char *const *argv, int in, int out, int errors, pid_t *pid_out)
+int rd_child_spawn_(
+    const char *const *argv, const char *folder, int in, int out, int errors, pid_t *pid_out)
 {
     static char *const env[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "HOME=/", NULL };
     posix_spawn_file_actions_t files;
@@ -57,6 +58,8 @@ int rd_child_spawn_(const char *const *argv, int in, int out, int errors, pid_t 
     if (!e)
         e = errors < 0 ? posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0)
                        : posix_spawn_file_actions_adddup2(&files, errors, 2);
+    if (!e && folder)
+        e = posix_spawn_file_actions_addchdir_np(&files, folder);
     if (!e)
         e = posix_spawn_file_actions_addclosefrom_np(&files, 3);
     if (!e)
@@ -172,7 +175,7 @@ rd_status rd_child_run(const struct rd_child *c, struct rd_arena *arena, struct 
         st = RD_FAIL(err, RD_E_IO, "cannot make a pipe to '%s': %s", c->argv[0], strerror(errno));
         goto out;
     }
-    e = rd_child_spawn_(c->argv, in[1], out[1], -1, &pid);
+    e = rd_child_spawn_(c->argv, NULL, in[1], out[1], -1, &pid);
     if (e) {
         st = RD_FAIL(err, e == ENOENT || e == EACCES ? RD_E_NOTFOUND : RD_E_IO,
             "cannot start '%s': %s", c->argv[0], strerror(e));

@@ -36,7 +36,10 @@ rd_status rd_child_run(const struct rd_child *child, struct rd_arena *arena,
  */
 struct rd_talker;
 
-rd_status rd_talker_start(const char *const *argv, size_t memory_bytes,
+/* folder: where it is started, and what a relative argv[0] with a slash is looked up in; NULL:
+ * here.
+ */
+rd_status rd_talker_start(const char *const *argv, const char *folder, size_t memory_bytes,
     struct rd_talker **talker_out, struct rd_error *err);
 /*
  * Send line (with its newline) and wait for one line back, without its newline, into answer_out
@@ -51,7 +54,8 @@ rd_status rd_talker_ask(struct rd_talker *talker, const char *line, size_t size,
 /* Kill it and what it started, and let go. */
 void rd_talker_stop(struct rd_talker *talker);
 
-/* posix_spawn of argv as described above; errors -1: thrown away. 0 or an errno. */
-int rd_child_spawn_(const char *const *argv, int in, int out, int errors, int *pid_out);
+/* posix_spawn of argv as described above, in folder; errors -1: thrown away. 0 or an errno. */
+int rd_child_spawn_(
+    const char *const *argv, const char *folder, int in, int out, int errors, int *pid_out);
 
 #endif

@@ -150,7 +150,7 @@ static rd_status died(struct rd_talker *t, struct rd_error *err)
     return RD_FAIL(err, RD_E_IO, "'%s' closed its output%s", t->name, said);
 }
 
-rd_status rd_talker_start(const char *const *argv, size_t memory_bytes,
+rd_status rd_talker_start(const char *const *argv, const char *folder, size_t memory_bytes,
     struct rd_talker **talker_out, struct rd_error *err)
 {
     int in[2] = { -1, -1 }, out[2] = { -1, -1 }, errors[2] = { -1, -1 };
@@ -167,7 +167,7 @@ rd_status rd_talker_start(const char *const *argv, size_t memory_bytes,
         st = RD_FAIL(err, RD_E_IO, "cannot make a pipe to '%s': %s", t->name, strerror(errno));
         goto out;
     }
-    e = rd_child_spawn_(argv, in[1], out[1], errors[1], &t->pid);
+    e = rd_child_spawn_(argv, folder, in[1], out[1], errors[1], &t->pid);
     if (e) {
         st = RD_FAIL(err, e == ENOENT || e == EACCES ? RD_E_NOTFOUND : RD_E_IO,
             "cannot start '%s': %s", t->name, strerror(e));

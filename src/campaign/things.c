@@ -164,8 +164,10 @@ static rd_status texts_of(
         command[i] = a->command[i];
     for (size_t i = 0; i < a->n_headers && !st && !t->offline; i++)
         st = fill_in(t, a->headers[i], &headers[i]);
-    if (a->kind == RD_ARTIFACT_PROCESS)
+    if (a->kind == RD_ARTIFACT_PROCESS) {
         source->command = command;
+        source->folder = t->system->folder;
+    }
     source->headers = headers;
     source->n_headers = t->offline ? 0 : a->n_headers;
     return st;

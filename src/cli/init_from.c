@@ -14,6 +14,7 @@
 #include "graph/graph.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,6 +25,16 @@ static bool ends_with(const char *text, const char *end)
     const size_t n = strlen(text), m = strlen(end);
 
     return n >= m && !strcmp(text + n - m, end);
+}
+
+/* A word that names a file here, as it is named from anywhere: the process is started elsewhere. */
+static const char *from_anywhere(struct rd_arena *arena, const char *word)
+{
+    char *full = word[0] != '/' && rd_file_exists(word) ? realpath(word, NULL) : NULL;
+    const char *kept = full ? rd_arena_strdup(arena, full) : word;
+
+    free(full);
+    return kept;
 }
 
 /* A command's words, by spaces: no shell ever sees it. */
@@ -37,7 +48,8 @@ static rd_status split_command(struct rd_subject *s)
     if (!text || !s->command)
         return rd_run_no_memory(&s->cli->run, "a command");
     for (char *word = strtok_r(text, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest))
-        s->command[n++] = word;
+        if (!(s->command[n++] = from_anywhere(s->cli->run.scratch, word)))
+            return rd_run_no_memory(&s->cli->run, "a command");
     return n ? RD_OK : RD_FAIL(s->cli->run.err, RD_E_USAGE, "--from is empty");
 }
 

@@ -28,6 +28,7 @@ struct rd_target_limits {
 struct rd_target_source {
     const char *where;          /* FILE.onnx, http://..., https://...; NULL when command is given */
     const char *const *command; /* argv of a process that speaks JSON lines, NULL-terminated */
+    const char *folder;         /* where the process is started; NULL: the current folder */
     /* "v2" (Open Inference Protocol), "v1" (TF Serving, KServe), "mlflow", "mlflow-split",
      * "mlflow-records", "template"; NULL: told from the address */
     const char *protocol;

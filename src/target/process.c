@@ -91,5 +91,5 @@ rd_status rd_process_open(struct rd_wire *wire, const struct rd_target_source *s
     p->wire = wire;
     wire->self = p;
     wire->ask = ask_all;
-    return rd_talker_start(source->command, 0, &p->talker, err);
+    return rd_talker_start(source->command, source->folder, 0, &p->talker, err);
 }

@@ -211,6 +211,25 @@ static void the_kill_switch_works(void **state)
     assert_true(rd_now_ms() - start < 4000); /* it would sleep for 5 seconds */
 }
 
+/* A redoubt.yaml names its process from its own folder, wherever the program is called. */
+static void it_starts_in_the_folder_given(void **state)
+{
+    static struct setting s;
+    float score[8];
+
+    (void)state;
+    set_up(&s, "good");
+    s.argv[1] = "target/talker.py";
+    assert_int_not_equal(do_open(&s), RD_OK);
+    tear_down(&s);
+    set_up(&s, "good");
+    s.argv[1] = "target/talker.py";
+    s.source.folder = "tests/fixtures";
+    assert_int_equal(do_open(&s), RD_OK);
+    assert_int_equal(s.t->scores(s.t->self, x, 4, score, &s.err), RD_OK);
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +242,7 @@ int main(void)
         cmocka_unit_test(ids_must_match),
         cmocka_unit_test(one_that_is_not_there),
         cmocka_unit_test(the_kill_switch_works),
+        cmocka_unit_test(it_starts_in_the_folder_given),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
