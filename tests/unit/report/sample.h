@@ -18,6 +18,7 @@ struct sample {
     struct rd_element element[3];
     struct rd_flow flow[2];
     struct rd_actor actor[1];
+    struct rd_artifact artifact[2];
     struct rd_control control[2];
     struct rd_scenario scenario[1];
     struct rd_system system;
@@ -88,6 +89,17 @@ static inline void sample_system(struct sample *s)
         .encrypted = RD_UNKNOWN };
     s->flow[1] = (struct rd_flow){ .id = "answer", .name = "answer", .from = 1, .to = 0 };
     s->actor[0] = (struct rd_actor){ .id = "insider", .name = "Insider", .access = 39 };
+    s->artifact[0] = (struct rd_artifact){ .id = "classifier",
+        .kind = RD_ARTIFACT_MODEL,
+        .of = 1,
+        .path = "model.onnx",
+        .trained_by = RD_NONE,
+        .clean_accuracy = (double)NAN };
+    s->artifact[1] = (struct rd_artifact){ .id = "eval",
+        .kind = RD_ARTIFACT_DATASET,
+        .of = 1,
+        .path = "eval.npy",
+        .scale = 1 };
     s->control[0] = sample_control("hardened", "swap-artifact");
     s->control[1] = sample_control("round-scores", "rounding");
     s->system = (struct rd_system){ .path = "redoubt.yaml",
@@ -102,6 +114,8 @@ static inline void sample_system(struct sample *s)
         .n_flows = 2,
         .actors = s->actor,
         .n_actors = 1,
+        .artifacts = s->artifact,
+        .n_artifacts = 2,
         .controls = s->control,
         .n_controls = 2 };
 }
@@ -188,6 +202,8 @@ static inline void sample_campaign(struct sample *s)
         .threat = &s->threat[0],
         .attack = &s->attack,
         .criterion = 0.1,
+        .eval = 1,
+        .pool = RD_NONE,
         .recipe = RD_NONE,
         .serves = RD_NONE };
     s->retest[0] = (struct rd_retest){ .control = 0,
