@@ -44,4 +44,9 @@ grep -qx '\.\.\.' "$T/page.md" && grep -qx new "$T/page.md" || fail "--update lo
 for lesson in docs/learn/[0-9]*.md; do
     "$run" "$lesson" || fail "$lesson"
 done
+
+# --- what else the docs show as typed in, as far as it can run (tests/learn/not-run.txt says what cannot, and why) ---
+for page in README.md $(grep -l '^ *```console' docs/*.md); do
+    "$run" --skip tests/learn/not-run.txt "$page" || fail "$page"
+done
 finish
