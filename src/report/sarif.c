@@ -206,6 +206,15 @@ static void put_state(struct rd_buf *b, const struct rd_threat *t,
         rd_buf_puts(b, "Whether it applies is not known. ");
 }
 
+static void put_sentence(struct rd_buf *b, const char *head, const char *text)
+{
+    if (!text || !*text)
+        return;
+    rd_buf_puts(b, head);
+    rd_sarif_text(b, text);
+    rd_buf_putc(b, ' ');
+}
+
 static void put_message(struct work *w, const struct rd_threat *t,
     const struct rd_threat_state *state, const struct rd_finding *f, const struct decider *d,
     size_t n)
@@ -223,20 +232,17 @@ static void put_message(struct work *w, const struct rd_threat *t,
     for (size_t i = 0; i < n; i++) {
         rd_buf_puts(&b, i ? ", [" : "Decided by [");
         rd_sarif_text(&b, d[i].what);
-        rd_buf_printf(&b, "](%zu) ", i);
+        rd_buf_printf(&b, "](%zu) (", i);
         rd_sarif_text(&b, d[i].value);
+        rd_buf_putc(&b, ')');
     }
     if (n)
         rd_buf_puts(&b, ". ");
-    rd_sarif_text(&b, f->impact ? f->impact : "");
-    if (f->n_fix) {
-        rd_buf_puts(&b, " Fix: ");
-        rd_sarif_text(&b, f->fix[0]);
-    }
-    if (f->check) {
-        rd_buf_puts(&b, " Check it yourself: ");
-        rd_sarif_text(&b, f->check);
-    }
+    put_sentence(&b, "", f->impact);
+    put_sentence(&b, "Fix: ", f->n_fix ? f->fix[0] : NULL);
+    put_sentence(&b, "Check it yourself: ", f->check);
+    if (b.len && b.text[b.len - 1] == ' ')
+        b.text[b.len - 1] = '\0';
     rd_json_kobject(w->j, "message");
     rd_json_ktext(w->j, "text", rd_buf_text(&b));
     rd_json_end(w->j);

@@ -136,7 +136,7 @@ static void a_result_points_at_the_element_and_at_the_property_that_decided(void
     assert_string_equal(text_of(rd_doc_get(place, "region"), "startLine"), "31");
     assert_string_equal(text_of(rd_doc_get(place, "region"), "startColumn"), "18");
     assert_non_null(
-        strstr(text_of(rd_doc_get(r, "message"), "text"), "Decided by [api.exposure](0) internet"));
+        strstr(text_of(rd_doc_get(r, "message"), "text"), "Decided by [api.exposure](0) (internet)"));
 }
 
 static void a_decision_is_a_suppression_with_its_reason(void **state)
