@@ -1,7 +1,9 @@
 /* check - is a system file right? All that is wrong with it, or what is in it. */
 #include "cli/cli.h"
 #include "cli/load.h"
+#include "cli/threat_text.h"
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -102,6 +104,7 @@ static void say_unknowns(struct rd_cli *cli, const struct rd_system *s)
 {
     enum { SHOWN = 12 };
     size_t known = 0, unknown = 0;
+    struct rd_buf text = { 0 };
 
     rd_json_karray(cli->result, "unknown_properties");
     for (size_t i = 0; i < s->n_elements; i++) {
@@ -118,14 +121,15 @@ static void say_unknowns(struct rd_cli *cli, const struct rd_system *s)
             (void)snprintf(name, sizeof(name), "%s.%s", e->id, p->name);
             rd_json_text(cli->result, name);
             if (unknown++ < SHOWN)
-                (void)fprintf(cli->out, "%s%s", unknown == 1 ? "  not known: " : ", ", name);
+                rd_buf_printf(&text, "%s%s", unknown == 1 ? "" : ", ", name);
         }
     }
     rd_json_end(cli->result);
     if (unknown > SHOWN)
-        (void)fprintf(cli->out, ", and %zu more", unknown - SHOWN);
+        rd_buf_printf(&text, ", and %zu more", unknown - SHOWN);
     if (unknown)
-        (void)fputc('\n', cli->out);
+        rd_cli_wrap(cli->out, "  not known: ", 4, rd_buf_text(&text));
+    rd_buf_release(&text);
     (void)fprintf(
         cli->out, "  %zu of %zu properties of its elements are known\n", known, known + unknown);
 }
@@ -196,7 +200,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
         syntax = from_error(cli->run.err);
         problems = (struct rd_problems){ &syntax, 1 };
     }
-    say_problems(cli, argv[0], &problems);
+    say_problems(cli, rd_cli_system_file(cli, argv[0]), &problems);
     cli->exit_code = 3; /* as other commands do for such a file */
     return RD_OK;
 }

@@ -1,5 +1,6 @@
 #include "cli/load.h"
 
+#include "base/file.h"
 #include "base/text.h"
 
 #include <redoubt/attack.h>
@@ -67,6 +68,14 @@ static const char *today_is(char today[16])
     return gmtime_r(&now, &day) && strftime(today, 16, "%Y-%m-%d", &day) ? today : NULL;
 }
 
+const char *rd_cli_system_file(struct rd_cli *cli, const char *path)
+{
+    const char *inside =
+        rd_file_is_dir(path) ? rd_path_join(cli->run.scratch, path, "redoubt.yaml") : path;
+
+    return inside ? inside : path;
+}
+
 rd_status rd_cli_load_system(struct rd_cli *cli, const char *path,
     const struct rd_load_options *options, struct rd_loaded *loaded_out,
     struct rd_problems *problems_out)
@@ -121,13 +130,16 @@ rd_status rd_cli_load(struct rd_cli *cli, const char *path, const struct rd_load
     rd_status st = rd_cli_load_system(cli, path, options, loaded_out, &problems);
 
     if (st && problems.n) {
-        const char *name = rd_text_safe_in(safe, sizeof safe, path);
+        /* Its file, so that an editor finds the place. */
+        const char *name = rd_text_safe_in(safe, sizeof safe, rd_cli_system_file(cli, path));
 
         for (size_t i = 0; i < problems.n && i < SHOWN; i++)
             (void)fprintf(stderr, "%s:%d:%d: %s\n", name, problems.item[i].at.line,
                 problems.item[i].at.column, problems.item[i].text);
         (void)RD_FAIL(cli->run.err, RD_E_INPUT, "'%s' has %zu problem%s", name, problems.n,
             problems.n == 1 ? "" : "s");
+        if (problems.n <= SHOWN)
+            return RD_E_INPUT;
         return rd_error_hint(cli->run.err, "redoubt check '%s' lists them all", name);
     }
     if (!st)

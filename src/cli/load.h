@@ -17,6 +17,9 @@ struct rd_load_options {
     RD_LIST(S, field.artifacts, "artifact", "ID=PATH", "use this file for the artifact")
 /* clang-format on */
 
+/* The file that path means: redoubt.yaml in it, where it is a folder. In cli->run.scratch. */
+const char *rd_cli_system_file(struct rd_cli *cli, const char *path);
+
 struct rd_loaded {
     struct rd_rules rules;
     struct rd_system *system;

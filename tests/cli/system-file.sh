@@ -32,16 +32,16 @@ artifacts:
   - {id: m, of: api, kind: model, path: ../m.onnx}
 YAML
 cat >"$T/want" <<TEXT
-$T:2:1: unknown key 'nmae' in a system; did you mean 'name'?
-$T:4:21: elements.api.type: expected a type of element (\`redoubt schema\` lists them), found 'inference-apy'; did you mean 'inference-api'?
-$T:5:5: elements.api.id: 'api' is taken by the element in line 4; ids are unique among elements and flows together
-$T:5:50: elements.api.properties.quota: expected yes, no or unknown, found 'maybe'
-$T:7:21: tests.t.threat: expected the id of a rule before '@', found 'evasoin'; did you mean 'evasion'?
-$T:7:42: tests.t.attack: expected the name of an attack, found 'pdg'; did you mean 'pgd'?
-$T:9:19: controls.c.kind: expected a kind of control, found 'ronding'; did you mean 'rounding'?
-$T:9:32: controls.c.at: expected the id of an element or flow, found 'ape'; did you mean 'api'?
-$T:10:67: controls.d.set.digits: 9 is outside 0..6 digits
-$T:12:41: artifacts.m.path: expected a path below the folder of the file, but '../m.onnx' leaves the folder of the file; --allow-outside accepts it
+$T/redoubt.yaml:2:1: unknown key 'nmae' in a system; did you mean 'name'?
+$T/redoubt.yaml:4:21: elements.api.type: expected a type of element (\`redoubt schema\` lists them), found 'inference-apy'; did you mean 'inference-api'?
+$T/redoubt.yaml:5:5: elements.api.id: 'api' is taken by the element in line 4; ids are unique among elements and flows together
+$T/redoubt.yaml:5:50: elements.api.properties.quota: expected yes, no or unknown, found 'maybe'
+$T/redoubt.yaml:7:21: tests.t.threat: expected the id of a rule before '@', found 'evasoin'; did you mean 'evasion'?
+$T/redoubt.yaml:7:42: tests.t.attack: expected the name of an attack, found 'pdg'; did you mean 'pgd'?
+$T/redoubt.yaml:9:19: controls.c.kind: expected a kind of control, found 'ronding'; did you mean 'rounding'?
+$T/redoubt.yaml:9:32: controls.c.at: expected the id of an element or flow, found 'ape'; did you mean 'api'?
+$T/redoubt.yaml:10:67: controls.d.set.digits: 9 is outside 0..6 digits
+$T/redoubt.yaml:12:41: artifacts.m.path: expected a path below the folder of the file, but '../m.onnx' leaves the folder of the file; --allow-outside accepts it
 10 problems
 TEXT
 expect 3 "$REDOUBT" check "$T"
