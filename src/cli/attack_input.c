@@ -50,7 +50,8 @@ const struct rd_option rd_attack_input_options[] = {
     RD_TEXT(
         struct rd_attack_input, pool, "pool", "", "FILE", "extraction: what the thief may query"),
     RD_TEXT(struct rd_attack_input, pool_labels, "pool-labels", "", "FILE",
-        "labels the thief owns: the no-query baseline is trained on them"),
+        "labels the thief owns (of a table: its own name): the no-query baseline is trained on "
+        "them"),
     RD_TEXT(struct rd_attack_input, pool_index, "pool-index", "", "FILE.npy",
         "order and choice of pool rows"),
     RD_TEXT(struct rd_attack_input, pool_range, "pool-range", "", "FIRST,BEHIND",
@@ -295,11 +296,16 @@ static rd_status read_eval(
 static rd_status read_pool(
     struct rd_cli *cli, const struct rd_attack_input *o, struct rd_trial_request *q)
 {
-    struct rd_dataset_source source = source_of(o, o->pool, o->pool_labels, o->pool_index);
+    /* The pool's own name: the label column of a table, which has no file of labels beside it. */
+    const bool within = o->pool_labels && strcmp(o->pool_labels, o->pool) == 0;
+    struct rd_dataset_source source =
+        source_of(o, o->pool, within ? NULL : o->pool_labels, o->pool_index);
     rd_status st = read_range(cli, "pool-range", o->pool_range, &source);
 
     if (!st)
         st = read_data(cli, &source, 0, &q->pool);
+    if (!st && within)
+        st = need_labels(cli, q->pool, o->pool, "pool-labels");
     /* A table that only happens to have a label column does not make the thief own labels. */
     q->pool_is_labeled = o->pool_labels;
     return st;
