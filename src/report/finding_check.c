@@ -187,10 +187,10 @@ static void put_all_data(struct command *c, const struct rd_bound_test *t)
     if (t->pool != RD_NONE && !trains) {
         const bool owns = t->actor != RD_NONE && c->system->actors[t->actor].labeled == RD_YES;
 
-        if (owns && !all[t->pool].labels)
-            cannot(c, "the thief's labels are a column of a table, which attack run does not own");
         data[n++] = &all[t->pool];
         put_data(c, "pool", &all[t->pool], owns);
+        if (owns && !all[t->pool].labels) /* a column of the table */
+            put_path(c, "pool-labels", all[t->pool].path);
     }
     if (trains) {
         data[n++] = &all[all[t->recipe].data];
