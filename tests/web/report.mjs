@@ -50,14 +50,15 @@ const path = page(fixture, "fixture.html");
 {
   const [tab, seen] = await open(path);
   const heads = await tab.$$eval("h2", (all) => all.map((h) => h.firstChild?.textContent));
-  for (const name of ["Verdict", "System", "Threats", "Expected loss", "Not tried", "Assumptions"]) check(heads.includes(name), `there is a heading "${name}"`);
+  const wanted = ["Executive view", "System", "Stages of the life cycle", "Threats", "Evidence", "Expected loss", "Roadmap", "Not tried", "Assumptions", "Glossary", "How it was done"];
+  check(JSON.stringify(heads) === JSON.stringify(wanted), `the sections stand in the order a board reads them ${heads.filter((h, i) => h !== wanted[i])}`);
   check((await tab.title()).includes(fixture.result.system.name), "the title names the system");
   check((await tab.textContent(".verdict")) === fixture.result.verdict[0], "the verdict's first sentence comes first");
   check((await tab.$$(".threats tbody")).length === fixture.result.threats.length, "every threat has its row");
   check((await tab.$$("#not-tried tbody tr")).length === fixture.result.not_tried.length, "every threat that was not tried is named");
   check((await tab.textContent("#loss")).includes("rounding did nothing here"), "a control without effect is said to do nothing");
   check((await tab.isVisible(".ribbon")) && (await tab.textContent(".ribbon")).startsWith("Illustrative"), "the illustrative mark is there");
-  check((await tab.$$(".chart svg[role=img]")).length === 5, "four curves and the loss exceedance curve are drawn");
+  check((await tab.$$(".chart svg[role=img]")).length === 6, "four curves, the loss exceedance curve and the roadmap's are drawn");
   const poison = await tab.textContent('[aria-label="Test backdoor-crowd"]');
   check(poison.includes("5 retrained victims") && poison.includes("clean-trained model: 1.2"), "a backdoor is told by victims, beside the clean-trained model");
   check(poison.includes("not of the weights that are deployed") && poison.includes("assumed"), "an assumed recipe is said to be one");
@@ -83,7 +84,7 @@ const path = page(fixture, "fixture.html");
   await tab.evaluate(() => (location.hash = "#t-unauthenticated-upload@upload-api"));
   await tab.waitForSelector("#t-unauthenticated-upload\\@upload-api.open");
   check(await tab.evaluate(() => document.activeElement?.id === "b-unauthenticated-upload@upload-api"), "a link to a threat opens it and takes the focus there");
-  await tab.getByRole("button", { name: /^demonstrated/ }).click();
+  await tab.getByRole("button", { name: /^demonstrated \d/ }).click();
   check((await tab.$$(".threats tbody")).length === 3, "the filter leaves the demonstrated ones");
 
   // Tips by pointer and by focus.
@@ -108,7 +109,7 @@ const path = page(fixture, "fixture.html");
   await tab.keyboard.press("Tab");
   check((await tab.evaluate(() => document.activeElement.className)) === "skip", "the first stop of the keyboard is the skip link");
   const stops = [];
-  for (let i = 0; i < 90; i++) {
+  for (let i = 0; i < 400; i++) {
     await tab.keyboard.press("Tab");
     stops.push(
       await tab.evaluate(() => {
@@ -197,7 +198,7 @@ for (const colorScheme of ["light", "dark"]) {
   report.draw.names = { scenarios: { clone: evil }, actors: { insider: evil }, controls: { hardened: evil } };
   report.draw.pictures[0].items[0].original = "javascript:alert(3)";
   const [tab, seen] = await open(page(report, "hostile.html"));
-  await tab.getByRole("button", { name: /^all/ }).click();
+  await tab.getByRole("button", { name: /^all \d/ }).click();
   await tab.locator("button.row").first().click();
   check((await tab.$$("main script, main img[onerror]")).length === 0, "a name makes no element");
   check((await tab.textContent("h1")) === evil, "a hostile name is shown as it is");

@@ -42,7 +42,7 @@ export function StatusMark({ status }: { status: Status }) {
 
 const level: Record<Severity, number> = { low: 1, medium: 2, high: 3, critical: 4 };
 
-export function SeverityMark({ severity }: { severity: Severity }) {
+export function SeverityMark({ severity, short }: { severity: Severity; short?: boolean }) {
   return (
     <span className="severity">
       <svg width="19" height="11" viewBox="0 0 19 11" aria-hidden="true">
@@ -58,7 +58,7 @@ export function SeverityMark({ severity }: { severity: Severity }) {
           />
         ))}
       </svg>
-      {severity}
+      {short ? <span className="sr-only">{severity}</span> : severity}
     </span>
   );
 }

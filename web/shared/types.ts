@@ -34,6 +34,96 @@ export interface Threat {
   mitigated_by: string | null;
   decision: Decision | null;
   test: string | null;
+  why?: string | null;
+  impact?: string | null;
+  fix?: string[];
+  /** A command that shows it again; check_reason: why it is not the attack itself. */
+  check?: string | null;
+  check_reason?: string | null;
+  /** Key of the record in .redoubt. */
+  evidence?: string | null;
+  references?: { list: string; edition?: string; id: string; title: string | null }[];
+  cwe?: string[];
+}
+export type StageName = "data" | "training" | "registry" | "deployment" | "inference" | "monitoring";
+export interface StageControl {
+  id: string;
+  name: string;
+  kind: string;
+  state: string;
+}
+export interface Stage {
+  stage: StageName;
+  threats: number;
+  tried: number;
+  demonstrated: number;
+  expected_loss: Num;
+  expected_loss_reason: string | null;
+  controls: { prevent: StageControl[]; detect: StageControl[]; respond: StageControl[] };
+}
+export interface Exceedance {
+  loss: number;
+  probability: Num;
+  low: Num;
+  high: Num;
+}
+export interface Appetite {
+  loss: number;
+  allowed: number;
+  probability: Interval;
+  state: "met" | "breached" | "undecided";
+}
+/** Where a decision turns; all null: nothing within its range turns it. */
+export interface Reversal {
+  input: string | null;
+  unit: string | null;
+  value: Num;
+  words: string | null;
+}
+export interface RoadmapStep {
+  control: string;
+  name: string;
+  kind: string;
+  at: string | null;
+  owner: string | null;
+  effort_days: Num;
+  quarter: string | null;
+  requires: string[];
+  retest: string | null;
+  cost: Num;
+  cost_parts: Record<string, Num>;
+  cost_band: Interval;
+  ale_after: Num;
+  ale_after_band: Interval;
+  tvar_after: Interval;
+  net: Interval;
+  p_in_best_set: Num;
+  reversal: Reversal;
+  assumed: boolean;
+  static: boolean;
+  exceedance: Exceedance[];
+  appetite: Appetite[];
+}
+export interface Roadmap {
+  measure: "ale" | "tvar";
+  method: string;
+  method_words: string;
+  budget: Num;
+  currency: string;
+  ale_before: Num;
+  ale_after: Num;
+  ale_before_band: Interval;
+  ale_after_band: Interval;
+  tvar_before: Interval;
+  tvar_after: Interval;
+  cost: Num;
+  cost_band: Interval;
+  steps: RoadmapStep[];
+  left_out: { control: string; name: string; reason: string; p_in_best_set: Num; reversal: Reversal }[];
+  rows: { kind: "do nothing" | "accept"; threat: string | null; by: string | null; until: string | null; ale: Num; ale_band: Interval }[];
+  /** The set, run as one: what counts, where it is there. */
+  combined: { ale: Num; ale_band: Interval; exceedance: Exceedance[]; appetite: Appetite[] } | null;
+  combined_reason: string | null;
 }
 export interface CurvePoint extends Interval {
   budget: number;
@@ -117,7 +207,9 @@ export type Scenario = { id: string; threat: string; actor: string | null; reaso
       rate: string | null;
       gain: Num;
       campaign_cost: Num;
-      cost_per_copy: { keys: number; queries: Num; money: Num; days: Num }[];
+      cost_per_copy: { keys: number; queries: Num; money: Num; days: Num; gain_over_cost?: Num }[];
+      words?: string[];
+      reversal?: Reversal | null;
     }
 );
 export type Quantified = Extract<Scenario, { quantified: true }>;
@@ -141,8 +233,11 @@ export interface Risk {
   ale: Interval;
   no_loss: Interval;
   quantiles: (Interval & { probability: number })[];
-  exceedance: { loss: number; probability: Num; low: Num; high: Num }[];
-  appetite: { loss: number; allowed: number; probability: Interval; state: "met" | "breached" | "undecided" }[];
+  exceedance: Exceedance[];
+  appetite: Appetite[];
+  tvar?: (Interval & { level: number })[];
+  tornado?: { input: string; unit: string; provenance: Provenance; low: Num; high: Num; ale_low: Num; ale_high: Num }[];
+  attempts_updated?: unknown;
   tail_mean_99: Num;
   monte_carlo_error: { years: Num; draws: Num };
   illustrative: boolean;
@@ -247,6 +342,9 @@ export interface Report {
     tests: Test[];
     controls: Control[];
     risk: Risk | null;
+    stages?: Stage[];
+    stage_warning?: string | null;
+    roadmap?: Roadmap | null;
     not_tried: { threat: string; title: string; severity: Severity; reason: string }[];
   };
   run: Record<string, unknown>;
@@ -256,5 +354,6 @@ export interface Report {
     names: Names;
     threats: Record<string, ThreatDetail>;
     pictures: Pictures[];
+    glossary?: { term: string; words: string }[];
   };
 }

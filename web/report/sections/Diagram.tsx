@@ -1,6 +1,6 @@
 /* The system as a data-flow diagram: who trusts whom, what flows, where the threats are. */
 
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { plural } from "../../shared/format";
 import { toneOf } from "../../shared/marks";
 import { Table } from "../../shared/Table";
@@ -31,6 +31,21 @@ export function Diagram({ diagram: d, threats }: { diagram: Drawing; threats: Th
     for (let b = d.boundaries.find((x) => x.id === id); b && n < 64; b = d.boundaries.find((x) => x.id === b?.inside)) n++;
     return n;
   };
+  // A link from a threat leads here: the place it names takes the focus.
+  useEffect(() => {
+    const follow = () => {
+      if (!location.hash.startsWith("#e-")) return;
+      const id = decodeURIComponent(location.hash.slice(1));
+      const at = document.getElementById(id);
+      if (!at) return;
+      at.scrollIntoView({ block: "center", inline: "center" });
+      (at as unknown as HTMLElement).focus?.({ preventScroll: true });
+      setShown(id.slice(2));
+    };
+    addEventListener("hashchange", follow);
+    follow();
+    return () => removeEventListener("hashchange", follow);
+  }, [d]);
   const element = d.elements.find((e) => e.id === shown);
   const flow = d.flows.find((f) => f.id === shown);
   const tall = d.width < 820;
@@ -69,6 +84,14 @@ export function Diagram({ diagram: d, threats }: { diagram: Drawing; threats: Th
                     <path d={curve(f.points)} className="grip" />
                     <path d={curve(f.points)} markerEnd={`url(#tip-${f.crosses ? "crossing" : "flow"})`} />
                     <text x={f.at[0]} y={f.at[1]} dy=".32em">{f.label}</text>
+                    {by(f.id).length > 0 && (
+                      <a id={`e-${f.id}`} href={by(f.id).length > 1 ? `#at-${f.id}` : `#t-${by(f.id)[0].id}`} className="onflow" aria-label={`Flow ${name.get(f.from)} to ${name.get(f.to)}: ${plural(by(f.id).length, "threat")}, worst is ${worst(by(f.id))}`} onFocus={() => setShown(f.id)} onBlur={() => setShown(null)}>
+                        <g className={`badge ${toneOf(worst(by(f.id)))}`}>
+                          <circle cx={f.at[0]} cy={f.at[1] + (f.label ? 16 : 0)} r="9.5" />
+                          <text x={f.at[0]} y={f.at[1] + (f.label ? 16 : 0)} dy=".35em">{by(f.id).length}</text>
+                        </g>
+                      </a>
+                    )}
                   </g>
                 ))}
                 {d.boundaries.map((b) => b.w > 0 && (
@@ -102,11 +125,11 @@ export function Diagram({ diagram: d, threats }: { diagram: Drawing; threats: Th
                     </>
                   );
                   return mine.length ? (
-                    <a key={e.id} className={`element ${e.dfd}`} href={`#t-${mine[0].id}`} aria-label={`${e.name}: ${plural(mine.length, "threat")}, worst is ${worst(mine)}`} {...hold(e.id)}>
+                    <a key={e.id} id={`e-${e.id}`} className={`element ${e.dfd} ${shown === e.id ? "lit" : ""}`} href={mine.length > 1 ? `#at-${e.id}` : `#t-${mine[0].id}`} aria-label={`${e.name}: ${plural(mine.length, "threat")}, worst is ${worst(mine)}`} {...hold(e.id)}>
                       {body}
                     </a>
                   ) : (
-                    <g key={e.id} className={`element ${e.dfd}`} {...hold(e.id)}>{body}</g>
+                    <g key={e.id} id={`e-${e.id}`} className={`element ${e.dfd}`} {...hold(e.id)}>{body}</g>
                   );
                 })}
               </svg>
@@ -118,9 +141,10 @@ export function Diagram({ diagram: d, threats }: { diagram: Drawing; threats: Th
                       {element.properties.map((p) => (
                         <div key={p.name} className="tip-row"><span>{p.name}</span><b>{p.value}</b></div>
                       ))}
-                      {by(element.id).map((t) => (
+                      {by(element.id).slice(0, 12).map((t) => (
                         <div key={t.id} className="tip-row"><i className={`dot ${toneOf(t.status)}`} /><span>{t.title}</span></div>
                       ))}
+                      {by(element.id).length > 12 && <div className="tip-row">and {by(element.id).length - 12} more</div>}
                       {!element.properties.length && !by(element.id).length && <div className="tip-row">no threat found here</div>}
                     </>
                   )}

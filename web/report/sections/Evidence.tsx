@@ -3,6 +3,8 @@
 import { Chart, type Line } from "../../shared/Chart";
 import { label, number, percent, plural, range, whole } from "../../shared/format";
 import { StatusMark } from "../../shared/marks";
+import { Table } from "../../shared/Table";
+import { Term } from "../../shared/Term";
 import type { Control, Curve, Measured, Names, Num, Pictures, Report, Test } from "../../shared/types";
 
 /* Drawn is the first of these that was measured. */
@@ -88,8 +90,7 @@ function Strip({ set }: { set: Pictures }) {
   return (
     <figure className="strip">
       <figcaption><strong>What the change looks like</strong> <span className="quiet">{set.note}</span></figcaption>
-      <div className="scroll">
-        <table aria-label={`Original, ${set.changed.toLowerCase()} and difference pictures`}>
+      <Table label={`Original, ${set.changed.toLowerCase()} and difference pictures`}>
           <thead>
             <tr>
               <td />
@@ -110,8 +111,7 @@ function Strip({ set }: { set: Pictures }) {
               </tr>
             ))}
           </tbody>
-        </table>
-      </div>
+      </Table>
     </figure>
   );
 }
@@ -188,9 +188,9 @@ function One({ test, result, names, pictures }: { test: Test; result: Report["re
   const set = pictures.find((p) => p.test === test.id && p.items.length > 0);
   if (test.outcome === null) {
     return (
-      <article className="evidence" aria-label={`Test ${test.id}`}>
+      <article className="evidence" id={`ev-${test.id}`} aria-label={`Test ${test.id}`}>
         <header>
-          <h4>{threat?.title ?? test.threat}</h4>
+          <h3><a href={`#t-${test.threat}`}>{threat?.title ?? test.threat}</a></h3>
           <StatusMark status="untried" />
         </header>
         <p>Test <code>{test.id}</code> was not run: <bdi>{test.reason ?? "no reason given"}</bdi>.</p>
@@ -200,9 +200,9 @@ function One({ test, result, names, pictures }: { test: Test; result: Report["re
   const share = test.unit === "example";
   const value = share ? percent : (v: Num) => number(v);
   return (
-    <article className="evidence" aria-label={`Test ${test.id}`}>
+    <article className="evidence" id={`ev-${test.id}`} aria-label={`Test ${test.id}`}>
       <header>
-        <h4>{threat?.title ?? test.threat}</h4>
+        <h3><a href={`#t-${test.threat}`}>{threat?.title ?? test.threat}</a></h3>
         <StatusMark status={test.outcome} />
       </header>
       <p>
@@ -235,9 +235,10 @@ function One({ test, result, names, pictures }: { test: Test; result: Report["re
 export function Evidence({ result, names, pictures }: { result: Report["result"]; names: Names; pictures: Pictures[] }) {
   if (!result.tests.length) return null;
   return (
-    <>
-      <h3>Evidence</h3>
+    <section id="evidence" aria-labelledby="evidence-h">
+      <h2 id="evidence-h">Evidence</h2>
+      <p className="lead">Test by test: what was tried, how far it got, with which means. Shaded is the 95&nbsp;% <Term of="interval">interval</Term>.</p>
       {result.tests.map((t) => <One key={t.id} test={t} result={result} names={names} pictures={pictures} />)}
-    </>
+    </section>
   );
 }

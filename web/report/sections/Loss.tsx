@@ -1,9 +1,12 @@
 /* Money: the chance to lose more than x in a year, the scenarios behind it, each control before and after. */
 
-import { Chart, type Mark } from "../../shared/Chart";
+import { Chart, type Line, type Mark } from "../../shared/Chart";
 import { label, money, number, percent, plural, range } from "../../shared/format";
 import { Table } from "../../shared/Table";
+import { Term } from "../../shared/Term";
 import type { Control, Interval, Names, Num, Quantified, Report, Risk } from "../../shared/types";
+import { after, judged, sentence } from "./shared";
+import { Tornado } from "./Tornado";
 
 /** What the interval of the difference allows us to say. */
 function wording(c: Control): [string, string] {
@@ -128,7 +131,7 @@ function Scenarios({ result, names, risk }: { result: Report["result"]; names: N
           <th scope="col" className="num">Loss a year</th>
           <th scope="col" className="num">Attempts a year</th>
           <th scope="col" className="num">Worth acting</th>
-          <th scope="col" className="num">Succeeds</th>
+          <th scope="col" className="num"><Term of="susceptibility">Succeeds</Term></th>
           <th scope="col" className="num">Losses a year</th>
         </tr>
       </thead>
@@ -139,6 +142,7 @@ function Scenarios({ result, names, risk }: { result: Report["result"]; names: N
               <bdi>{names.scenarios[s.id] ?? s.id}</bdi>
               <small>{title.get(s.threat) ?? s.threat}{s.actor && <>; <bdi>{names.actors[s.actor] ?? s.actor}</bdi></>}</small>
               {s.quantified && caveats(s) && <small>{caveats(s)}</small>}
+              {s.quantified && s.reversal?.words && <small><bdi>{sentence(s.reversal.words)}</bdi></small>}
             </th>
             {s.quantified ? (
               <>
@@ -153,7 +157,7 @@ function Scenarios({ result, names, risk }: { result: Report["result"]; names: N
                   <small>{range(s.susceptibility, percent)}</small>
                   <small>tried: {percent(s.susceptibility_tried.value)}</small>
                 </td>
-                <td className="num">{number(s.losses_per_year.value)}<small>{s.rate}</small></td>
+                <td className="num">{number(s.losses_per_year.value)}<small>{s.rate}</small>{(s.words ?? []).map((w) => <small key={w}><bdi>{w}</bdi></small>)}</td>
               </>
             ) : (
               <td colSpan={5}>No money: <bdi>{s.reason}</bdi></td>
@@ -173,15 +177,16 @@ function Prices({ names, risk }: { names: Names; risk: Risk }) {
     <>
       <h3>What a theft costs the thief</h3>
       <Table label="Cost of one copy" className="prices">
-        <thead><tr><th scope="col">Scenario</th><th scope="col" className="num">Keys</th><th scope="col" className="num">Queries</th><th scope="col" className="num">Price</th><th scope="col" className="num">Days</th></tr></thead>
+        <thead><tr><th scope="col">Scenario</th><th scope="col" className="num">Keys</th><th scope="col" className="num">Queries</th><th scope="col" className="num">Price</th><th scope="col" className="num">Days</th>{rows.some(({ p }) => p.gain_over_cost != null) && <th scope="col" className="num">Gain over cost</th>}</tr></thead>
         <tbody>
           {rows.map(({ s, p }) => (
             <tr key={s.id + p.keys}>
-              <th scope="row"><bdi>{names.scenarios[s.id] ?? s.id}</bdi></th>
+              {s.cost_per_copy[0] === p && <th scope="rowgroup" rowSpan={s.cost_per_copy.length}><bdi>{names.scenarios[s.id] ?? s.id}</bdi></th>}
               <td className="num">{p.keys}</td>
               <td className="num">{number(p.queries)}</td>
               <td className="num">{money(p.money, risk.currency)}</td>
               <td className="num">{p.days === null ? "no quota" : number(p.days)}</td>
+              {rows.some(({ p: q }) => q.gain_over_cost != null) && <td className="num">{p.gain_over_cost == null ? "\u2013" : `${number(p.gain_over_cost)} times`}</td>}
             </tr>
           ))}
         </tbody>
@@ -212,8 +217,6 @@ function BreakEven({ names, risk }: { names: Names; risk: Risk }) {
   );
 }
 
-const judged = { met: ["good", "within"], breached: ["bad", "exceeded"], undecided: ["odd", "undecided"] } as const;
-
 export function Loss({ result, names }: { result: Report["result"]; names: Names }) {
   const risk = result.risk;
   const currency = risk?.currency ?? result.system.currency;
@@ -234,12 +237,16 @@ export function Loss({ result, names }: { result: Report["result"]; names: Names
   }
   const cash = (v: Num | undefined) => money(v, currency, true);
   const points = risk.exceedance.map((e) => ({ x: e.loss, value: e.probability, low: e.low, high: e.high }));
+  const then = after(result.roadmap);
+  const lines: Line[] = [{ name: "today, with its 90 % band", tone: "c0", points }];
+  if (then && then.exceedance.length && result.roadmap?.steps.length)
+    lines.push({ name: then.run ? "with the roadmap, run as one" : "with the roadmap, assumed", tone: "c1", dash: then.run ? undefined : "6 4", points: then.exceedance.map((e) => ({ x: e.loss, value: e.probability, low: e.low, high: e.high })) });
   const inside = (x: number) => points.length > 0 && x >= points[0].x && x <= points[points.length - 1].x;
   const marks: Mark[] = risk.appetite.filter((a) => inside(a.loss)).map((a) => ({
     x: a.loss,
     y: a.allowed,
     name: `${percent(a.allowed)} is accepted`,
-    tone: judged[a.state][0],
+    tone: judged(a)[0],
   }));
   const floor = 10 ** Math.floor(Math.log10(Math.max(1e-5, Math.min(0.001, ...risk.appetite.map((a) => a.allowed)))));
   const quantile = (p: number) => risk.quantiles.find((q) => q.probability === p)?.value;
@@ -255,7 +262,7 @@ export function Loss({ result, names }: { result: Report["result"]; names: Names
         <Chart
           title="Chance that a year costs more than this"
           summary={`From ${percent(points[0]?.value ?? null)} at ${cash(points[0]?.x)} to ${percent(points[points.length - 1]?.value ?? null)} at ${cash(points[points.length - 1]?.x)}.`}
-          lines={[{ name: "chance, with its 90 % band", tone: "c0", points }]}
+          lines={lines}
           marks={marks}
           xLog
           yMax={1}
@@ -264,7 +271,7 @@ export function Loss({ result, names }: { result: Report["result"]; names: Names
           yName="Chance"
           showX={cash}
           showY={percent}
-          height={360}
+          height={430}
         />
         <div>
           {risk.appetite.length > 0 && (
@@ -273,7 +280,7 @@ export function Loss({ result, names }: { result: Report["result"]; names: Names
               <ul className="appetite">
                 {risk.appetite.map((a) => (
                   <li key={a.loss}>
-                    <span className={`tag ${judged[a.state][0]}`}>{judged[a.state][1]}</span>
+                    <span className={`tag ${judged(a)[0]}`}>{judged(a)[1]}</span>
                     <p>More than {cash(a.loss)}: {percent(a.probability.value)} <span className="quiet">({range(a.probability, percent)})</span>; accepted is {percent(a.allowed)}.</p>
                   </li>
                 ))}
@@ -286,10 +293,13 @@ export function Loss({ result, names }: { result: Report["result"]; names: Names
             {risk.quantiles.map((q) => (
               <div key={q.probability}><dt>{percent(q.probability)} stay below</dt><dd>{cash(q.value)} <small>{range(q, cash)}</small></dd></div>
             ))}
-            {risk.tail_mean_99 !== null && <div><dt>mean of the worst 1&nbsp;%</dt><dd>{cash(risk.tail_mean_99)}</dd></div>}
+            {risk.tvar?.length ? risk.tvar.map((t) => (
+              <div key={t.level}><dt><Term of="TVaR">mean of the worst {percent(1 - t.level)}</Term></dt><dd>{cash(t.value)} <small>{range(t, cash)}</small></dd></div>
+            )) : risk.tail_mean_99 !== null && <div><dt>mean of the worst 1&nbsp;%</dt><dd>{cash(risk.tail_mean_99)}</dd></div>}
           </dl>
         </div>
       </div>
+      <Tornado risk={risk} />
       <h3>By scenario</h3>
       <Scenarios result={result} names={names} risk={risk} />
       <BreakEven names={names} risk={risk} />

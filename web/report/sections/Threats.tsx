@@ -1,9 +1,11 @@
 /* Every threat in one table; each row opens to its reasons. In print all rows are open. */
 
-import { useEffect, useState, type ReactNode } from "react";
+import { useEffect, useState } from "react";
+import { Copy } from "../../shared/Copy";
 import { SeverityMark, StatusMark } from "../../shared/marks";
 import { Table } from "../../shared/Table";
-import type { Diagram, Threat, ThreatDetail } from "../../shared/types";
+import { Term } from "../../shared/Term";
+import type { Diagram, Test, Threat, ThreatDetail } from "../../shared/types";
 
 const filters = {
   all: () => true,
@@ -24,52 +26,110 @@ function List({ head, items }: { head: string; items: string[] }) {
   );
 }
 
-function Detail({ threat: t, detail: d }: { threat: Threat; detail: ThreatDetail | undefined }) {
-  if (!d) return <p>No details.</p>;
+/** By list, since the list's name would else stand in every line. */
+function References({ references }: { references: NonNullable<Threat["references"]> }) {
+  const lists = new Map<string, typeof references>();
+  references.forEach((r) => {
+    const name = `${r.list} ${r.edition ?? ""}`.trim();
+    lists.set(name, [...(lists.get(name) ?? []), r]);
+  });
+  return (
+    <>
+      {[...lists].map(([name, items]) => (
+        <p key={name} className="refs">
+          <span className="quiet">{name}:</span> {items.map((r, i) => <span key={r.id}>{i > 0 && "; "}<span className="nowrap">{r.id}</span> {r.title}</span>)}
+        </p>
+      ))}
+    </>
+  );
+}
+
+/** The facts and sources that a reviewer asks for; what a reader needs stands before it. */
+function Background({ threat: t, detail: d }: { threat: Threat; detail: ThreatDetail | undefined }) {
+  const references = t.references?.length ? t.references : (d?.references ?? []);
+  const cwe = t.cwe?.length ? t.cwe : (d?.cwe ?? []);
+  return (
+    <div className="grid">
+      {d && d.facts.length > 0 && (
+        <div>
+          <h4>What was looked at</h4>
+          <dl className="facts">
+            {d.facts.map((f, i) => (
+              <div key={`${f.what} ${i}`}><dt><bdi>{f.what}</bdi></dt><dd><bdi>{f.value}</bdi></dd></div>
+            ))}
+          </dl>
+        </div>
+      )}
+      <List head="What would make it go away" items={d?.goes_away ?? []} />
+      {d?.false_positives && d.false_positives !== "-" && (
+        <div><h4>When this is a false alarm</h4><p>{d.false_positives}</p></div>
+      )}
+      {d?.severity_why && <div><h4>Why {t.severity}</h4><p>{d.severity_why}</p></div>}
+      {(references.length > 0 || cwe.length > 0) && (
+        <div>
+          <h4>Known as</h4>
+          <References references={references} />
+          {cwe.length > 0 && <p className="refs"><span className="quiet">CWE</span> {cwe.join(", ")}</p>}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Evidence({ threat: t, tests }: { threat: Threat; tests: Test[] }) {
+  const test = tests.find((x) => x.id === t.test);
+  return (
+    <>
+      <h4>Evidence</h4>
+      {test && test.outcome !== null ? (
+        <p>
+          <a href={`#ev-${test.id}`}>Test <bdi>{test.id}</bdi></a>: {test.attack}, {test.outcome}.
+          {t.evidence && <> Record <code className="key" title={t.evidence}>{t.evidence.slice(0, 12)}</code></>}
+        </p>
+      ) : (
+        <p>None: <bdi>{t.reason ?? "it was not tried"}</bdi>.</p>
+      )}
+    </>
+  );
+}
+
+function Detail({ threat: t, detail: d, place, drawn, tests }: { threat: Threat; detail: ThreatDetail | undefined; place: string; drawn: boolean; tests: Test[] }) {
+  const why = t.why ?? d?.why;
+  const impact = t.impact ?? d?.impact;
+  const fix = t.fix?.length ? t.fix : (d?.mitigations ?? []);
   return (
     <div className="detail">
-      <div className="prose">
-        <p>{d.why}{d.impact && <> <b>{d.impact}</b></>}</p>
-        {t.decision && (
-          <p className="decision">
-            Decision: <b>{t.decision.decision}</b>{t.decision.by && <> by <bdi>{t.decision.by}</bdi></>}
-            {t.decision.until && <> until {t.decision.until}</>}{t.decision.why && <>, because: <bdi>{t.decision.why}</bdi></>}
-            {t.decision.ticket && <> (<bdi>{t.decision.ticket}</bdi>)</>}.
-          </p>
-        )}
-        {t.applicability === "unknown" && t.missing.length > 0 && (
-          <p>It may or may not apply: fill in {t.missing.map((m, i) => <span key={m}>{i > 0 && ", "}<code>{m}</code></span>)}.</p>
-        )}
-        {t.mitigated_by && <p>Mitigated by <code>{t.mitigated_by}</code>.</p>}
+      {t.decision && (
+        <p className="decision">
+          Decision: <b>{t.decision.decision}</b>{t.decision.by && <> by <bdi>{t.decision.by}</bdi></>}
+          {t.decision.until && <> until {t.decision.until}</>}{t.decision.why && <>, because: <bdi>{t.decision.why}</bdi></>}
+          {t.decision.ticket && <> (<bdi>{t.decision.ticket}</bdi>)</>}.
+        </p>
+      )}
+      {t.applicability === "unknown" && t.missing.length > 0 && (
+        <p>It may or may not apply: fill in {t.missing.map((m, i) => <span key={m}>{i > 0 && ", "}<code>{m}</code></span>)}.</p>
+      )}
+      {t.mitigated_by && <p>Mitigated by <code>{t.mitigated_by}</code>.</p>}
+      <div className="case">
+        <div>
+          {why && <><h4>Why</h4><p><bdi>{why}</bdi></p></>}
+          {impact && <><h4>Impact</h4><p><bdi>{impact}</bdi></p></>}
+          <Evidence threat={t} tests={tests} />
+        </div>
+        <div><List head="Fix" items={fix} /></div>
       </div>
-      <div className="grid">
-        {d.facts.length > 0 && (
-          <div>
-            <h4>What was looked at</h4>
-            <dl className="facts">
-              {d.facts.map((f) => (
-                <div key={f.what}><dt><bdi>{f.what}</bdi></dt><dd><bdi>{f.value}</bdi></dd></div>
-              ))}
-            </dl>
-          </div>
-        )}
-        <List head="What would make it go away" items={d.goes_away} />
-        <List head="What helps" items={d.mitigations} />
-        {d.false_positives && d.false_positives !== "-" && (
-          <div><h4>When this is a false alarm</h4><p>{d.false_positives}</p></div>
-        )}
-        {d.severity_why && <div><h4>Why {t.severity}</h4><p>{d.severity_why}</p></div>}
-        {(d.references.length > 0 || d.cwe.length > 0) && (
-          <div>
-            <h4>Known as</h4>
-            <ul>
-              {d.references.map((r) => <li key={r.list + r.id}>{r.id} {r.title} <small>({r.list} {r.edition})</small></li>)}
-              {d.cwe.map((c) => <li key={c}>{c}</li>)}
-            </ul>
-          </div>
-        )}
-      </div>
-      <p className="rule">Rule <code>{t.rule}</code> applies when <code>{d.when}</code></p>
+      {t.check && (
+        <div className="yourself">
+          <h4>Check it yourself</h4>
+          <Copy text={t.check} label={`the command for ${t.title} at ${place}`} />
+          {t.check_reason && <small><bdi>{t.check_reason}</bdi></small>}
+        </div>
+      )}
+      <Background threat={t} detail={d} />
+      <p className="rule">
+        {drawn && <><a href={`#e-${t.on}`}>Show <bdi>{place}</bdi> in the diagram</a>. </>}
+        Rule <code>{t.rule}</code>{d && <> applies when <code>{d.when}</code></>}
+      </p>
     </div>
   );
 }
@@ -79,26 +139,40 @@ interface Props {
   details: Record<string, ThreatDetail>;
   elements: Diagram["elements"];
   flows: Diagram["flows"];
-  children: ReactNode;
+  tests: Test[];
 }
 
-export function Threats({ threats, details, elements, flows, children }: Props) {
+export function Threats({ threats, details, elements, flows, tests }: Props) {
   const [open, setOpen] = useState<Set<string>>(new Set());
   const [filter, setFilter] = useState<Filter>("all");
   const name = new Map<string, string>([...elements.map((e) => [e.id, e.name] as const), ...flows.map((f) => [f.id, `flow ${f.name}`] as const)]);
-  const visible = threats.filter(filters[filter]);
+  const [at, setAt] = useState<string | null>(null);
+  const visible = threats.filter(filters[filter]).filter((t) => !at || t.on === at);
   const toggle = (id: string) => {
     const next = new Set(open);
     if (!next.delete(id)) next.add(id);
     setOpen(next);
   };
 
-  // A link to a threat opens it, also from the diagram.
+  // A link to a threat opens it; one to a place (from the diagram) shows the threats of that place.
   useEffect(() => {
     const follow = () => {
+      if (location.hash.startsWith("#at-")) {
+        const place = decodeURIComponent(location.hash.slice(4));
+        const first = threats.find((t) => t.on === place);
+        if (!first) return;
+        setFilter("all");
+        setAt(place);
+        requestAnimationFrame(() => {
+          document.getElementById("threats")?.scrollIntoView({ block: "start" });
+          document.getElementById(`b-${first.id}`)?.focus({ preventScroll: true });
+        });
+        return;
+      }
       const id = decodeURIComponent(location.hash.slice(3));
       if (!location.hash.startsWith("#t-") || !threats.some((t) => t.id === id)) return;
       setFilter("all");
+      setAt(null);
       setOpen((old) => new Set(old).add(id));
       requestAnimationFrame(() => {
         document.getElementById(`t-${id}`)?.scrollIntoView({ block: "start" });
@@ -114,7 +188,7 @@ export function Threats({ threats, details, elements, flows, children }: Props) 
     <section id="threats" aria-labelledby="threats-h">
       <h2 id="threats-h">Threats</h2>
       <p className="lead">
-        A threat is a hypothesis with a test. {"\u201c"}Not demonstrated{"\u201d"} says what one attack did not reach; it never means safe.
+        A threat is a hypothesis with a test. {"\u201c"}<Term of="not demonstrated">Not demonstrated</Term>{"\u201d"} says what one attack did not reach; it never means safe.
       </p>
       <div className="filters no-print" role="group" aria-label="Show">
         {(Object.keys(filters) as Filter[]).map((f) => (
@@ -122,12 +196,18 @@ export function Threats({ threats, details, elements, flows, children }: Props) 
             {f} <span className="quiet">{threats.filter(filters[f]).length}</span>
           </button>
         ))}
+        {at && (
+          <button type="button" className="plain at" onClick={() => { setAt(null); history.replaceState(null, "", "#threats"); }}>
+            only at <bdi>{name.get(at) ?? at}</bdi> <span aria-hidden="true">{"\u00d7"}</span><span className="sr-only">, show all again</span>
+          </button>
+        )}
       </div>
       <Table label="Threats" className="threats">
         <thead>
           <tr>
             <th scope="col">Threat</th>
             <th scope="col">Severity</th>
+            <th scope="col"><abbr title="spoofing, tampering, repudiation, information disclosure, denial of service, elevation of privilege">STRIDE</abbr></th>
             <th scope="col">Applies</th>
             <th scope="col">Status</th>
             <th scope="col">What is known</th>
@@ -143,9 +223,10 @@ export function Threats({ threats, details, elements, flows, children }: Props) 
                     <svg width="9" height="9" viewBox="0 0 9 9" aria-hidden="true"><path d="M2 .8 6.6 4.5 2 8.2" /></svg>
                     <span>{t.title}</span>
                   </button>
-                  <small><bdi>{name.get(t.on) ?? t.on}</bdi>, {t.stage}</small>
+                  <small>{name.has(t.on) ? <a href={`#e-${t.on}`} title="Show in the diagram"><bdi>{name.get(t.on)}</bdi></a> : <bdi>{t.on}</bdi>}, {t.stage}</small>
                 </th>
                 <td><SeverityMark severity={t.severity} /></td>
+                <td>{[...t.stride].map((c, i) => <Term key={i} of={`STRIDE ${c}`}>{c}</Term>)}</td>
                 <td>{t.applicability}</td>
                 <td>
                   <StatusMark status={t.status} />
@@ -154,14 +235,13 @@ export function Threats({ threats, details, elements, flows, children }: Props) 
                 <td className="known"><bdi>{t.status === "untried" ? (t.reason ?? t.text) : t.text}</bdi></td>
               </tr>
               <tr className={shown ? "more" : "more shut"} id={`d-${t.id}`}>
-                <td colSpan={5}><Detail threat={t} detail={details[t.id]} /></td>
+                <td colSpan={6}><Detail threat={t} detail={details[t.id]} place={name.get(t.on) ?? t.on} drawn={name.has(t.on)} tests={tests} /></td>
               </tr>
             </tbody>
           );
         })}
       </Table>
       {!visible.length && <p className="quiet">No threat is in this group.</p>}
-      {children}
     </section>
   );
 }
