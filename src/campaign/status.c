@@ -125,6 +125,17 @@ static char *run_text(
         r->judged, r->interval.value, r->interval.low, r->interval.high, r->n, queries);
 }
 
+/* What the figure was judged against: 'utility 0.852' says nothing, and misleads, without it. */
+static char *with_bar(struct rd_arena *arena, const struct rd_record *r, const char *text)
+{
+    const bool share = r->unit[0] == 'e';
+
+    if (!isfinite(r->criterion) || !isfinite(r->interval.low) || !isfinite(r->interval.high))
+        return rd_arena_printf(arena, "%s", text);
+    return rd_arena_printf(arena, share ? "%s; the bar is %.3g %%" : "%s; the bar is %.3g", text,
+        share ? 100 * r->criterion : r->criterion);
+}
+
 /* Demonstrated beats inconclusive beats not demonstrated: the strongest word is the threat's. */
 static int rank(enum rd_outcome o)
 {
@@ -224,6 +235,8 @@ rd_status rd_campaign_states(struct rd_run *run, const struct rd_system *system,
             st->status = status_of(&tested[best], record, system);
             st->text = record->unit[0] == 'e' ? example_text(arena, record)
                                               : run_text(arena, record, tested[best].test);
+            if (st->text)
+                st->text = with_bar(arena, record, st->text);
             if (st->text && by != RD_NONE)
                 st->text = rd_arena_printf(
                     arena, "%s, working around '%s'", st->text, system->controls[by].id);

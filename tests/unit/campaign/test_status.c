@@ -14,6 +14,7 @@ static struct rd_record thefts(enum rd_outcome outcome, double utility)
         .n = 3,
         .queries = 1080,
         .outcome = outcome,
+        .criterion = 0.6,
         .interval = { utility, utility - 0.01, utility + 0.01 } };
 }
 
@@ -66,6 +67,7 @@ static void an_active_control_that_is_worked_around_leaves_the_threat_demonstrat
     (void)state;
     assert_int_equal(s->status, RD_THREAT_DEMONSTRATED);
     assert_non_null(strstr(s->text, "utility 0.810"));
+    assert_non_null(strstr(s->text, "; the bar is 0.6"));
     assert_non_null(strstr(s->text, "working around 'key-quota'"));
     rd_arena_release(&f.arena);
 }
