@@ -21,10 +21,17 @@ static rd_status unknown_id(struct rd_cli *cli, const struct rd_loaded *l, const
         return rd_run_no_memory(&cli->run, "the threat ids");
     for (size_t i = 0; i < l->threats.n; i++)
         words[n++] = l->threats.item[i].id;
-    for (size_t i = 0; i < l->rules.n && !strchr(id, '@'); i++)
-        words[n++] = l->rules.item[i]->id;
-    near = rd_text_nearest(id, words);
     (void)rd_text_safe_in(safe, sizeof safe, id);
+    for (size_t i = 0; i < l->rules.n && !strchr(id, '@'); i++) {
+        if (!strcmp(l->rules.item[i]->id, id)) {
+            (void)RD_FAIL(
+                cli->run.err, RD_E_NOTFOUND, "the rule '%s' finds no threat in this system", safe);
+            return rd_error_hint(cli->run.err,
+                "redoubt explain FILE %s@ELEMENT says why not, for one of its parts", safe);
+        }
+        words[n++] = l->rules.item[i]->id;
+    }
+    near = rd_text_nearest(id, words);
     if (rule && place)
         (void)RD_FAIL(cli->run.err, RD_E_NOTFOUND,
             "there is no threat '%s': rule '%s' looks at other parts", safe, rule->id);
