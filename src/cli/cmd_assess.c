@@ -3,7 +3,7 @@
  * re-tests, money, reports. Evidence goes to DIR/.redoubt, reports beside redoubt.yaml.
  */
 #include "cli/assessment.h"
-#include "cli/envelope.h"
+#include "cli/documents.h"
 
 #include "base/file.h"
 #include "base/text.h"
@@ -95,62 +95,20 @@ static rd_status put(struct work *w, const char *name, const struct rd_buf *text
     return rd_file_write(path, text->text, text->len, 0644, cli->run.err);
 }
 
-/* What `run` says, here and in report.json; main adds the rest. Never part of the result. */
-static void write_run(struct work *w, struct rd_json *j, double seconds)
-{
-    const time_t now = time(NULL) - (time_t)seconds;
-    char stamp[32] = "";
-    struct tm utc;
-    size_t reused = 0;
-
-    for (size_t i = 0; i < w->a.campaign.n_tested; i++)
-        reused += w->a.campaign.tested[i].reused;
-    if (gmtime_r(&now, &utc))
-        (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    rd_json_ktext(j, "path", w->a.loaded.system->path);
-    rd_json_ktext(j, "started", stamp);
-    rd_json_kint(j, "tests_reused", (int64_t)reused);
-}
-
 /* report.json, report.md and, where the page was built, report.html. */
 static rd_status write_reports(struct work *w, const struct rd_buf *result, double seconds)
 {
-    struct rd_cli *cli = w->cli;
-    struct rd_buf run = { 0 }, json = { 0 }, other = { 0 }, warnings = { 0 };
-    struct rd_json j = { .out = &run };
-    struct rd_report_parts parts = { .tool = rd_envelope_tool, .result = result->text };
-    rd_status st;
+    struct rd_documents made;
+    rd_status st = rd_cli_documents(w->cli, &w->a, result, seconds, &made);
 
-    rd_json_object(&j);
-    write_run(w, &j, seconds);
-    rd_json_ku64(&j, "seed", cli->run.seed);
-    rd_json_kint(&j, "threads", (int64_t)rd_pool_threads(cli->run.pool));
-    rd_json_kreal(&j, "seconds", round(10 * seconds) / 10);
-    rd_json_end(&j);
-    write_run(w, cli->info, seconds);
-    parts.run = run.text;
-    rd_cli_warnings(cli, &warnings);
-    parts.warnings = warnings.failed ? NULL : warnings.text;
-    st = run.failed ? rd_run_no_memory(&cli->run, "the report")
-                    : rd_report_json(&cli->run, &w->a.report, &parts, &json);
     if (!st)
-        st = put(w, "report.json", &json);
+        st = put(w, "report.json", &made.json);
     if (!st)
-        st = rd_report_markdown(&cli->run, &w->a.report, &other);
-    if (!st)
-        st = put(w, "report.md", &other);
-    rd_buf_release(&other);
-    if (!st && rd_report_html_available()) {
-        st = rd_report_html(json.text, json.len, &other, cli->run.err);
-        if (!st)
-            st = put(w, "report.html", &other);
-    }
-    rd_json_release(&j);
-    rd_buf_release(&other);
-    rd_buf_release(&json);
-    rd_buf_release(&run);
-    rd_buf_release(&warnings);
-    return st ? RD_WRAP(cli->run.err, st, "writing the report") : RD_OK;
+        st = put(w, "report.md", &made.markdown);
+    if (!st && made.html.len)
+        st = put(w, "report.html", &made.html);
+    rd_documents_release(&made);
+    return st ? RD_WRAP(w->cli->run.err, st, "writing the report") : RD_OK;
 }
 
 /* --- the summary on the terminal --- */
