@@ -391,6 +391,14 @@ static rd_status measure(struct rd_harness *h, struct rd_agreement *clean)
         label, d->label, d->n, h->request->target->classes, h->run->scratch, clean, h->run->err);
 }
 
+static bool is_of_one_class(const struct rd_dataset *d)
+{
+    for (size_t i = 1; i < d->n; i++)
+        if (d->label[i] != d->label[0])
+            return false;
+    return true;
+}
+
 static rd_status judge(struct rd_harness *h, const struct rd_agreement *clean)
 {
     /* A control may cost accuracy: that is measured, not refused. */
@@ -400,6 +408,15 @@ static rd_status judge(struct rd_harness *h, const struct rd_agreement *clean)
     if (isnan(stated)) {
         if (clean->kappa >= KAPPA_LEAST)
             return RD_OK;
+        if (is_of_one_class(h->request->eval)) {
+            (void)RD_FAIL(h->run->err, RD_E_INPUT,
+                "clean accuracy is %.1f %%, but all %zu examples are of one class: a network that "
+                "always says the same would do as well",
+                100 * clean->share, clean->n);
+            return rd_error_hint(h->run->err,
+                "take examples of several classes (a sorted table needs a split, not a range), or "
+                "state the accuracy");
+        }
         (void)RD_FAIL(h->run->err, RD_E_INPUT,
             "clean accuracy is %.1f %% on %zu examples, hardly better than chance (kappa %.2f): "
             "target and data do not fit",

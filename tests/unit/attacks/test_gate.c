@@ -284,6 +284,18 @@ static void transposed_pictures_are_named(void **state)
     refused(&s, "hardly better than chance", "rows and columns exchanged it is 100.0 %");
 }
 
+/* A table sorted by class, of which somebody took the first rows: kappa is 0 at any accuracy. */
+static void examples_of_one_class_are_named(void **state)
+{
+    static struct setting s;
+
+    (void)state;
+    set_up(&s);
+    for (size_t i = 0; i < N; i++)
+        s.label[i] = 1;
+    refused(&s, "examples are of one class", "take examples of several classes");
+}
+
 static void shifted_labels_are_named(void **state)
 {
     static struct setting s;
@@ -389,6 +401,7 @@ int main(void)
         cmocka_unit_test(the_range_is_named),
         cmocka_unit_test(a_range_that_makes_no_difference_is_refused_too),
         cmocka_unit_test(transposed_pictures_are_named),
+        cmocka_unit_test(examples_of_one_class_are_named),
         cmocka_unit_test(shifted_labels_are_named),
         cmocka_unit_test(what_nothing_mends_says_so),
         cmocka_unit_test(the_stated_accuracy_is_held_against_the_measured),
