@@ -147,7 +147,7 @@ static rd_status print(struct rd_cli *cli, struct rd_arena *arena, const char *f
     const char *crashes = rd_arena_printf(arena, "--crash-dumps-dir=%s", folder);
     const char *url = page ? file_url(arena, page) : NULL;
     const char *argv[ARGS_MAX] = { 0 };
-    const char *program;
+    const char *program = NULL; /* gcc sees no way through status */
     struct rd_bytes said;
     size_t n = 0;
     rd_status st = find_program(cli, arena, o->program, &program);
