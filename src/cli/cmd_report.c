@@ -59,7 +59,7 @@ static rd_status write_all(
     struct rd_bytes pdf;
     rd_status st = RD_OK;
 
-    if (!*o->pdf && !*o->html && !*o->markdown) {
+    if (!o->pdf && !o->html && !o->markdown) {
         st = put_beside(cli, folder, "report.json", &made->json);
         if (!st)
             st = put_beside(cli, folder, "report.md", &made->markdown);
@@ -67,11 +67,11 @@ static rd_status write_all(
             st = put_beside(cli, folder, "report.html", &made->html);
         return st;
     }
-    if (*o->markdown)
+    if (o->markdown)
         st = put(cli, o->markdown, made->markdown.text, made->markdown.len);
-    if (!st && *o->html)
+    if (!st && o->html)
         st = put(cli, o->html, made->html.text, made->html.len);
-    if (!st && *o->pdf) {
+    if (!st && o->pdf) {
         const struct rd_browser_options how = { .program = o->browser,
             .no_sandbox = o->no_sandbox };
 
@@ -122,8 +122,8 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     const struct report *o = opts;
 
     (void)argc;
-    if (!rd_report_html_available() && (*o->pdf || *o->html)) /* before anything is computed */
-        return no_page(cli, *o->pdf ? "--pdf" : "--html");
+    if (!rd_report_html_available() && (o->pdf || o->html)) /* before anything is computed */
+        return no_page(cli, o->pdf ? "--pdf" : "--html");
     return make(cli, o, argv[0]);
 }
 
