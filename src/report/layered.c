@@ -15,6 +15,7 @@ enum { GAP_X = 84, GAP_Y = 30, BAND_GAP = 16, ROUTE_MAX = 400 };
 
 struct work {
     const struct rd_system *s;
+    const struct rd_layout_sizes *z;
     size_t *rank, ranks; /* column of each element */
     bool *back;          /* flows that close a cycle */
     double *column_x, *column_w;
@@ -91,7 +92,7 @@ static void make_columns(struct work *w)
     for (size_t i = 0; i < w->s->n_elements; i++) {
         const size_t r = w->rank[i];
 
-        w->box[i] = rd_layout_size(&w->s->elements[i]);
+        w->box[i] = w->z->element[i];
         w->column_w[r] = fmax(w->column_w[r], w->box[i].w);
         w->ranks = r + 1 > w->ranks ? r + 1 : w->ranks;
     }
@@ -216,7 +217,7 @@ static bool route(struct work *w, size_t i, struct rd_arena *arena, struct rd_pa
         p[1] = (struct rd_point){ a->x + a->w / 2, top };
         p[2] = (struct rd_point){ b->x + b->w / 2 + (f->from == f->to ? 30 : 0), top };
         p[3] = (struct rd_point){ b->x + b->w / 2 + (f->from == f->to ? 30 : 0), b->y };
-        *path = (struct rd_path){ 4, p, { (p[1].x + p[2].x) / 2, top + 6 } };
+        *path = (struct rd_path){ 4, p, { (p[1].x + p[2].x) / 2, top + 6 }, false };
         return true;
     }
     p[0] = (struct rd_point){ a->x + a->w, a->y + a->h / 2 };
@@ -231,17 +232,19 @@ static bool route(struct work *w, size_t i, struct rd_arena *arena, struct rd_pa
     }
     n = bend(p, n, (struct rd_point){ b->x, b->y + b->h / 2 });
     const struct rd_point first = p[0], second = p[3];
-    *path = (struct rd_path){ n, p, { (first.x + second.x) / 2, (first.y + second.y) / 2 - 7 } };
+    *path =
+        (struct rd_path){ n, p, { (first.x + second.x) / 2, (first.y + second.y) / 2 - 7 }, false };
     return true;
 }
 
-rd_status rd_layout_layered(
-    const struct rd_system *s, struct rd_arena *arena, struct rd_layout *out, struct rd_error *err)
+rd_status rd_layout_layered(const struct rd_system *s, const struct rd_layout_sizes *z,
+    struct rd_arena *arena, struct rd_layout *out, struct rd_error *err)
 {
     const size_t n = s->n_elements + 1;
     struct rd_path *flow = RD_NEW_ARRAY(arena, struct rd_path, s->n_flows + 1);
     struct work w = {
         .s = s,
+        .z = z,
         .rank = RD_NEW_ARRAY(arena, size_t, n),
         .back = RD_NEW_ARRAY(arena, bool, s->n_flows + 1),
         .column_x = RD_NEW_ARRAY(arena, double, n),

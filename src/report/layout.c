@@ -73,7 +73,7 @@ static void grow(struct rd_box *b, const struct rd_box *inner, double pad)
     b->h = bottom - b->y;
 }
 
-bool rd_layout_frame(const struct rd_system *s, const struct rd_box *element,
+bool rd_layout_frame(const struct rd_system *s, const double *head, const struct rd_box *element,
     struct rd_box *boundary, struct rd_arena *scratch)
 {
     size_t *depth = RD_NEW_ARRAY(scratch, size_t, s->n_boundaries + 1), deepest = 0;
@@ -98,7 +98,7 @@ bool rd_layout_frame(const struct rd_system *s, const struct rd_box *element,
                 continue;
             b->y -= RD_LAYOUT_HEAD;
             b->h += RD_LAYOUT_HEAD;
-            b->w = fmax(b->w, fmin(7.0 * (double)letters(s->boundaries[i].name) + 28, 260));
+            b->w = fmax(b->w, head[i]);
             if (s->boundaries[i].inside != RD_NONE)
                 grow(&boundary[s->boundaries[i].inside], b, RD_LAYOUT_PAD);
         }
@@ -107,54 +107,69 @@ bool rd_layout_frame(const struct rd_system *s, const struct rd_box *element,
 
 /* --- DOT out --- */
 
-static void put_filler(struct rd_buf *b, size_t n)
+/* Filler in a font whose letters are all as wide: 0.6 of 11 points. */
+enum { FILLER_SIZE = 11 };
+static const double FILLER_W = 6.6, FILLER_H = 13.2;
+
+static void put_filler(struct rd_buf *b, double width, size_t used)
 {
-    for (size_t i = 0; i < n; i++)
+    const double n = ceil(width / FILLER_W);
+
+    for (size_t i = used; (double)i < n && i < 200; i++)
         rd_buf_putc(b, 'x');
 }
 
-static void put_node(struct rd_buf *b, const struct rd_system *s, size_t i)
+static void put_node(struct rd_buf *b, const struct rd_layout_sizes *z, size_t i)
 {
-    const struct rd_box box = rd_layout_size(&s->elements[i]);
     char w[32], h[32];
 
-    rd_buf_printf(b, "n%zu [width=%s height=%s];\n", i, rd_text_from_double(box.w / INCH, w),
-        rd_text_from_double(box.h / INCH, h));
+    rd_buf_printf(b, "n%zu [width=%s height=%s];\n", i,
+        rd_text_from_double(z->element[i].w / INCH, w),
+        rd_text_from_double(z->element[i].h / INCH, h));
 }
 
-static void put_boundary(struct rd_buf *b, const struct rd_system *s, int parent, unsigned depth)
+static void put_boundary(struct rd_buf *b, const struct rd_system *s,
+    const struct rd_layout_sizes *z, int parent, unsigned depth)
 {
     for (size_t i = 0; i < s->n_elements; i++)
         if (s->elements[i].boundary == parent)
-            put_node(b, s, i);
+            put_node(b, z, i);
     for (size_t i = 0; i < s->n_boundaries && depth < 64; i++) {
-        const size_t name = letters(s->boundaries[i].name);
-
         if (s->boundaries[i].inside != parent)
             continue;
         rd_buf_printf(b, "subgraph cluster_%zu {\nlabel=\"", i);
-        put_filler(b, name < 34 ? name : 34);
+        put_filler(b, z->head[i] - 2 * RD_LAYOUT_PAD, 0);
         rd_buf_puts(b, "\";\n");
-        put_boundary(b, s, (int)i, depth + 1);
+        put_boundary(b, s, z, (int)i, depth + 1);
         rd_buf_puts(b, "}\n");
     }
 }
 
-static void put_dot(
-    struct rd_buf *b, const struct rd_system *s, const char *direction, struct rd_arena *scratch)
+static void put_label(struct rd_buf *b, const struct rd_layout_sizes *z, size_t i)
+{
+    const struct rd_box *box = &z->label[i];
+    const size_t start = b->len;
+
+    /* The number tells parallel flows apart in what comes back. */
+    rd_buf_printf(b, "e%zu.", i);
+    put_filler(b, box->w, b->len - start);
+    for (double h = FILLER_H; box->w > 0 && h + 2 < box->h; h += FILLER_H)
+        rd_buf_puts(b, "\\nx");
+}
+
+static void put_dot(struct rd_buf *b, const struct rd_system *s, const struct rd_layout_sizes *z,
+    const char *direction)
 {
     rd_buf_printf(b,
-        "digraph {\nrankdir=%s; nodesep=0.38; ranksep=0.55; fontsize=12; margin=0;\n"
-        "graph [margin=18]; node [shape=box fixedsize=true label=\"\"]; edge [fontsize=10 "
-        "arrowhead=none];\n",
-        direction);
-    put_boundary(b, s, RD_NONE, 0);
+        "digraph {\nrankdir=%s; nodesep=0.38; ranksep=0.55; margin=0; fontname=Courier; "
+        "fontsize=%d;\n"
+        "graph [margin=18]; node [shape=box fixedsize=true label=\"\"]; edge [fontname=Courier "
+        "fontsize=%d arrowhead=none];\n",
+        direction, FILLER_SIZE, FILLER_SIZE);
+    put_boundary(b, s, z, RD_NONE, 0);
     for (size_t i = 0; i < s->n_flows; i++) {
-        const char *label = rd_layout_flow_label(&s->flows[i], scratch);
-
-        /* The number tells parallel flows apart in what comes back. */
-        rd_buf_printf(b, "n%d -> n%d [label=\"e%zu.", s->flows[i].from, s->flows[i].to, i);
-        put_filler(b, label ? letters(label) : 0);
+        rd_buf_printf(b, "n%d -> n%d [label=\"", s->flows[i].from, s->flows[i].to);
+        put_label(b, z, i);
         rd_buf_puts(b, "\"];\n");
     }
     rd_buf_puts(b, "}\n");
@@ -276,15 +291,16 @@ static rd_status read_plain(char *text, const struct rd_system *s, struct rd_are
     return RD_OK;
 }
 
-static rd_status ask_dot(const struct rd_system *s, const char *dot, const char *direction,
-    struct rd_arena *arena, struct rd_layout *out, struct rd_error *err)
+static rd_status ask_dot(const struct rd_system *s, const struct rd_layout_sizes *z,
+    const char *dot, const char *direction, struct rd_arena *arena, struct rd_layout *out,
+    struct rd_error *err)
 {
     const char *const argv[] = { dot, "-Tplain", NULL };
     struct rd_buf text = { .limit = 1 << 20 };
     struct rd_bytes answer = { 0 };
     rd_status st;
 
-    put_dot(&text, s, direction, arena);
+    put_dot(&text, s, z, direction);
     const struct rd_child child = {
         .argv = argv,
         .in = text.text,
@@ -306,7 +322,7 @@ static rd_status ask_dot(const struct rd_system *s, const char *dot, const char 
 
 /* Shift everything so that the drawing begins at a small margin, and measure it. */
 static void settle(const struct rd_system *s, struct rd_layout *l, struct rd_box *element,
-    struct rd_box *boundary, struct rd_path *flow)
+    struct rd_box *boundary, struct rd_path *flow, const struct rd_box *label)
 {
     struct rd_box all = { 0 };
     const double margin = 6;
@@ -316,9 +332,17 @@ static void settle(const struct rd_system *s, struct rd_layout *l, struct rd_box
     for (size_t i = 0; i < s->n_boundaries; i++)
         if (boundary[i].w > 0)
             grow(&all, &boundary[i], 0);
-    for (size_t i = 0; i < s->n_flows; i++)
+    for (size_t i = 0; i < s->n_flows; i++) {
+        const struct rd_point *at = &flow[i].label;
+
         for (size_t k = 0; k < flow[i].n; k++)
             grow(&all, &(struct rd_box){ flow[i].point[k].x, flow[i].point[k].y, 0.01, 0.01 }, 0);
+        if (label[i].w > 0 && !flow[i].crowded)
+            grow(&all,
+                &(struct rd_box){
+                    at->x - label[i].w / 2, at->y - label[i].h / 2, label[i].w, label[i].h },
+                0);
+    }
     const double dx = margin - all.x, dy = margin - all.y;
     for (size_t i = 0; i < s->n_elements; i++) {
         element[i].x += dx;
@@ -335,7 +359,7 @@ static void settle(const struct rd_system *s, struct rd_layout *l, struct rd_box
             p[k].x += dx;
             p[k].y += dy;
         }
-        flow[i].label.x += dx;
+        flow[i].label.x += dx; /* NaN stays NaN */
         flow[i].label.y += dy;
     }
     l->width = all.w + 2 * margin;
@@ -347,21 +371,37 @@ static double scale_on_page(const struct rd_layout *l)
     return fmin(1, fmin(PAGE_W / l->width, PAGE_H / l->height));
 }
 
-static rd_status finish(
-    const struct rd_system *s, struct rd_arena *arena, struct rd_layout *l, struct rd_error *err)
+static rd_status finish(const struct rd_system *s, const struct rd_layout_sizes *z,
+    struct rd_arena *arena, struct rd_layout *l, struct rd_error *err)
 {
     struct rd_box *boundary = RD_NEW_ARRAY(arena, struct rd_box, s->n_boundaries + 1);
 
-    if (!boundary || !rd_layout_frame(s, l->element, boundary, arena))
+    l->boundary = boundary;
+    if (!boundary || !rd_layout_frame(s, z->head, l->element, boundary, arena) ||
+        !rd_layout_place_labels(s, z, l, (struct rd_path *)(uintptr_t)l->flow, arena))
         return RD_FAIL(err, RD_E_MEMORY, "no memory for a layout");
     settle(s, l, (struct rd_box *)(uintptr_t)l->element, boundary,
-        (struct rd_path *)(uintptr_t)l->flow);
-    l->boundary = boundary;
+        (struct rd_path *)(uintptr_t)l->flow, z->label);
     return RD_OK;
 }
 
-rd_status rd_layout_make(const struct rd_system *s, const char *dot, struct rd_arena *arena,
-    struct rd_layout *out, struct rd_error *err)
+static rd_status draw_nothing(
+    const struct rd_system *s, struct rd_arena *arena, struct rd_layout *out, struct rd_error *err)
+{
+    *out = (struct rd_layout){
+        .engine = "none",
+        .reason = rd_arena_printf(arena, "a diagram is drawn up to %d elements", RD_LAYOUT_MAX),
+        .element = RD_NEW_ARRAY(arena, struct rd_box, s->n_elements + 1),
+        .boundary = RD_NEW_ARRAY(arena, struct rd_box, s->n_boundaries + 1),
+        .flow = RD_NEW_ARRAY(arena, struct rd_path, s->n_flows + 1),
+    };
+    return out->element && out->boundary && out->flow
+               ? RD_OK
+               : RD_FAIL(err, RD_E_MEMORY, "no memory for a layout");
+}
+
+rd_status rd_layout_make_sized(const struct rd_system *s, const struct rd_layout_sizes *z,
+    const char *dot, struct rd_arena *arena, struct rd_layout *out, struct rd_error *err)
 {
     struct rd_error why = { 0 };
     struct rd_layout across = { .engine = "dot" }, down = { .engine = "dot" };
@@ -371,35 +411,51 @@ rd_status rd_layout_make(const struct rd_system *s, const char *dot, struct rd_a
     if (!dot)
         dot = "dot";
     if (s->n_elements > RD_LAYOUT_MAX || s->n_boundaries > RD_LAYOUT_MAX ||
-        s->n_flows > 5 * RD_LAYOUT_MAX) {
-        *out = (struct rd_layout){
-            .engine = "none",
-            .reason = rd_arena_printf(arena, "a diagram is drawn up to %d elements", RD_LAYOUT_MAX),
-            .element = RD_NEW_ARRAY(arena, struct rd_box, s->n_elements + 1),
-            .boundary = RD_NEW_ARRAY(arena, struct rd_box, s->n_boundaries + 1),
-            .flow = RD_NEW_ARRAY(arena, struct rd_path, s->n_flows + 1),
-        };
-        return out->element && out->boundary && out->flow
-                   ? RD_OK
-                   : RD_FAIL(err, RD_E_MEMORY, "no memory for a layout");
-    }
+        s->n_flows > 5 * RD_LAYOUT_MAX)
+        return draw_nothing(s, arena, out, err);
     if (s->n_elements == 0 || s->n_elements > RD_LAYOUT_DOT_MAX) {
-        reason = rd_arena_printf(arena, "more than %d elements", RD_LAYOUT_DOT_MAX);
+        reason = s->n_elements ? rd_arena_printf(arena, "more than %d elements", RD_LAYOUT_DOT_MAX)
+                               : "no elements";
     } else if (!*dot) {
         reason = "not asked for";
-    } else if (ask_dot(s, dot, "LR", arena, &across, &why) ||
-               ask_dot(s, dot, "TB", arena, &down, &why)) {
+    } else if (ask_dot(s, z, dot, "LR", arena, &across, &why) ||
+               ask_dot(s, z, dot, "TB", arena, &down, &why)) {
         reason = rd_arena_strdup(arena, why.frame[0].text);
-    } else if (!(st = finish(s, arena, &across, err)) && !(st = finish(s, arena, &down, err))) {
+    } else if (!(st = finish(s, z, arena, &across, err)) &&
+               !(st = finish(s, z, arena, &down, err))) {
         *out = scale_on_page(&across) >= 0.999 * scale_on_page(&down) ? across : down;
         return RD_OK;
     } else {
         return st;
     }
-    st = rd_layout_layered(s, arena, out, err);
+    st = rd_layout_layered(s, z, arena, out, err);
     if (!st)
-        st = finish(s, arena, out, err);
+        st = finish(s, z, arena, out, err);
     out->engine = "layered";
     out->reason = reason;
     return st;
+}
+
+rd_status rd_layout_make(const struct rd_system *s, const char *dot, struct rd_arena *arena,
+    struct rd_layout *out, struct rd_error *err)
+{
+    struct rd_box *element = RD_NEW_ARRAY(arena, struct rd_box, s->n_elements + 1);
+    struct rd_box *label = RD_NEW_ARRAY(arena, struct rd_box, s->n_flows + 1);
+    double *head = RD_NEW_ARRAY(arena, double, s->n_boundaries + 1);
+    const struct rd_layout_sizes z = { element, label, head };
+
+    if (!element || !label || !head)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for a layout");
+    for (size_t i = 0; i < s->n_elements; i++)
+        element[i] = rd_layout_size(&s->elements[i]);
+    for (size_t i = 0; i < s->n_flows; i++) {
+        const char *text = rd_layout_flow_label(&s->flows[i], arena);
+
+        if (!text)
+            return RD_FAIL(err, RD_E_MEMORY, "no memory for a layout");
+        label[i] = (struct rd_box){ .w = 6.2 * (double)letters(text), .h = 14 };
+    }
+    for (size_t i = 0; i < s->n_boundaries; i++)
+        head[i] = fmin(7.0 * (double)letters(s->boundaries[i].name) + 28, 260);
+    return rd_layout_make_sized(s, &z, dot, arena, out, err);
 }
