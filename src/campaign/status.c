@@ -132,8 +132,9 @@ static char *with_bar(struct rd_arena *arena, const struct rd_record *r, const c
 
     if (!isfinite(r->criterion) || !isfinite(r->interval.low) || !isfinite(r->interval.high))
         return rd_arena_printf(arena, "%s", text);
-    return rd_arena_printf(arena, share ? "%s; the bar is %.3g %%" : "%s; the bar is %.3g", text,
-        share ? 100 * r->criterion : r->criterion);
+    return rd_arena_printf(arena, share ? "%s; the bar is %.3g %%%s%s" : "%s; the bar is %.3g%s%s",
+        text, share ? 100 * r->criterion : r->criterion, r->outcome_reason ? "; " : "",
+        r->outcome_reason ? r->outcome_reason : "");
 }
 
 /* Demonstrated beats inconclusive beats not demonstrated: the strongest word is the threat's. */
