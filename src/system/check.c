@@ -374,6 +374,116 @@ static void check_scenarios(struct rd_reader *r)
     }
 }
 
+/* --- prerequisites of controls --- */
+
+struct walk {
+    struct rd_reader *r;
+    size_t *next; /* (controls) which of its prerequisites is looked at next */
+    int *path;    /* (controls) from the control begun with to the one at hand */
+    size_t depth;
+    enum { UNSEEN, ON_PATH, DONE } * state; /* (controls) */
+};
+
+enum { SHOWN = 12 }; /* controls of a circle that are named; the rest are counted */
+
+/* "a -> b -> a", from the control that the last one asks for again. */
+static void say_circle(struct walk *w, int again, struct rd_place at)
+{
+    const struct rd_system *s = w->r->system;
+    const int last = w->path[w->depth - 1];
+    const struct rd_crumb crumb = { NULL, "controls", s->controls[last].id, (size_t)last + 1 };
+    struct rd_buf b = { 0 };
+    char safe[80];
+    size_t first = w->depth - 1, n;
+
+    while (w->path[first] != again)
+        first--;
+    n = w->depth - first;
+    for (size_t i = 0; i < n; i++) {
+        const char *id = s->controls[w->path[first + i]].id;
+
+        if (i == SHOWN && n > SHOWN + 1) {
+            rd_buf_printf(&b, "(%zu more) -> ", n - SHOWN);
+            break;
+        }
+        rd_buf_printf(&b, "%s -> ", rd_text_safe_in(safe, sizeof safe, id ? id : "?"));
+    }
+    rd_buf_puts(&b,
+        rd_text_safe_in(safe, sizeof safe, s->controls[again].id ? s->controls[again].id : "?"));
+    if (b.failed)
+        w->r->no_memory = true;
+    else
+        rd_problem_add(w->r, at, &crumb, "requires",
+            n == 1 ? "a control cannot require itself: %s"
+                   : "controls require each other in a circle, so none can be first: %s",
+            rd_buf_text(&b));
+    rd_buf_release(&b);
+}
+
+/* What one control asks for, one at a time, without recursion: files may be long chains. */
+static void walk_from(struct walk *w, int start)
+{
+    const struct rd_system *s = w->r->system;
+
+    w->path[0] = start;
+    w->depth = 1;
+    w->state[start] = ON_PATH;
+    while (w->depth) {
+        const int at = w->path[w->depth - 1];
+        const struct rd_refs *needs = &s->controls[at].prerequisites;
+        int need;
+
+        /* What a retired control asked for binds nobody. */
+        if (w->next[at] == needs->n || s->controls[at].state == RD_CONTROL_RETIRED) {
+            w->state[at] = DONE;
+            w->depth--;
+            continue;
+        }
+        need = needs->index[w->next[at]++];
+        if (need == RD_NONE || w->state[need] == DONE)
+            continue;
+        if (w->state[need] == ON_PATH) {
+            say_circle(w, need, needs->at[w->next[at] - 1]);
+            continue;
+        }
+        w->state[need] = ON_PATH;
+        w->path[w->depth++] = need;
+    }
+}
+
+static void check_prerequisites(struct rd_reader *r)
+{
+    const struct rd_system *s = r->system;
+    struct walk w = { .r = r };
+
+    w.next = RD_NEW_ARRAY(&r->scratch, size_t, s->n_controls + 1);
+    w.path = RD_NEW_ARRAY(&r->scratch, int, s->n_controls + 1);
+    w.state = rd_arena_alloc(&r->scratch, s->n_controls + 1, sizeof *w.state);
+    if (!w.next || !w.path || !w.state) {
+        r->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < s->n_controls && !r->no_memory; i++) {
+        const struct rd_control *c = &s->controls[i];
+        const struct rd_crumb crumb = { NULL, "controls", c->id, i + 1 };
+        char safe[80];
+
+        for (size_t k = 0; k < c->prerequisites.n; k++) {
+            const int need = c->prerequisites.index[k];
+
+            if (need != RD_NONE && c->state != RD_CONTROL_RETIRED &&
+                s->controls[need].state == RD_CONTROL_RETIRED)
+                rd_problem_add(r, c->prerequisites.at[k], &crumb, "requires",
+                    "'%s' is retired (line %d); what is required must be active or proposed",
+                    rd_text_safe_in(
+                        safe, sizeof safe, s->controls[need].id ? s->controls[need].id : "?"),
+                    s->controls[need].at.line);
+        }
+        if (w.state[i] == UNSEEN)
+            walk_from(&w, (int)i);
+    }
+}
+
 /* --- appetite and decisions --- */
 
 /* Items of the file in another order. */
@@ -465,6 +575,7 @@ void rd_system_check(struct rd_reader *r)
     check_artifacts(r);
     check_asset_ids(r);
     check_scenarios(r);
+    check_prerequisites(r);
     check_appetite(r);
     check_decisions(r);
 }

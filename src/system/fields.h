@@ -17,6 +17,7 @@ enum rd_field_kind {
     RD_F_TEXT,       /* const char *                                                    */
     RD_F_CURRENCY,   /* const char *: three capital letters                             */
     RD_F_DATE,       /* const char *: YYYY-MM-DD                                        */
+    RD_F_QUARTER,    /* const char *: YYYY-Qn                                           */
     RD_F_WORD,       /* const char *: one of words                                      */
     RD_F_ENUM,       /* int-sized enum: position in words                               */
     RD_F_TRI,        /* enum rd_tri                                                     */
@@ -26,6 +27,7 @@ enum rd_field_kind {
     RD_F_AMOUNT,     /* struct rd_uncertain, lognormal: money, counts, rates, days      */
     RD_F_CHANCE,     /* struct rd_uncertain, logit-normal: a probability                */
     RD_F_REF,        /* int: index in the list that `space` names                       */
+    RD_F_REFS,       /* struct rd_refs: several of them                                 */
     RD_F_PART,       /* int at offset: element; int at offset2: flow                    */
     RD_F_THREAT,     /* const char *: "<rule>@<element or flow id>"                     */
     RD_F_TEXTS,      /* const char *const *; size_t at offset2                          */

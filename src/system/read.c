@@ -57,6 +57,7 @@ static void set_preset(const struct rd_field *f, void *object)
     case RD_F_TEXT:
     case RD_F_WORD:
     case RD_F_CURRENCY:
+    case RD_F_QUARTER:
         *(const char **)field = f->preset;
         break;
     case RD_F_MAP:
@@ -107,6 +108,37 @@ static void read_texts(struct rd_reader *r, struct rd_at v, const struct rd_fiel
     }
     *(const char *const **)field_at(object, f->offset) = item;
     *(size_t *)field_at(object, f->offset2) = v.doc->n;
+}
+
+/* Ids, looked up when everything has been read. */
+static void read_refs(
+    struct rd_reader *r, struct rd_at v, const struct rd_field *f, struct rd_refs *out)
+{
+    struct rd_place *at;
+    int *index;
+
+    if (!is_list(r, v, "a list of ids such as [signing, audit-log]") || !v.doc->n)
+        return;
+    index = RD_NEW_ARRAY(r->arena, int, v.doc->n);
+    at = RD_NEW_ARRAY(r->arena, struct rd_place, v.doc->n);
+    if (!index || !at) {
+        r->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < v.doc->n; i++) {
+        const struct rd_at one = { &v.doc->item[i], v.crumb, v.key };
+        const char *id;
+
+        at[i] = rd_place_of(one.doc);
+        index[i] = RD_NONE;
+        if (rd_read_text(r, one, "an id", &id)) {
+            const struct rd_pending p = { RD_F_REF, f->space, v.crumb, f->key, id, at[i], &index[i],
+                NULL };
+
+            rd_ref_add(r, &p);
+        }
+    }
+    *out = (struct rd_refs){ index, at, v.doc->n };
 }
 
 /* Who holds the file can compute everything else; gradients are of the scores; scores say the
@@ -287,6 +319,9 @@ static void read_field(struct rd_reader *r, const struct rd_field *f, struct rd_
     case RD_F_DATE:
         (void)rd_read_date(r, v, field);
         break;
+    case RD_F_QUARTER:
+        (void)rd_read_quarter(r, v, field);
+        break;
     case RD_F_WORD:
         if (rd_read_word(r, v, f->words, &position))
             *(const char **)field = f->words[position];
@@ -322,6 +357,9 @@ static void read_field(struct rd_reader *r, const struct rd_field *f, struct rd_
                 *(const char **)field = text;
             rd_ref_add(r, &p);
         }
+        break;
+    case RD_F_REFS:
+        read_refs(r, v, f, field);
         break;
     case RD_F_TEXTS:
     case RD_F_HOSTS:

@@ -93,6 +93,7 @@ bool rd_read_tri(struct rd_reader *r, struct rd_at v, enum rd_tri *out);
 bool rd_read_real(struct rd_reader *r, struct rd_at v, const struct rd_field *f, double *out);
 bool rd_read_int(struct rd_reader *r, struct rd_at v, const struct rd_field *f, int64_t *out);
 bool rd_read_date(struct rd_reader *r, struct rd_at v, const char **out);
+bool rd_read_quarter(struct rd_reader *r, struct rd_at v, const char **out);
 bool rd_read_currency(struct rd_reader *r, struct rd_at v, const char **out);
 bool rd_read_host(struct rd_reader *r, struct rd_at v, const char **out);
 bool rd_read_url(struct rd_reader *r, struct rd_at v, const char **out);

@@ -41,6 +41,9 @@ static void put_value(struct rd_buf *out, const struct rd_field *f)
     case RD_F_DATE:
         rd_buf_puts(out, "date, `2026-11-01`");
         break;
+    case RD_F_QUARTER:
+        rd_buf_puts(out, "quarter: `YYYY-Qn`");
+        break;
     case RD_F_WORD:
     case RD_F_ENUM:
         put_list(out, f->words);
@@ -70,6 +73,9 @@ static void put_value(struct rd_buf *out, const struct rd_field *f)
         break;
     case RD_F_THREAT:
         rd_buf_puts(out, "`rule@element-or-flow`");
+        break;
+    case RD_F_REFS:
+        rd_buf_printf(out, "list of ids of %ss", rd_space_name(f->space));
         break;
     case RD_F_TEXTS:
         rd_buf_puts(out, "list of texts");

@@ -77,6 +77,11 @@ int rd_system_asset(const struct rd_system *s, const char *id)
     return find(&s->index->list[RD_SPACE_ASSET], id);
 }
 
+int rd_system_control(const struct rd_system *s, const char *id)
+{
+    return find(&s->index->list[RD_SPACE_CONTROL], id);
+}
+
 static void say_duplicates(struct rd_reader *r, const struct rd_id_entry *item, size_t n)
 {
     char safe[80];

@@ -90,6 +90,11 @@ static void text_item(struct rd_json *j, const struct rd_field *f)
     (void)f;
     put_scalar(j);
 }
+static void ref_item(struct rd_json *j, const struct rd_field *f)
+{
+    (void)f;
+    put_ref(j, "reference");
+}
 static void host_item(struct rd_json *j, const struct rd_field *f)
 {
     (void)f;
@@ -147,6 +152,9 @@ static void put_field(struct rd_json *j, const struct rd_field *f)
     case RD_F_DATE:
         put_pattern(j, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$");
         break;
+    case RD_F_QUARTER:
+        put_pattern(j, "^[0-9]{4}-Q[1-4]$");
+        break;
     case RD_F_WORD:
     case RD_F_ENUM:
         put_words(j, f->words);
@@ -162,6 +170,9 @@ static void put_field(struct rd_json *j, const struct rd_field *f)
     case RD_F_AMOUNT:
     case RD_F_CHANCE:
         put_real(j, f);
+        break;
+    case RD_F_REFS:
+        put_array(j, ref_item, f);
         break;
     case RD_F_TEXTS:
         put_array(j, text_item, f);

@@ -20,6 +20,7 @@ static const char *const column_scale_words[] = { "none", "standard", "minmax", 
 static const char *const schedule_words[] = { "constant", "cosine", "one-cycle", NULL };
 static const char *const optimizer_words[] = { "adam", "sgd", NULL };
 static const char *const control_words[] = { "active", "proposed", "retired", NULL };
+static const char *const measure_words[] = { "ale", "tvar", NULL };
 static const char *const norm_words[] = { "linf", "l2", NULL };
 static const char *const manipulation_words[] = { "none", "digital", "printed", NULL };
 static const char *const decision_words[] = { "accepted", "false-positive", NULL };
@@ -215,6 +216,15 @@ static const struct rd_field artifact[] = {
 };
 static const struct rd_section artifact_section = ITEMS("artifact", "the real thing behind an element", artifact, rd_artifact, .space = RD_SPACE_ARTIFACT, .variant_key = "kind");
 
+static const struct rd_field costs[] = {
+    { RD_F_AMOUNT, .key = "license", .max = MONEY_MAX, .unit = "currency a year", .offset = AT(rd_control, cost_license), .help = "paid to a vendor" },
+    { RD_F_AMOUNT, .key = "people", .max = MONEY_MAX, .unit = "currency a year", .offset = AT(rd_control, cost_people), .help = "work of those who run it" },
+    { RD_F_AMOUNT, .key = "latency", .max = MONEY_MAX, .unit = "currency a year", .offset = AT(rd_control, cost_latency), .help = "what slower answers cost" },
+    { RD_F_AMOUNT, .key = "false_blocks", .max = MONEY_MAX, .unit = "currency a year", .offset = AT(rd_control, cost_false_blocks), .help = "what it costs that honest users are turned away" },
+    FIELD_END,
+};
+static const struct rd_section costs_section = PART_OF("costs", "what a control costs in a year beside cost_per_year", costs);
+
 static const struct rd_field control[] = {
     ID_NAME(rd_control),
     { RD_F_CONTROL, REQ, .key = "kind", .offset = AT(rd_control, kind), .help = "a defense (swap-artifact, rounding, quota, ...) or a control that rules name (signing, egress-deny, ...)" },
@@ -225,6 +235,11 @@ static const struct rd_field control[] = {
     { RD_F_SHARE, .key = "uptime", .preset = "1", .max = 1, .offset = AT(rd_control, uptime), .help = "share of the time it works" },
     { RD_F_SET, .key = "set", .offset = AT(rd_control, set), .offset2 = AT(rd_control, kind), .space = RD_SPACE_CONTROL, .help = "options of the defense" },
     { RD_F_TEXT, .key = "owner", .offset = AT(rd_control, owner), .help = "who runs it" },
+    { RD_F_REAL, .key = "effort_days", .max = 1e6, .unit = "days", .offset = AT(rd_control, effort_days), .help = "work to put it in place, once" },
+    { RD_F_QUARTER, .key = "quarter", .offset = AT(rd_control, quarter), .help = "the earliest that it can be in place" },
+    { RD_F_REFS, .key = "requires", .space = RD_SPACE_CONTROL, .offset = AT(rd_control, prerequisites), .help = "controls that must be in place before it" },
+    { RD_F_MAP, .key = "costs", .sub = &costs_section, .offset2 = RD_F_NONE, .help = "what it costs in a year beside cost_per_year" },
+    { RD_F_INT, .key = "retest_days", .preset = "90", .min = 1, .max = 36500, .unit = "days", .offset = AT(rd_control, retest_days), .help = "after it is in place, until its effect is measured again" },
     FIELD_END,
 };
 static const struct rd_section control_section = ITEMS("control", "what removes or weakens a threat", control, rd_control, .space = RD_SPACE_CONTROL);
@@ -290,10 +305,20 @@ static const struct rd_field appetite[] = {
 };
 static const struct rd_section appetite_section = ITEMS("appetite", "one point of the curve that losses should stay below", appetite, rd_appetite);
 
+static const struct rd_field roadmap[] = {
+    { RD_F_REAL, .key = "budget", .max = MONEY_MAX, .unit = "currency a year", .offset = AT(rd_system, roadmap_budget), .help = "for all proposed controls together, their cost in full; no limit when left out" },
+    { RD_F_ENUM, .key = "measure", .preset = "ale", .words = measure_words, .offset = AT(rd_system, roadmap_tail), .help = "what is brought down: the expected loss of a year, or the mean of its worst 5 %" },
+    { RD_F_QUARTER, .key = "start", .offset = AT(rd_system, roadmap_start), .help = "the first quarter in which work can be done" },
+    { RD_F_REAL, .key = "days_per_quarter", .min = 0.01, .max = 1e6, .unit = "days", .offset = AT(rd_system, roadmap_days_per_quarter), .help = "effort that one quarter has room for; no limit when left out" },
+    FIELD_END,
+};
+static const struct rd_section roadmap_section = PART_OF("roadmap", "which proposed controls, in what order, for which money", roadmap);
+
 static const struct rd_field risk[] = {
     { RD_F_LIST, .key = "scenarios", .sub = &scenario_section, .offset = AT(rd_system, scenarios), .offset2 = AT(rd_system, n_scenarios), .help = "what can happen" },
     { RD_F_LIST, .key = "appetite", .sub = &appetite_section, .offset = AT(rd_system, appetite), .offset2 = AT(rd_system, n_appetite), .help = "what may happen; larger losses with smaller probabilities" },
     { RD_F_AMOUNT, .key = "accuracy_point_per_year", .max = MONEY_MAX, .unit = "currency", .offset = AT(rd_system, accuracy_point_per_year), .help = "what one percentage point of a model's accuracy is worth in a year; what a control takes of it is part of its cost" },
+    { RD_F_MAP, .key = "roadmap", .sub = &roadmap_section, .offset2 = RD_F_NONE, .help = "budget and pace of the proposed controls" },
     FIELD_END,
 };
 static const struct rd_section risk_section = PART_OF("risk", "what is put money on, and how much is too much", risk);

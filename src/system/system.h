@@ -54,6 +54,12 @@ struct rd_settings {
     size_t n;
 };
 
+struct rd_refs { /* ids of one list, each with its place */
+    const int *index;
+    const struct rd_place *at;
+    size_t n;
+};
+
 struct rd_boundary {
     const char *id, *name;
     const char *trust; /* "untrusted" | "trusted" | "partner" | NULL when not said */
@@ -191,6 +197,12 @@ struct rd_control {
     double coverage, uptime; /* shares, 1 when not given */
     struct rd_settings set;  /* options of the defense; paths in it are resolved by the campaign */
     const char *owner;
+    double effort_days;           /* once, to put it in place; NaN: nobody said */
+    const char *quarter;          /* "2027-Q1": not before it; NULL */
+    struct rd_refs prerequisites; /* controls that must be in place before; key `requires` */
+    /* A year, beside cost_per_year: what else it takes. */
+    struct rd_uncertain cost_license, cost_people, cost_latency, cost_false_blocks;
+    int64_t retest_days; /* after it is in place, until its effect is measured again */
     struct rd_place at;
 };
 
@@ -274,11 +286,19 @@ struct rd_system {
     const struct rd_appetite *appetite;
     size_t n_appetite;
     struct rd_uncertain accuracy_point_per_year; /* of a model, in currency */
+    /* risk.roadmap: how controls are chosen and put in order */
+    double roadmap_budget;           /* a year, all costs together; NaN: none */
+    int roadmap_tail;                /* 0: expected loss (`ale`), 1: its tail (`tvar`) */
+    const char *roadmap_start;       /* "2027-Q1": the first quarter that can be filled; NULL */
+    double roadmap_days_per_quarter; /* of effort; NaN: no limit */
     const struct rd_decision *decisions;
     size_t n_decisions;
     int version; /* that the file says: older than RD_SYSTEM_VERSION was migrated in memory */
     const struct rd_system_index *index; /* ids, for the look-ups below */
 };
+
+/* Quarters since year 0 of "2027-Q1"; RD_NONE when it is none. */
+int rd_quarter_number(const char *text);
 
 /* Its last day is over: it counts no more. */
 bool rd_decision_expired(const struct rd_system *s, const struct rd_decision *d);
@@ -341,6 +361,7 @@ int rd_system_flow(const struct rd_system *s, const char *id);
 int rd_system_artifact(const struct rd_system *s, const char *id);
 int rd_system_actor(const struct rd_system *s, const char *id);
 int rd_system_asset(const struct rd_system *s, const char *id);
+int rd_system_control(const struct rd_system *s, const char *id);
 
 /* Value of an element's property: NULL when not given (which means unknown). */
 const char *rd_element_property(const struct rd_element *e, const char *name);

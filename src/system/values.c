@@ -181,41 +181,36 @@ bool rd_read_int(struct rd_reader *r, struct rd_at v, const struct rd_field *f, 
     return false;
 }
 
-static int two_digits(const char *p)
-{
-    return (p[0] - '0') * 10 + (p[1] - '0');
-}
-
-static bool is_date(const char *text)
-{
-    static const int days[] = { 0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-    int year, month, day;
-
-    if (strlen(text) != 10)
-        return false;
-    for (int i = 0; i < 10; i++) {
-        const bool dash = i == 4 || i == 7;
-
-        if (dash ? text[i] != '-' : text[i] < '0' || text[i] > '9')
-            return false;
-    }
-    year = two_digits(text) * 100 + two_digits(text + 2);
-    month = two_digits(text + 5);
-    day = two_digits(text + 8);
-    if (year < 1900 || month < 1 || month > 12 || day < 1)
-        return false;
-    if (month == 2 && day == 29)
-        return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return day <= days[month];
-}
-
 bool rd_read_date(struct rd_reader *r, struct rd_at v, const char **out)
 {
     static const char want[] = "a date such as 2026-11-01 (year-month-day)";
 
     if (!rd_read_text(r, v, want, out))
         return false;
-    return is_date(*out) || wrong(r, v, want);
+    return rd_text_is_date(*out) || wrong(r, v, want);
+}
+
+int rd_quarter_number(const char *text)
+{
+    int n = 0;
+
+    if (strnlen(text, 8) != 7 || text[4] != '-' || text[5] != 'Q' || text[6] < '1' || text[6] > '4')
+        return RD_NONE;
+    for (size_t i = 0; i < 4; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return RD_NONE;
+        n = n * 10 + (text[i] - '0');
+    }
+    return n * 4 + (text[6] - '1');
+}
+
+bool rd_read_quarter(struct rd_reader *r, struct rd_at v, const char **out)
+{
+    static const char want[] = "a quarter such as 2027-Q1 (year-Q and 1 to 4)";
+
+    if (!rd_read_text(r, v, want, out))
+        return false;
+    return rd_quarter_number(*out) != RD_NONE || wrong(r, v, want);
 }
 
 bool rd_read_currency(struct rd_reader *r, struct rd_at v, const char **out)

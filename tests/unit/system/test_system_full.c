@@ -122,6 +122,27 @@ static void access_is_closed_under_what_it_implies(void **state)
     assert_false(i->budget.given);
 }
 
+static void a_control_says_what_it_takes_and_when(void **state)
+{
+    const struct rd_control *plain = &sys->controls[rd_system_control(sys, "round-scores")];
+    const struct rd_control *audit = &sys->controls[rd_system_control(sys, "audit")];
+
+    (void)state;
+    assert_true(audit->effort_days == 12.5 && audit->retest_days == 30);
+    assert_string_equal(audit->quarter, "2027-Q2");
+    assert_int_equal(audit->prerequisites.n, 1);
+    assert_ptr_equal(&sys->controls[audit->prerequisites.index[0]], plain);
+    assert_true(audit->cost_license.low == 100 && audit->cost_people.high == 4000);
+    assert_true(audit->cost_latency.given && audit->cost_false_blocks.low == 7);
+    assert_true(isnan(plain->effort_days) && plain->retest_days == 90 && !plain->quarter);
+    assert_true(!plain->prerequisites.n && !plain->cost_license.given);
+    assert_true(sys->roadmap_budget == 20000 && sys->roadmap_tail == 1);
+    assert_true(sys->roadmap_days_per_quarter == 30);
+    assert_int_equal(rd_quarter_number(sys->roadmap_start), 2027 * 4);
+    assert_int_equal(rd_quarter_number("2027-Q0"), RD_NONE);
+    assert_int_equal(rd_quarter_number("2027-Q1 "), RD_NONE);
+}
+
 static void artifacts_have_resolved_paths(void **state)
 {
     const struct rd_artifact *model = &sys->artifacts[rd_system_artifact(sys, "classifier")];
@@ -334,6 +355,7 @@ int main(void)
         cmocka_unit_test(truth_values_become_yes_and_no),
         cmocka_unit_test(uncertain_numbers_keep_their_provenance),
         cmocka_unit_test(access_is_closed_under_what_it_implies),
+        cmocka_unit_test(a_control_says_what_it_takes_and_when),
         cmocka_unit_test(artifacts_have_resolved_paths),
         cmocka_unit_test(endpoints_and_processes_are_read),
         cmocka_unit_test(data_and_recipes_are_read),

@@ -52,6 +52,31 @@ static void a_hundred_thousand_elements_are_read(void **state)
     rd_arena_release(&arena);
 }
 
+/* One long chain of prerequisites, closed into a circle at the end: no recursion, a short message.
+ */
+static void a_circle_of_a_hundred_thousand_controls_is_named(void **state)
+{
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct rd_buf text = { 0 };
+    struct rd_problems problems;
+    struct rd_system *sys;
+    const double start = seconds();
+
+    (void)state;
+    rd_buf_puts(&text, "version: 1\nelements: [{id: e, type: gateway}]\ncontrols:\n");
+    for (int i = 0; i < MANY; i++)
+        rd_buf_printf(&text,
+            "- {id: c%d, kind: x, at: e, state: proposed, requires: [c%d, c0, c%d]}\n", i,
+            (i + 1) % MANY, i / 2 + 1);
+    assert_int_equal(parse(&text, &arena, &sys, &problems), RD_E_INPUT);
+    assert_non_null(strstr(problems.item[problems.n - 1].text, "more problems"));
+    for (size_t i = 0; i < problems.n; i++)
+        assert_true(strlen(problems.item[i].text) < 400);
+    assert_true(seconds() - start < 30);
+    rd_buf_release(&text);
+    rd_arena_release(&arena);
+}
+
 /* Every line wrong in three ways, each with words that are nearly right. */
 static void a_hundred_thousand_mistakes_are_cut_short(void **state)
 {
@@ -205,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hundred_thousand_elements_are_read),
+        cmocka_unit_test(a_circle_of_a_hundred_thousand_controls_is_named),
         cmocka_unit_test(a_hundred_thousand_mistakes_are_cut_short),
         cmocka_unit_test(many_dangling_references_cost_little),
         cmocka_unit_test(a_chain_of_boundaries_is_no_circle),
