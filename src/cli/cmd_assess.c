@@ -2,11 +2,12 @@
  * cmd_assess.c - redoubt assess: the loop, once, left to right: threats, tests, controls and their
  * re-tests, money, reports. Evidence goes to DIR/.redoubt, reports beside redoubt.yaml.
  */
-#include "cli/assessment.h"
+#include "cli/assess_text.h"
 #include "cli/documents.h"
 
 #include "base/file.h"
-#include "base/text.h"
+#include "report/junit.h"
+#include "report/sarif.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static const char *const levels[] = { "none", "low", "medium", "high", "critical
 struct assess {
     struct rd_load_options load;
     bool estimate, reuse;
-    const char *fail_on;
+    const char *fail_on, *junit;
     int64_t draws, years;
 };
 
@@ -29,8 +30,10 @@ static const struct rd_option options[] = {
     RD_BOOL(struct assess, reuse, "reuse", "no",
         "take over what was measured on endpoints and processes, which may have changed since"),
     RD_CHOICE(struct assess, fail_on, "fail-on", "none", levels,
-        "exit 1 when a threat that applies is at least so severe, is demonstrated, or losses pass "
-        "the appetite"),
+        "exit 1 when a threat that nobody decided on is at least so severe, is demonstrated, or "
+        "when losses pass the appetite"),
+    RD_TEXT(struct assess, junit, "junit", "", "FILE",
+        "also write the findings as JUnit XML to this file"),
     RD_INT(struct assess, draws, "draws", "1000", 200, 100000, "draws",
         "of the uncertain parameters (outer level of the simulation)"),
     RD_INT(struct assess, years, "years", "2000", 100, 1000000, "years",
@@ -75,8 +78,6 @@ static rd_status say_estimate(struct rd_cli *cli, const char *path, const struct
     return RD_OK;
 }
 
-/* --- reports --- */
-
 static double now_seconds(void)
 {
     struct timespec t;
@@ -85,154 +86,51 @@ static double now_seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static rd_status put(struct work *w, const char *name, const struct rd_buf *text)
+static rd_status put(struct work *w, const char *path, const struct rd_buf *text)
 {
-    struct rd_cli *cli = w->cli;
-    char *path = rd_path_join(cli->run.scratch, w->a.loaded.system->folder, name);
-
     if (!path || text->failed)
-        return rd_run_no_memory(&cli->run, name);
-    return rd_file_write(path, text->text, text->len, 0644, cli->run.err);
+        return rd_run_no_memory(&w->cli->run, "the report");
+    return rd_file_write(path, text->text, text->len, 0644, w->cli->run.err);
 }
 
-/* report.json, report.md and, where the page was built, report.html. */
-static rd_status write_reports(struct work *w, const struct rd_buf *result, double seconds)
+static const char *beside(struct work *w, const char *name)
+{
+    return rd_path_join(w->cli->run.scratch, w->a.loaded.system->folder, name);
+}
+
+/* What a function of report/ makes of the assessment alone. */
+static rd_status make_and_put(struct work *w, const char *path,
+    rd_status (*make)(struct rd_run *run, const struct rd_report *report, struct rd_buf *out))
+{
+    struct rd_buf text = { 0 };
+    rd_status st = make(&w->cli->run, &w->a.report, &text);
+
+    if (!st)
+        st = put(w, path, &text);
+    rd_buf_release(&text);
+    return st;
+}
+
+/* report.json, report.md, findings.sarif; report.html where the page was built, JUnit where asked.
+ */
+static rd_status write_reports(
+    struct work *w, const struct rd_buf *result, double seconds, const char *junit)
 {
     struct rd_documents made;
     rd_status st = rd_cli_documents(w->cli, &w->a, result, seconds, &made);
 
     if (!st)
-        st = put(w, "report.json", &made.json);
+        st = put(w, beside(w, "report.json"), &made.json);
     if (!st)
-        st = put(w, "report.md", &made.markdown);
+        st = put(w, beside(w, "report.md"), &made.markdown);
     if (!st && made.html.len)
-        st = put(w, "report.html", &made.html);
+        st = put(w, beside(w, "report.html"), &made.html);
     rd_documents_release(&made);
+    if (!st)
+        st = make_and_put(w, beside(w, "findings.sarif"), rd_report_sarif);
+    if (!st && junit && *junit)
+        st = make_and_put(w, junit, rd_report_junit);
     return st ? RD_WRAP(w->cli->run.err, st, "writing the report") : RD_OK;
-}
-
-/* --- the summary on the terminal --- */
-
-static void say_threats(struct work *w)
-{
-    const struct rd_threats *threats = &w->a.loaded.threats;
-    FILE *out = w->cli->out;
-    size_t untried = 0;
-
-    (void)fputs("\nTried\n", out);
-    for (size_t i = 0; i < threats->n; i++) {
-        const struct rd_threat_state *s = &w->a.campaign.states[i];
-
-        if (s->status == RD_THREAT_UNTRIED) {
-            untried++;
-            continue;
-        }
-        (void)fprintf(out, "  %-8s  %-34s  %s\n            %s\n",
-            rd_severity_name(threats->item[i].severity), threats->item[i].id,
-            rd_threat_status_name(s->status), s->text);
-    }
-    (void)fprintf(out, "  %zu further threats apply or may apply and were not tried\n", untried);
-}
-
-/* 1234567 -> "1,234,567" */
-static const char *grouped(double v, char out[40])
-{
-    char digits[32];
-    int n = snprintf(digits, sizeof digits, "%.0f", fabs(v)), k = 0;
-
-    if (isnan(v))
-        return "?";
-    if (v <= -0.5)
-        out[k++] = '-';
-    for (int i = 0; i < n && k < 38; i++) {
-        out[k++] = digits[i];
-        if ((n - i - 1) % 3 == 0 && i + 1 < n)
-            out[k++] = ',';
-    }
-    out[k] = '\0';
-    return out;
-}
-
-/* No money anywhere: by losses a year, and from which value on each would matter. */
-static void say_thresholds(struct work *w)
-{
-    FILE *out = w->cli->out;
-
-    (void)fprintf(out, "\nWithout money, most losses a year first\n");
-    for (size_t i = 0; i < w->a.risk.n_break_even; i++) {
-        const struct rd_risk_break_even *b = &w->a.risk.break_even[i];
-        char id[80], words[400];
-
-        (void)fprintf(out, "  %-12s %s\n",
-            rd_text_safe_in(id, sizeof id, w->a.loaded.system->scenarios[b->scenario].id),
-            rd_text_safe_in(words, sizeof words, b->words ? b->words : b->reason));
-    }
-    if (!w->a.risk.n_break_even)
-        (void)fprintf(out, "  no scenario could be simulated; the report says why\n");
-}
-
-static bool has_money(const struct rd_risk_result *r)
-{
-    for (size_t i = 0; i < r->n_scenarios; i++)
-        if (!r->scenarios[i].unquantified)
-            return true;
-    return false;
-}
-
-static void say_money(struct work *w)
-{
-    const struct rd_band *ale = &w->a.risk.total.ale;
-    const char *currency = w->a.loaded.system->currency;
-    FILE *out = w->cli->out;
-    char a[40], b[40], c[40];
-
-    if (!has_money(&w->a.risk)) {
-        say_thresholds(w);
-        return;
-    }
-    (void)fprintf(out, "\nExpected loss%s\n  %s %s a year (90 %% band %s to %s)\n",
-        w->a.risk.illustrative ? " (illustrative: it rests on default numbers)" : "",
-        grouped(ale->value, a), currency, grouped(ale->low, b), grouped(ale->high, c));
-    if (!w->a.risk.n_controls)
-        return;
-    (void)fprintf(
-        out, "\nControls, each alone                       less loss a year (90 %% band)\n");
-    for (size_t i = 0; i < w->a.risk.n_controls; i++) {
-        const struct rd_risk_control *k = &w->a.risk.controls[i];
-        char safe[48];
-
-        (void)fprintf(out, "  %-38s ",
-            rd_text_safe_in(safe, 38, w->a.loaded.system->controls[k->control].name));
-        if (isnan(k->difference.value))
-            (void)fprintf(out, "not measured: %s\n", k->reason ? k->reason : "no test it touches");
-        else
-            (void)fprintf(out, "%12s  (%s to %s)%s\n", grouped(k->difference.value, a),
-                grouped(k->difference.low, b), grouped(k->difference.high, c),
-                k->is_static ? "  not adaptively tested" : "");
-    }
-}
-
-static rd_status say_summary(struct work *w)
-{
-    const char *const *sentences;
-    struct rd_cli *cli = w->cli;
-    char safe[400];
-    size_t n = 0;
-    rd_status st = rd_report_verdict(&cli->run, &w->a.report, cli->run.scratch, &sentences, &n);
-
-    if (st)
-        return st;
-    (void)fprintf(cli->out, "%s\n\n", rd_text_safe_in(safe, sizeof safe, w->a.loaded.system->name));
-    for (size_t i = 0; i < n; i++)
-        (void)fprintf(cli->out, "%s\n", sentences[i]);
-    say_threats(w);
-    say_money(w);
-    (void)fprintf(cli->out, "\nReport: %s/%s\n",
-        rd_text_safe_in(safe, sizeof safe, w->a.loaded.system->folder),
-        rd_report_html_available() ? "report.html" : "report.md");
-    if (!rd_report_html_available())
-        (void)fprintf(cli->out, "        no report.html: %s\n", rd_report_html_reason());
-    return RD_OK;
 }
 
 /* --- findings --- */
@@ -242,7 +140,7 @@ static bool passes_appetite(const struct work *w)
 {
     const struct rd_risk_summary *total = &w->a.risk.total;
 
-    if (!has_money(&w->a.risk)) {
+    if (!rd_cli_has_money(&w->a.risk)) {
         rd_cli_warn(w->cli,
             "--fail-on appetite: no scenario has money on it, so nothing says that losses stay "
             "within the appetite");
@@ -265,7 +163,7 @@ static bool has_finding(const struct work *w, const char *level)
         const struct rd_threat *t = &w->a.loaded.threats.item[i];
         const enum rd_status_of_threat status = w->a.campaign.states[i].status;
 
-        if (t->decision && strcmp(t->decision->decision, "false-positive") == 0)
+        if (t->decision) /* accepted, or no threat here; an expired decision is none */
             continue;
         if (by_severity && t->applicability == RD_APPLIES_YES && t->severity >= least &&
             status != RD_THREAT_CONTROLLED)
@@ -311,11 +209,11 @@ static rd_status assess(struct work *w, const struct assess *o, const char *path
     if (!st && result.failed)
         st = rd_run_no_memory(&cli->run, "the result");
     if (!st)
-        st = write_reports(w, &result, found - start);
+        st = write_reports(w, &result, found - start, o->junit);
     say_seconds(cli, w->a.seconds, now_seconds() - found);
     if (!st) {
         rd_json_raw(cli->result, result.text, result.len);
-        st = say_summary(w);
+        st = rd_cli_assess_text(cli, &w->a);
     }
     if (!st && strcmp(o->fail_on, "none") != 0 && has_finding(w, o->fail_on))
         cli->exit_code = 1;

@@ -4,7 +4,9 @@
 #include "report/report.h"
 
 #include "report/finding.h"
+#include "report/stages.h"
 #include "report/words.h"
+#include "risk/roadmap.h"
 
 #include <math.h>
 #include <string.h>
@@ -297,9 +299,12 @@ rd_status rd_report_result(struct rd_run *run, const struct rd_report *report, s
 {
     struct rd_arena scratch = RD_ARENA_INIT;
     const char *const *sentence;
+    struct rd_stages stages;
     size_t n = 0;
     rd_status st = rd_report_verdict(run, report, &scratch, &sentence, &n);
 
+    if (!st)
+        st = rd_report_stages(run, report, &scratch, &stages);
     if (!st) {
         rd_json_object(j);
         put_system(j, report->campaign->system);
@@ -315,6 +320,9 @@ rd_status rd_report_result(struct rd_run *run, const struct rd_report *report, s
         if (!put_controls(j, report, &scratch) && !st)
             st = rd_run_no_memory(run, "the controls");
         put_not_tried(j, report->campaign);
+        rd_report_write_stages(&stages, report->campaign->system, j);
+        rd_json_key(j, "roadmap");
+        rd_roadmap_write(report->risk ? report->risk->roadmap : NULL, report->campaign->system, j);
         rd_json_end(j);
     }
     rd_arena_release(&scratch);

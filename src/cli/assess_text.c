@@ -1,0 +1,218 @@
+#include "cli/assess_text.h"
+
+#include "base/text.h"
+#include "report/stages.h"
+
+#include <math.h>
+
+static void say_threats(FILE *out, const struct rd_assessment *a)
+{
+    size_t untried = 0;
+
+    (void)fputs("\nTried\n", out);
+    for (size_t i = 0; i < a->loaded.threats.n; i++) {
+        const struct rd_threat *t = &a->loaded.threats.item[i];
+        const struct rd_threat_state *s = &a->campaign.states[i];
+
+        if (s->status == RD_THREAT_UNTRIED) {
+            untried++;
+            continue;
+        }
+        (void)fprintf(out, "  %-8s  %-34s  %s\n            %s\n", rd_severity_name(t->severity),
+            t->id, rd_threat_status_name(s->status), s->text);
+    }
+    (void)fprintf(out, "  %zu further threats apply or may apply and were not tried\n", untried);
+}
+
+const char *rd_cli_grouped(double v, char out[40])
+{
+    char digits[32];
+    int n = snprintf(digits, sizeof digits, "%.0f", fabs(v)), k = 0;
+
+    if (isnan(v))
+        return "?";
+    if (v <= -0.5)
+        out[k++] = '-';
+    for (int i = 0; i < n && k < 38; i++) {
+        out[k++] = digits[i];
+        if ((n - i - 1) % 3 == 0 && i + 1 < n)
+            out[k++] = ',';
+    }
+    out[k] = '\0';
+    return out;
+}
+
+/* --- the stage matrix --- */
+
+static const char *cell(
+    const struct rd_stage_row *row, enum rd_acts acts, const struct rd_system *s, char out[32])
+{
+    size_t active = 0;
+
+    for (size_t i = 0; i < row->n_controls[acts]; i++)
+        active += s->controls[row->control[acts][i]].state == RD_CONTROL_ACTIVE;
+    if (!row->n_controls[acts])
+        return "-";
+    (void)snprintf(out, 32, "%zu of %zu", active, row->n_controls[acts]);
+    return out;
+}
+
+rd_status rd_cli_stages_text(struct rd_cli *cli, const struct rd_report *report)
+{
+    const struct rd_system *s = report->campaign->system;
+    struct rd_stages stages;
+    rd_status st = rd_report_stages(&cli->run, report, cli->run.scratch, &stages);
+
+    if (st)
+        return st;
+    (void)fprintf(cli->out, "\n%-13s%7s%7s%8s%14s   %s\n%-13s%7s%7s%8s%14s%10s%9s%9s\n", "Stage",
+        "threats", "tried", "shown", "loss a year", "controls, active of all", "", "", "", "", "",
+        "prevent", "detect", "respond");
+    for (size_t i = 0; i < RD_STAGES; i++) {
+        const struct rd_stage_row *row = &stages.row[i];
+        char money[40], cells[RD_ACTS][32];
+
+        (void)fprintf(cli->out, "  %-11s%7zu%7zu%8zu%14s%10s%9s%9s\n", rd_stage_name[i],
+            row->threats, row->tried, row->demonstrated,
+            isnan(row->expected_loss) ? "-" : rd_cli_grouped(row->expected_loss, money),
+            cell(row, RD_ACTS_PREVENT, s, cells[0]), cell(row, RD_ACTS_DETECT, s, cells[1]),
+            cell(row, RD_ACTS_RESPOND, s, cells[2]));
+    }
+    if (stages.warning)
+        (void)fprintf(cli->out, "  %s\n", stages.warning);
+    return RD_OK;
+}
+
+/* --- money --- */
+
+/* No money anywhere: by losses a year, and from which value on each would matter. */
+static void say_thresholds(FILE *out, const struct rd_assessment *a)
+{
+    (void)fprintf(out, "\nWithout money, most losses a year first\n");
+    for (size_t i = 0; i < a->risk.n_break_even; i++) {
+        const struct rd_risk_break_even *b = &a->risk.break_even[i];
+        char id[80], words[400];
+
+        (void)fprintf(out, "  %-12s %s\n",
+            rd_text_safe_in(id, sizeof id, a->loaded.system->scenarios[b->scenario].id),
+            rd_text_safe_in(words, sizeof words, b->words ? b->words : b->reason));
+    }
+    if (!a->risk.n_break_even)
+        (void)fprintf(out, "  no scenario could be simulated; the report says why\n");
+}
+
+bool rd_cli_has_money(const struct rd_risk_result *r)
+{
+    for (size_t i = 0; i < r->n_scenarios; i++)
+        if (!r->scenarios[i].unquantified)
+            return true;
+    return false;
+}
+
+static void say_appetite(FILE *out, const struct rd_risk_summary *total, const char *currency)
+{
+    for (size_t i = 0; i < total->n_appetite; i++) {
+        const struct rd_risk_appetite *p = &total->appetite[i];
+        char loss[40];
+
+        (void)fprintf(out,
+            "  more than %s %s in a year: %.2g %% (%.2g to %.2g %%), allowed %.3g %%: %s\n",
+            rd_cli_grouped(p->loss, loss), currency, 100 * p->probability.value,
+            100 * p->probability.low, 100 * p->probability.high, 100 * p->allowed,
+            p->state == RD_APPETITE_UNDECIDED
+                ? (p->probability.value > p->allowed ? "above it, not for certain"
+                                                     : "within it, not for certain")
+                : rd_appetite_state_name(p->state));
+    }
+}
+
+static void say_controls(FILE *out, const struct rd_assessment *a)
+{
+    char x[40], y[40], z[40];
+
+    if (!a->risk.n_controls)
+        return;
+    (void)fprintf(
+        out, "\nControls, each alone                       less loss a year (90 %% band)\n");
+    for (size_t i = 0; i < a->risk.n_controls; i++) {
+        const struct rd_risk_control *k = &a->risk.controls[i];
+        char safe[48];
+
+        (void)fprintf(out, "  %-38s ",
+            rd_text_safe_in(safe, 38, a->loaded.system->controls[k->control].name));
+        if (isnan(k->difference.value))
+            (void)fprintf(out, "not measured: %s\n", k->reason ? k->reason : "no test it touches");
+        else
+            (void)fprintf(out, "%12s  (%s to %s)%s\n", rd_cli_grouped(k->difference.value, x),
+                rd_cli_grouped(k->difference.low, y), rd_cli_grouped(k->difference.high, z),
+                k->is_static ? "  not adaptively tested" : "");
+    }
+}
+
+static void say_roadmap(FILE *out, const struct rd_assessment *a)
+{
+    const struct rd_roadmap *r = a->risk.roadmap;
+    char x[40], y[40];
+
+    if (!r || !r->n_steps)
+        return;
+    (void)fprintf(out, "\nRoadmap (%s)                 cost a year   expected loss then\n",
+        r->exact ? "every set weighed" : "greedy with swaps");
+    for (size_t i = 0; i < r->n_steps; i++) {
+        const struct rd_roadmap_step *step = &r->steps[i];
+        char safe[48];
+
+        (void)fprintf(out, "  %zu. %-35s %12s %15s%s\n", i + 1,
+            rd_text_safe_in(safe, 36, a->loaded.system->controls[step->control].name),
+            rd_cli_grouped(step->cost.total.value, x), rd_cli_grouped(step->ale_after.value, y),
+            step->assumed ? "  assumed" : "");
+    }
+    if (r->combined)
+        (void)fprintf(
+            out, "  run together: %s a year\n", rd_cli_grouped(r->combined->ale.value, x));
+}
+
+static void say_money(FILE *out, const struct rd_assessment *a)
+{
+    const struct rd_band *ale = &a->risk.total.ale;
+    const char *currency = a->loaded.system->currency;
+    char x[40], y[40], z[40];
+
+    if (!rd_cli_has_money(&a->risk)) {
+        say_thresholds(out, a);
+        return;
+    }
+    (void)fprintf(out, "\nExpected loss%s\n  %s %s a year (90 %% band %s to %s)\n",
+        a->risk.illustrative ? " (illustrative: it rests on default numbers)" : "",
+        rd_cli_grouped(ale->value, x), currency, rd_cli_grouped(ale->low, y),
+        rd_cli_grouped(ale->high, z));
+    say_appetite(out, &a->risk.total, currency);
+    say_controls(out, a);
+    say_roadmap(out, a);
+}
+
+rd_status rd_cli_assess_text(struct rd_cli *cli, const struct rd_assessment *a)
+{
+    const char *const *sentences;
+    FILE *out = cli->out;
+    char safe[400];
+    size_t n = 0;
+    rd_status st = rd_report_verdict(&cli->run, &a->report, cli->run.scratch, &sentences, &n);
+
+    if (st)
+        return st;
+    (void)fprintf(out, "%s\n\n", rd_text_safe_in(safe, sizeof safe, a->loaded.system->name));
+    for (size_t i = 0; i < n; i++)
+        (void)fprintf(out, "%s\n", sentences[i]);
+    say_threats(out, a);
+    st = rd_cli_stages_text(cli, &a->report);
+    if (st)
+        return st;
+    say_money(out, a);
+    (void)fprintf(out, "\nReport: %s/%s\n",
+        rd_text_safe_in(safe, sizeof safe, a->loaded.system->folder),
+        rd_report_html_available() ? "report.html" : "report.md");
+    if (!rd_report_html_available())
+        (void)fprintf(out, "        no report.html: %s\n", rd_report_html_reason());
+    return RD_OK;
+}
