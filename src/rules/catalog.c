@@ -83,23 +83,26 @@ const char *const *rd_rules_ids(const struct rd_rules *rules, struct rd_arena *a
     return ids;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 const char *const *rd_rules_control_kinds(const struct rd_rules *rules, struct rd_arena *arena)
 {
     const struct rd_taxonomies *t = rules->taxonomies;
-    const char **kinds = RD_NEW_ARRAY(arena, const char *, t->n + 1);
-    size_t n = 0;
+    const char **kinds = RD_NEW_ARRAY(arena, const char *, t->n_controls + 1);
 
-    for (size_t i = 0; kinds && i < t->n; i++)
-        if (!strcmp(t->row[i].list, "Redoubt controls"))
-            kinds[n++] = t->row[i].id;
-    if (kinds)
-        qsort(kinds, n, sizeof *kinds, by_text);
+    for (size_t i = 0; kinds && i < t->n_controls; i++)
+        kinds[i] = t->control[i].id;
     return kinds;
+}
+
+static int kind_by_id(const void *key, const void *entry)
+{
+    return strcmp(key, ((const struct rd_control_kind *)entry)->id);
+}
+
+const struct rd_control_kind *rd_control_kind_find(const struct rd_rules *rules, const char *kind)
+{
+    const struct rd_taxonomies *t = rules->taxonomies;
+
+    return bsearch(kind, t->control, t->n_controls, sizeof *t->control, kind_by_id);
 }
 
 bool rd_rule_is_removed_by(const struct rd_rule *rule, const char *kind)

@@ -2,8 +2,10 @@
 #include "rules/taxonomy.h"
 
 #include "base/text.h"
+#include "rules/threat.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { COLUMNS = 7, ROWS_MAX = 20000, IDS_MAX = 1024 };
@@ -117,6 +119,67 @@ static rd_status read_file(const struct rd_embedded *file, struct rd_arena *aren
     return RD_OK;
 }
 
+const char *const rd_stages[] = { "data", "training", "registry", "deployment", "inference",
+    "monitoring", NULL };
+const char *const rd_control_acts[] = { "prevent", "detect", "respond", NULL };
+
+/* The word of the list that text begins with and that ends at `end`; NULL: none. */
+static const char *word_at(const char *text, char end, const char *const *list)
+{
+    for (; *list; list++) {
+        const size_t n = strlen(*list);
+
+        if (!strncmp(text, *list, n) && text[n] == end)
+            return *list;
+    }
+    return NULL;
+}
+
+static int by_kind(const void *a, const void *b)
+{
+    const struct rd_control_kind *p = a, *q = b;
+
+    return strcmp(p->id, q->id);
+}
+
+/* What each kind of control does, and when: `within` of its row is "stage;acts". */
+static rd_status read_controls(
+    struct rd_taxonomies *t, struct rd_arena *arena, struct rd_error *err)
+{
+    struct rd_control_kind *kind = RD_NEW_ARRAY(arena, struct rd_control_kind, t->n + 1);
+    size_t n = 0;
+
+    if (!kind)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for the control kinds");
+    for (size_t i = 0; i < t->n; i++) {
+        const struct rd_taxonomy_row *r = &t->row[i];
+        const char *rest = strchr(r->within, ';'), *stage, *acts;
+
+        if (strcmp(r->list, RD_CONTROLS_LIST) != 0)
+            continue;
+        stage = word_at(r->within, ';', rd_stages);
+        acts = rest ? word_at(rest + 1, '\0', rd_control_acts) : NULL;
+        if (!stage || !acts) {
+            char found[64];
+
+            (void)RD_FAIL(err, RD_E_INPUT,
+                "catalog/taxonomies/controls.csv: %s: expected a stage and prevent, detect or "
+                "respond in column 'within', found '%s'",
+                r->id, rd_text_safe_in(found, sizeof found, r->within));
+            return rd_error_hint(err, "for example inference;detect");
+        }
+        kind[n++] = (struct rd_control_kind){ r->id, r->title, stage, acts };
+    }
+    qsort(kind, n, sizeof *kind, by_kind);
+    for (size_t i = 1; i < n; i++)
+        if (!strcmp(kind[i - 1].id, kind[i].id))
+            return RD_FAIL(err, RD_E_INPUT,
+                "catalog/taxonomies/controls.csv: two kinds are called '%s'", kind[i].id);
+    t->control = kind;
+    t->n_controls = n;
+    return RD_OK;
+}
+
 rd_status rd_taxonomies_read(const struct rd_embedded *catalog, struct rd_arena *arena,
     struct rd_taxonomies *taxonomies_out, struct rd_error *err)
 {
@@ -138,8 +201,8 @@ rd_status rd_taxonomies_read(const struct rd_embedded *catalog, struct rd_arena 
         if (st)
             return st;
     }
-    *taxonomies_out = (struct rd_taxonomies){ row, n };
-    return RD_OK;
+    *taxonomies_out = (struct rd_taxonomies){ .row = row, .n = n };
+    return read_controls(taxonomies_out, arena, err);
 }
 
 const struct rd_taxonomy_row *rd_taxonomy_find(

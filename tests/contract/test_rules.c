@@ -307,6 +307,45 @@ static void every_defense_is_a_control_the_rules_know(void **state)
         }
 }
 
+/* Each stage of a model's life has something that prevents, something that notices, and something
+ * to do when it happened. */
+static void every_stage_has_controls_that_prevent_detect_and_respond(void **state)
+{
+    (void)state;
+    for (size_t s = 0; rd_stages[s]; s++)
+        for (size_t a = 0; rd_control_acts[a]; a++) {
+            size_t n = 0;
+
+            for (size_t i = 0; i < rules.taxonomies->n_controls; i++)
+                n += !strcmp(rules.taxonomies->control[i].stage, rd_stages[s]) &&
+                     !strcmp(rules.taxonomies->control[i].acts, rd_control_acts[a]);
+            if (!n) {
+                print_error("nothing at stage %s %ss\n", rd_stages[s], rd_control_acts[a]);
+                fail();
+            }
+        }
+}
+
+static void a_kind_is_found_by_its_name(void **state)
+{
+    const struct rd_control_kind *quota = rd_control_kind_find(&rules, "quota"),
+                                 *playbook = rd_control_kind_find(&rules, "incident-playbook");
+
+    (void)state;
+    assert_non_null(quota);
+    assert_string_equal(quota->stage, "inference");
+    assert_string_equal(quota->acts, "prevent");
+    assert_non_null(playbook);
+    assert_string_equal(playbook->acts, "respond");
+    assert_null(rd_control_kind_find(&rules, "quotas"));
+    assert_null(rd_control_kind_find(&rules, ""));
+    for (size_t i = 0; i < rules.taxonomies->n_controls; i++) {
+        const struct rd_control_kind *k = &rules.taxonomies->control[i];
+
+        assert_ptr_equal(rd_control_kind_find(&rules, k->id), k);
+    }
+}
+
 static void each_names_a_technique_of_atlas(void **state)
 {
     (void)state;
@@ -336,6 +375,8 @@ int main(void)
         cmocka_unit_test(attacks_named_exist_and_take_the_settings),
         cmocka_unit_test(attacks_refer_to_current_ids),
         cmocka_unit_test(every_defense_is_a_control_the_rules_know),
+        cmocka_unit_test(every_stage_has_controls_that_prevent_detect_and_respond),
+        cmocka_unit_test(a_kind_is_found_by_its_name),
         cmocka_unit_test(each_names_a_technique_of_atlas),
     };
 

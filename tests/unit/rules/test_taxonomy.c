@@ -104,6 +104,13 @@ static void broken_files_are_refused_with_their_line(void **state)
         { HEAD "L,1,k,,t,,\n", "may not be empty" },
         { HEAD "L,1,retired,A,t,,\n", "a successor belongs" },
         { HEAD "L,1,k,A,t,,B\n", "a successor belongs" },
+        { HEAD "Redoubt controls,1,control,a,t,,\n", "a: expected a stage" },
+        { HEAD "Redoubt controls,1,control,a,t,data,\n", "found 'data'" },
+        { HEAD "Redoubt controls,1,control,a,t,data;prevents,\n", "found 'data;prevents'" },
+        { HEAD "Redoubt controls,1,control,a,t,inferenc;detect,\n", "found 'inferenc;detect'" },
+        { HEAD "Redoubt controls,1,control,a,t,data;detect,\n"
+               "Redoubt controls,1,control,a,t,data;detect,\n",
+            "two kinds are called 'a'" },
     };
 
     (void)state;
