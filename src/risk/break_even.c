@@ -11,7 +11,6 @@
 #include "stats/special.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { YEARS = 200 };
@@ -56,31 +55,6 @@ static rd_status count(
     return RD_OK;
 }
 
-/* 12,300: three digits are more than such a number deserves. */
-static const char *money(double v, char out[40])
-{
-    char digits[32];
-    int n, k = 0;
-
-    if (v >= 1000 && v < 1e15) {
-        const double unit = rd_exp(floor(rd_log(v) / rd_log(10) + 1e-12) * rd_log(10)) / 100;
-
-        v = floor(v / unit + 0.5) * unit;
-    }
-    n = snprintf(digits, sizeof digits, v < 10 ? "%.2f" : "%.0f", v);
-    if (v < 1000 || n > 28) {
-        (void)snprintf(out, 40, "%s", digits);
-        return out;
-    }
-    for (int i = 0; i < n; i++) {
-        out[k++] = digits[i];
-        if ((n - i - 1) % 3 == 0 && i + 1 < n)
-            out[k++] = ',';
-    }
-    out[k] = '\0';
-    return out;
-}
-
 static rd_status say(struct sums *s, const struct rd_risk_plan *p, struct rd_risk_break_even *b)
 {
     const struct rd_system *sys = s->m.system;
@@ -96,18 +70,18 @@ static rd_status say(struct sums *s, const struct rd_risk_plan *p, struct rd_ris
     if (!isfinite(b->value))
         b->words = rd_arena_printf(arena, "%s; %s", rate, b->reason);
     else if (b->control != RD_NONE)
-        b->words =
-            rd_arena_printf(arena, "matters if %s more than %s %s: then control '%s' pays (%s)",
-                what, money(b->value, value), sys->currency, sys->controls[b->control].id, rate);
+        b->words = rd_arena_printf(arena,
+            "matters if %s more than %s %s: then control '%s' pays (%s)", what,
+            rd_risk_money(b->value, value), sys->currency, sys->controls[b->control].id, rate);
     else if (!sys->n_appetite)
         b->words = rd_arena_printf(arena,
             "matters if %s more than %s %s: then it costs more than %s %s a year (%s)", what,
-            money(b->value, value), sys->currency, money(RD_RISK_YARDSTICK, yard), sys->currency,
-            rate);
+            rd_risk_money(b->value, value), sys->currency, rd_risk_money(RD_RISK_YARDSTICK, yard),
+            sys->currency, rate);
     else
         b->words = rd_arena_printf(arena,
             "matters if %s more than %s %s: then losses pass the appetite (%s)", what,
-            money(b->value, value), sys->currency, rate);
+            rd_risk_money(b->value, value), sys->currency, rate);
     (void)p;
     return b->words ? RD_OK : rd_run_no_memory(s->m.run, "a break-even value");
 }

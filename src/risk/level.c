@@ -654,12 +654,12 @@ static rd_status prepare(struct level *l)
     return st;
 }
 
-rd_status rd_risk_level_run(const struct rd_risk_model *m, const struct rd_risk_plan *p,
-    const struct rd_risk_view *v, size_t o, bool pilot, struct rd_risk_scratch *scratch,
-    double *loss, struct rd_risk_level_out *out, struct rd_error *err)
+static struct level level_at(const struct rd_risk_model *m, const struct rd_risk_plan *p,
+    const struct rd_risk_view *v, size_t o, struct rd_risk_scratch *scratch, struct rd_error *err)
 {
     const size_t draw = p->draw ? p->draw[o] : o;
-    struct level l = { .m = m,
+
+    return (struct level){ .m = m,
         .p = p,
         .v = v,
         .o = o,
@@ -667,7 +667,31 @@ rd_status rd_risk_level_run(const struct rd_risk_model *m, const struct rd_risk_
         .seen = p->pinned ? p->pinned - 1 : draw,
         .scratch = scratch,
         .err = err };
+}
+
+rd_status rd_risk_level_chance(const struct rd_risk_model *m, const struct rd_risk_plan *p,
+    const struct rd_risk_view *v, size_t o, size_t pilot, struct rd_risk_scratch *scratch,
+    struct rd_risk_level_out *out, struct rd_error *err)
+{
+    struct level l = level_at(m, p, v, o, scratch, err);
+    rd_status st = prepare(&l);
+
+    if (!st && !l.exact)
+        st = fly_pilot(&l, pilot < PILOT_BIG ? pilot : PILOT_BIG);
+    if (!st)
+        *out = (struct rd_risk_level_out){
+            .s_tried = l.s_tried, .s = l.s, .rate = l.rate, .action = l.action
+        };
+    return st;
+}
+
+rd_status rd_risk_level_run(const struct rd_risk_model *m, const struct rd_risk_plan *p,
+    const struct rd_risk_view *v, size_t o, bool pilot, struct rd_risk_scratch *scratch,
+    double *loss, struct rd_risk_level_out *out, struct rd_error *err)
+{
+    struct level l = level_at(m, p, v, o, scratch, err);
     double zero, stronger = 0;
+    size_t lossy = 0;
     rd_status st = prepare(&l);
 
     if (!st && l.rate > PILOT_BIG_RATE)
@@ -683,6 +707,7 @@ rd_status rd_risk_level_run(const struct rd_risk_model *m, const struct rd_risk_
         st = one_year(&l, &rng, zero, &loss[y], &stronger);
         if (st)
             return st;
+        lossy += loss[y] > 0;
     }
     *out = (struct rd_risk_level_out){ .s_tried = (double)NAN,
         .s = (double)NAN,
@@ -691,6 +716,7 @@ rd_status rd_risk_level_run(const struct rd_risk_model *m, const struct rd_risk_
         .mean = rd_mean(loss, m->years),
         .variance = rd_variance(loss, m->years),
         .stronger = stronger / (double)m->years,
+        .lossy = (double)lossy / (double)m->years,
         .capped = l.capped };
     if (l.exact || pilot) {
         out->s_tried = l.s_tried;

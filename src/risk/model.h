@@ -158,7 +158,8 @@ struct rd_risk_plan {
     const size_t *draw; /* (outer) where losses were observed: draw o reads the parameters of this
                            one; NULL: its own */
     double effective;   /* then: how many draws carry the weight */
-    bool updated;       /* by attempts that were counted: attempts_prior is what was declared */
+    struct rd_band losses_prior; /* a year, before */
+    bool updated; /* by attempts that were counted: attempts_prior is what was declared */
     struct rd_range_dist attempts_prior;
     size_t pinned; /* 1 + the draw whose evidence stands for every draw's; 0: none does */
     const char *year_stream, *pilot_stream, *weight_stream;
@@ -223,6 +224,7 @@ struct rd_risk_level_out {
     double mean, variance; /* of the year's loss */
     bool capped;           /* the value of an asset cut a loss */
     double stronger;       /* mean of the part that stronger attacks than those tried make */
+    double lossy;          /* share of years with a loss */
 };
 /*
  * Years of one plan at outer draw o into loss (years). Pure but for scratch: same (seed, plan,
@@ -231,6 +233,11 @@ struct rd_risk_level_out {
 rd_status rd_risk_level_run(const struct rd_risk_model *m, const struct rd_risk_plan *p,
     const struct rd_risk_view *v, size_t o, bool pilot, struct rd_risk_scratch *scratch,
     double *loss, struct rd_risk_level_out *out, struct rd_error *err);
+/* The same without any year: rate, action, s_tried and s, from so many campaigns where they are not
+ * exact (at most 4,096). */
+rd_status rd_risk_level_chance(const struct rd_risk_model *m, const struct rd_risk_plan *p,
+    const struct rd_risk_view *v, size_t o, size_t pilot, struct rd_risk_scratch *scratch,
+    struct rd_risk_level_out *out, struct rd_error *err);
 rd_status rd_risk_scratch_new(
     const struct rd_risk_model *m, struct rd_arena *arena, struct rd_risk_scratch *out);
 /* Does loss_when hold for this measure vector, assets at the median? For prices. */
@@ -256,6 +263,20 @@ rd_status rd_risk_totals_run(struct rd_risk_model *m, const struct rd_risk_view 
     struct rd_risk_cache *cache, bool fill, struct rd_risk_totals *t);
 rd_status rd_risk_totals_new(
     const struct rd_risk_model *m, struct rd_arena *arena, struct rd_risk_totals *t);
+
+/* --- observed.c --- */
+
+/* Plans whose losses were counted get their draw map; after rd_risk_inputs_draw. */
+rd_status rd_risk_observe_losses(struct rd_risk_model *m, struct rd_arena *heavy);
+/* Does the plan read this input? */
+bool rd_risk_plan_reads(const struct rd_risk_plan *p, int input);
+/* The input's value at each outer draw, as its scenario sees it, into x (outer). */
+void rd_risk_input_values(const struct rd_risk_model *m, int input, double *x);
+
+/* --- words.c --- */
+
+/* "12,300": three digits. */
+const char *rd_risk_money(double v, char out[40]);
 
 /* --- summary.c --- */
 

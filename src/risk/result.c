@@ -86,9 +86,28 @@ static rd_status prices(
         const double quota = p->base.quota[LAYER_BASE];
 
         s->price[i] = (struct rd_risk_price){ keys[i], middle, middle * p->price,
-            isfinite(quota) && quota > 0 ? middle / (quota * (double)keys[i]) : (double)NAN };
+            isfinite(quota) && quota > 0 ? middle / (quota * (double)keys[i]) : (double)NAN,
+            middle * p->price > 0 ? s->gain / (middle * p->price) : (double)NAN };
     }
     return RD_OK;
+}
+
+static struct rd_band spread_of(const struct rd_range_dist *d)
+{
+    return (
+        struct rd_band){ rd_range_mean(d), rd_range_quantile(d, 0.05), rd_range_quantile(d, 0.95) };
+}
+
+/* Attempts as declared, and after what was counted: attempts in closed form, losses by the draws.
+ */
+static void tell_updates(
+    const struct rd_risk_model *m, const struct rd_risk_plan *p, struct rd_risk_scenario *s)
+{
+    const struct rd_risk_input *in = &m->inputs.item[p->attempts];
+
+    s->attempts_updated = p->updated || p->draw;
+    s->attempts_declared = spread_of(p->updated ? &p->attempts_prior : &in->dist);
+    s->attempts_posterior = p->draw ? s->attempts : spread_of(&in->dist);
 }
 
 static rd_status one_scenario(struct rd_risk_model *m, const struct rd_risk_totals *t, double total,
@@ -108,8 +127,9 @@ static rd_status one_scenario(struct rd_risk_model *m, const struct rd_risk_tota
     s->proxy = p->proxy;
     s->one_shot = p->one_shot;
     s->measured = p->measured;
-    memcpy(g->x, m->inputs.item[p->attempts].x, g->outer * sizeof *g->x);
+    rd_risk_input_values(m, p->attempts, g->x);
     s->attempts = band_of(g);
+    tell_updates(m, p, s);
     s->action = figure(g, level, ACTION);
     s->campaigns = figure(g, level, CAMPAIGNS);
     s->s_tried = p->expert ? (struct rd_band){ (double)NAN, (double)NAN, (double)NAN }
@@ -123,6 +143,14 @@ static rd_status one_scenario(struct rd_risk_model *m, const struct rd_risk_tota
     s->gain =
         p->gain == NO_INPUT ? (double)NAN : rd_range_quantile(&m->inputs.item[p->gain].dist, 0.5);
     s->cost = p->cost;
+    s->gain_over_cost = s->gain / s->cost;
+    s->lossy = 0;
+    for (size_t o = 0; o < g->outer; o++)
+        s->lossy += level[o].lossy / (double)g->outer;
+    if (p->scenario->has_observed && !isnan(p->scenario->observed_losses))
+        s->losses_updated = (struct rd_risk_losses){ true, p->draw != NULL,
+            p->scenario->observed_losses, p->scenario->observed_years, p->losses_prior, s->losses,
+            p->draw ? p->effective : (double)g->outer };
     return prices(m, p, s);
 }
 
@@ -138,8 +166,8 @@ static void warn_cap(
         }
 }
 
-rd_status rd_risk_result_scenarios(
-    struct rd_risk_model *m, const struct rd_risk_totals *t, struct rd_risk_result *r)
+rd_status rd_risk_result_scenarios(struct rd_risk_model *m, const struct rd_risk_totals *t,
+    struct rd_risk_result *r, struct rd_risk_scenario **scenario_out)
 {
     struct rd_risk_scenario *s = RD_NEW_ARRAY(m->arena, struct rd_risk_scenario, m->n_plans + 1);
     const double total = rd_mean(t->mean, m->outer);
@@ -168,7 +196,7 @@ rd_status rd_risk_result_scenarios(
             g.x[o] = t->level[i * m->outer + o].stronger;
         measured += s[i].ale.value - rd_mean(g.x, m->outer);
     }
-    r->scenarios = s;
+    r->scenarios = *scenario_out = s;
     r->n_scenarios = m->n_plans;
     r->ale_share_measured = total > 0 ? (measured > 0 ? measured / total : 0) : (double)NAN;
     if (!any)
@@ -203,9 +231,10 @@ rd_status rd_risk_result_shares(
 
         if (in->dist.spread == RD_SPREAD_CONSTANT || !strcmp(in->number.role, "cost"))
             continue;
+        rd_risk_input_values(m, (int)i, x);
         insert_share(list, &n,
             (struct rd_risk_share){ in->number.name, in->number.provenance,
-                rd_risk_first_order(in->x, t->mean, m->outer, order, scratch) });
+                rd_risk_first_order(x, t->mean, m->outer, order, scratch) });
     }
     for (size_t i = 0; i < m->n_plans; i++) {
         const char *name;
@@ -254,6 +283,14 @@ rd_status rd_risk_result_numbers(struct rd_risk_model *m, struct rd_risk_result 
     for (size_t i = 0; i < m->n_plans; i++) {
         const struct rd_risk_scenario *s = &r->scenarios[i];
         const char *name;
+
+        if (!s->unquantified && s->losses_updated.used) {
+            struct rd_risk_number *attempts = &list[m->plan[i].attempts];
+
+            attempts->low = s->attempts.low;
+            attempts->high = s->attempts.high;
+            attempts->provenance = RD_PROV_OBSERVED;
+        }
 
         if (s->unquantified || s->expert)
             continue; /* an expert's is among the inputs */

@@ -5,8 +5,8 @@
 #include "risk/model.h"
 
 /* t: the base configuration, before rd_risk_summarize sorts its years (means stay). */
-rd_status rd_risk_result_scenarios(
-    struct rd_risk_model *m, const struct rd_risk_totals *t, struct rd_risk_result *r);
+rd_status rd_risk_result_scenarios(struct rd_risk_model *m, const struct rd_risk_totals *t,
+    struct rd_risk_result *r, struct rd_risk_scenario **scenario_out);
 rd_status rd_risk_result_shares(
     struct rd_risk_model *m, const struct rd_risk_totals *t, struct rd_risk_result *r);
 /* After the scenarios. Also decides on the illustrative mark. */
@@ -18,6 +18,12 @@ rd_status rd_risk_result_controls(struct rd_risk_model *m, const struct rd_risk_
 /* break_even.c: after the controls, whose costs it reads. */
 rd_status rd_risk_result_break_even(
     struct rd_risk_model *m, struct rd_arena *heavy, struct rd_risk_result *r);
+/* tornado.c: after the controls, the totals and the summary; fills reversals in too. */
+rd_status rd_risk_result_tornado(struct rd_risk_model *m, const struct rd_risk_totals *base,
+    struct rd_arena *heavy, struct rd_risk_scenario *scenario, struct rd_risk_result *r);
+/* sentences.c: last. */
+rd_status rd_risk_result_sentences(
+    struct rd_risk_model *m, struct rd_risk_scenario *scenario, struct rd_risk_result *r);
 /* How many configurations that will simulate. */
 size_t rd_risk_result_configurations(const struct rd_risk_model *m);
 /* Name of a control's cost among the inputs. */

@@ -57,6 +57,7 @@ static rd_status simulate(struct rd_risk_model *m, struct rd_arena *heavy, struc
 {
     struct rd_risk_cache cache = { 0 };
     struct rd_risk_totals base;
+    struct rd_risk_scenario *scenario = NULL;
     rd_status st = new_cache(m, heavy, &cache);
 
     if (!st)
@@ -64,7 +65,7 @@ static rd_status simulate(struct rd_risk_model *m, struct rd_arena *heavy, struc
     if (!st)
         st = rd_risk_totals_run(m, NULL, &cache, true, &base);
     if (!st)
-        st = rd_risk_result_scenarios(m, &base, r);
+        st = rd_risk_result_scenarios(m, &base, r, &scenario);
     if (!st)
         st = rd_risk_result_shares(m, &base, r);
     if (!st)
@@ -75,6 +76,10 @@ static rd_status simulate(struct rd_risk_model *m, struct rd_arena *heavy, struc
         st = rd_risk_result_controls(m, &base, &cache, heavy, r);
     if (!st)
         st = rd_risk_result_break_even(m, heavy, r);
+    if (!st)
+        st = rd_risk_result_tornado(m, &base, heavy, scenario, r);
+    if (!st)
+        st = rd_risk_result_sentences(m, scenario, r);
     if (!st && m->no_memory)
         st = rd_run_no_memory(m->run, "the simulation");
     return st;
@@ -108,6 +113,10 @@ rd_status rd_risk_simulate(struct rd_run *run, const struct rd_campaign *campaig
         st = rd_risk_add_costs(&m);
     if (!st)
         st = rd_risk_inputs_draw(&m.inputs, run->seed, m.outer);
+    if (!st)
+        st = rd_risk_observe_losses(&m, &heavy);
+    rd_arena_release(&heavy);
+    heavy = (struct rd_arena)RD_ARENA_INIT;
     if (st)
         return st;
     m.todo = m.outer * (1 + rd_risk_result_configurations(&m));

@@ -38,7 +38,8 @@ enum {
     RD_RISK_YEARS = 2000,
     RD_RISK_QUANTILES = 5,
     RD_RISK_TAILS = 2,
-    RD_RISK_KEYS = 3
+    RD_RISK_KEYS = 3,
+    RD_RISK_TORNADO = 12
 };
 extern const double rd_risk_quantile_at[RD_RISK_QUANTILES]; /* 0.5 0.9 0.95 0.99 0.999 */
 extern const double rd_risk_tail_at[RD_RISK_TAILS];         /* 0.95 0.99 */
@@ -93,6 +94,23 @@ struct rd_risk_price {
                      what was measured */
     double money; /* rows x price */
     double days;  /* under the quota in force; NaN without one */
+    double gain_over_cost; /* the assumed gain (median) / money; NaN: no gain declared, or free */
+};
+
+/* The value of one number at which a decision turns, everything else as it is. */
+struct rd_risk_reversal {
+    const char *input; /* as in numbers; NULL: no number of the scenario turns it */
+    const char *unit;
+    double value;      /* NaN then */
+    const char *words; /* "the appetite is met until clone.attempts_per_year passes 3.1 a year" */
+};
+
+/* Losses that were counted, against what was expected (docs/risk.md, "What was counted"). */
+struct rd_risk_losses {
+    bool given, used;             /* used false: it changes nothing, and a warning says why */
+    double observed, years;       /* losses in so many years */
+    struct rd_band before, after; /* loss events a year */
+    double effective;             /* Kish's effective number of outer draws */
 };
 
 struct rd_risk_scenario {
@@ -105,16 +123,24 @@ struct rd_risk_scenario {
     bool proxy;                /* digital evidence stands for a printed manipulation */
     bool one_shot;             /* at most one loss a year */
     bool measured;             /* S rests on evidence that is neither an upper bound nor a proxy */
-    struct rd_band attempts;   /* per year, as declared */
-    struct rd_band action;     /* probability that an attempt is made, from gain and cost */
-    struct rd_band campaigns;  /* attempts x action */
+    struct rd_band attempts;   /* per year, after what was observed */
+    bool attempts_updated;     /* by attempts or losses that were counted: then these differ */
+    struct rd_band attempts_declared, attempts_posterior; /* value: the mean */
+    struct rd_risk_losses losses_updated;
+    struct rd_band action;    /* probability that an attempt is made, from gain and cost */
+    struct rd_band campaigns; /* attempts x action */
     struct rd_band s_tried,
         s; /* susceptibility: by what was tried; with the term for stronger attacks */
     struct rd_band losses; /* loss events per year, one-shot rule left aside */
     struct rd_band ale;
-    double share;                             /* of the total ALE; NaN when that is 0 */
-    const char *words;                        /* "one success in 14 years" */
-    double gain, cost;                        /* assumed in action; NaN when not declared */
+    double share;                 /* of the total ALE; NaN when that is 0 */
+    const char *words;            /* "one success in 14 years" */
+    double gain, cost;            /* assumed in action; NaN when not declared */
+    double gain_over_cost;        /* of a campaign; NaN then */
+    double lossy;                 /* share of years with a loss of it */
+    const char *const *sentences; /* what that means, in words */
+    size_t n_sentences;
+    struct rd_risk_reversal reversal;
     struct rd_risk_price price[RD_RISK_KEYS]; /* extract; rows NaN otherwise */
 };
 
@@ -124,6 +150,16 @@ struct rd_risk_share {
     const char *name;
     enum rd_provenance provenance;
     double share;
+};
+
+/* ALE with one number fixed at its 5 % and its 95 % quantile, everything else on the same random
+ * numbers. */
+struct rd_risk_swing {
+    const char *input, *unit; /* as in numbers; "<scenario>.evidence": what the measurement leaves
+                                 open */
+    enum rd_provenance provenance;
+    double low, high; /* of the number */
+    double ale_low, ale_high;
 };
 
 /* One control against one test: only the scenarios that rest on this test's threat change. */
@@ -183,6 +219,11 @@ struct rd_risk_result {
     size_t n_scenarios; /* order of the file */
     const struct rd_risk_share *shares;
     size_t n_shares; /* largest first */
+    const struct rd_risk_swing *tornado;
+    size_t n_tornado;                /* largest swing first, at most RD_RISK_TORNADO */
+    size_t probe_outer, probe_years; /* what tornado and reversals were simulated with; 0: none */
+    const char *const *sentences;    /* the whole, in words */
+    size_t n_sentences;
     const struct rd_risk_control *controls;
     size_t n_controls;
     const struct rd_risk_effect *effects;

@@ -90,6 +90,34 @@ static void texts(struct rd_json *j, const char *key, const char *const *text, s
     rd_json_end(j);
 }
 
+static void updates(struct rd_json *j, const struct rd_risk_scenario *s)
+{
+    const struct rd_risk_losses *l = &s->losses_updated;
+
+    rd_json_key(j, "attempts_updated");
+    if (s->attempts_updated) {
+        rd_json_object(j);
+        band(j, "declared", &s->attempts_declared);
+        band(j, "posterior", &s->attempts_posterior);
+        rd_json_end(j);
+    } else {
+        rd_json_null(j);
+    }
+    rd_json_key(j, "losses_updated");
+    if (!l->given) {
+        rd_json_null(j);
+        return;
+    }
+    rd_json_object(j);
+    rd_json_kbool(j, "used", l->used);
+    rd_json_kreal(j, "observed", l->observed);
+    rd_json_kreal(j, "years", l->years);
+    band(j, "before", &l->before);
+    band(j, "after", &l->after);
+    rd_json_kreal(j, "effective_draws", l->effective);
+    rd_json_end(j);
+}
+
 static void scenario(
     struct rd_json *j, const struct rd_system *system, const struct rd_risk_scenario *s)
 {
@@ -123,8 +151,17 @@ static void scenario(
     band(j, "ale", &s->ale);
     rd_json_kreal(j, "ale_share", s->share);
     rd_json_ktext(j, "rate", s->words);
+    texts(j, "words", s->sentences, s->n_sentences);
+    updates(j, s);
+    rd_json_kobject(j, "reversal");
+    rd_json_ktext(j, "input", s->reversal.input);
+    rd_json_ktext(j, "unit", s->reversal.unit);
+    rd_json_kreal(j, "value", s->reversal.value);
+    rd_json_ktext(j, "words", s->reversal.words);
+    rd_json_end(j);
     rd_json_kreal(j, "gain", s->gain);
     rd_json_kreal(j, "campaign_cost", s->cost);
+    rd_json_kreal(j, "gain_over_cost", s->gain_over_cost);
     rd_json_karray(j, "cost_per_copy");
     for (int i = 0; i < RD_RISK_KEYS && isfinite(s->price[0].rows); i++) {
         rd_json_object(j);
@@ -132,6 +169,7 @@ static void scenario(
         rd_json_kreal(j, "queries", s->price[i].rows);
         rd_json_kreal(j, "money", s->price[i].money);
         rd_json_kreal(j, "days", s->price[i].days);
+        rd_json_kreal(j, "gain_over_cost", s->price[i].gain_over_cost);
         rd_json_end(j);
     }
     rd_json_end(j);
@@ -249,6 +287,26 @@ void rd_risk_write(const struct rd_risk_result *r, struct rd_json *j)
         rd_json_end(j);
     }
     rd_json_end(j);
+    rd_json_karray(j, "tornado");
+    for (size_t i = 0; i < r->n_tornado; i++) {
+        const struct rd_risk_swing *s = &r->tornado[i];
+
+        rd_json_object(j);
+        rd_json_ktext(j, "input", s->input);
+        rd_json_ktext(j, "unit", s->unit);
+        rd_json_ktext(j, "provenance", provenance_name(s->provenance));
+        rd_json_kreal(j, "low", s->low);
+        rd_json_kreal(j, "high", s->high);
+        rd_json_kreal(j, "ale_low", s->ale_low);
+        rd_json_kreal(j, "ale_high", s->ale_high);
+        rd_json_end(j);
+    }
+    rd_json_end(j);
+    rd_json_kobject(j, "tornado_simulated");
+    rd_json_kint(j, "draws", (int64_t)r->probe_outer);
+    rd_json_kint(j, "years", (int64_t)r->probe_years);
+    rd_json_end(j);
+    texts(j, "words", r->sentences, r->n_sentences);
     rd_json_karray(j, "controls");
     for (size_t i = 0; i < r->n_controls; i++)
         control(j, r->system, &r->controls[i]);

@@ -1,7 +1,34 @@
-/* words.c - rates as people say them. NULL when memory runs out. */
-#include "risk/risk.h"
+/* words.c - rates and money as people say them. NULL when memory runs out. */
+#include "risk/model.h"
+#include "stats/special.h"
 
 #include <math.h>
+#include <stdio.h>
+
+/* 12,300: three digits are more than such a number deserves. */
+const char *rd_risk_money(double v, char out[40])
+{
+    char digits[32];
+    int n, k = 0;
+
+    if (v >= 1000 && v < 1e15) {
+        const double unit = rd_exp(floor(rd_log(v) / rd_log(10) + 1e-12) * rd_log(10)) / 100;
+
+        v = floor(v / unit + 0.5) * unit;
+    }
+    n = snprintf(digits, sizeof digits, v < 10 ? "%.2f" : "%.0f", v);
+    if (v < 1000 || n > 28) {
+        (void)snprintf(out, 40, "%s", digits);
+        return out;
+    }
+    for (int i = 0; i < n; i++) {
+        out[k++] = digits[i];
+        if ((n - i - 1) % 3 == 0 && i + 1 < n)
+            out[k++] = ',';
+    }
+    out[k] = '\0';
+    return out;
+}
 
 const char *rd_risk_rate_words(double per_year, struct rd_arena *arena)
 {
