@@ -59,7 +59,8 @@ static bool is_deceptive(uint32_t cp)
 {
     return (cp >= 0x80 && cp < 0xA0) || cp == 0x061C || (cp >= 0x200B && cp <= 0x200F) ||
            (cp >= 0x2028 && cp <= 0x202E) || (cp >= 0x2060 && cp <= 0x206F) || cp == 0xFEFF ||
-           (cp >= 0xFFF9 && cp <= 0xFFFB) || (cp >= 0xE0000 && cp <= 0xE007F);
+           (cp >= 0xFFF9 && cp <= 0xFFFB) || (cp >= 0xE0000 && cp <= 0xE007F) ||
+           (cp & 0xFFFE) == 0xFFFE; /* no characters at all; XML refuses two of them */
 }
 
 void rd_text_safe(struct rd_buf *out, const char *text, size_t len)
@@ -118,6 +119,32 @@ void rd_text_markdown(struct rd_buf *out, const char *text)
     rd_buf_release(&safe);
 }
 
+void rd_text_csv(struct rd_buf *out, const char *text)
+{
+    struct rd_buf safe = { 0 };
+    const char *cell;
+    bool quoted;
+
+    if (!text)
+        return;
+    rd_text_safe(&safe, text, strlen(text));
+    cell = rd_buf_text(&safe);
+    quoted = strpbrk(cell, ",;\"'") || *cell == ' ' || (*cell && cell[strlen(cell) - 1] == ' ');
+    if (quoted)
+        rd_buf_putc(out, '"');
+    if (cell[strspn(cell, " ")] && strchr("=+-@", cell[strspn(cell, " ")]))
+        rd_buf_putc(out, '\'');
+    for (; *cell; cell++) {
+        if (*cell == '"')
+            rd_buf_putc(out, '"');
+        rd_buf_putc(out, *cell);
+    }
+    if (quoted)
+        rd_buf_putc(out, '"');
+    out->failed = out->failed || safe.failed;
+    rd_buf_release(&safe);
+}
+
 void rd_text_xml(struct rd_buf *out, const char *text)
 {
     struct rd_buf safe = { 0 };
@@ -131,14 +158,10 @@ void rd_text_xml(struct rd_buf *out, const char *text)
                            : *p == '\'' ? "&#39;"
                                         : NULL;
 
-        if (name) {
+        if (name)
             rd_buf_puts(out, name);
-        } else if (!strncmp(p, "\xef\xbf\xbe", 3) || !strncmp(p, "\xef\xbf\xbf", 3)) {
-            rd_buf_printf(out, "\\u{fff%c}", p[2] == '\xbe' ? 'e' : 'f');
-            p += 2;
-        } else {
+        else
             rd_buf_putc(out, *p);
-        }
     }
     out->failed = out->failed || safe.failed;
     rd_buf_release(&safe);

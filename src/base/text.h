@@ -9,7 +9,8 @@
 
 /*
  * The one way to show text that came from outside on a terminal or in a message: C0, C1, DEL and
- * bidirectional controls become \xNN (bytes) or \u{NNNN}; bytes that are not UTF-8 become \xNN.
+ * bidirectional controls become \xNN (bytes) or \u{NNNN}, as do invisible marks and code points
+ * that are no characters; bytes that are not UTF-8 become \xNN.
  */
 void rd_text_safe(struct rd_buf *out, const char *text, size_t len);
 /* The same into a fixed buffer (cut with "..." when too long); returns out. For error messages. */
@@ -22,10 +23,17 @@ const char *rd_text_safe_in(char *out, size_t size, const char *text);
 void rd_text_markdown(struct rd_buf *out, const char *text);
 
 /*
- * The same in HTML, SVG or XML: text of an element or of a quoted attribute. Besides, what XML 1.0
- * does not allow (U+FFFE, U+FFFF) becomes \u{NNNN}; line breaks and tabs are controls as any.
+ * The same in HTML, SVG or XML: text of an element or of a quoted attribute. Line breaks and tabs
+ * are controls as any; what XML 1.0 does not allow is spelled out like them.
  */
 void rd_text_xml(struct rd_buf *out, const char *text);
+
+/*
+ * The same as one cell of CSV (RFC 4180), quoted where it must be. A cell that a spreadsheet would
+ * take for a formula (it begins with = + - @, also behind blanks) gets a ' in front. NULL: an empty
+ * cell. For names and sentences; numbers are written as they are.
+ */
+void rd_text_csv(struct rd_buf *out, const char *text);
 
 /*
  * One word of a POSIX command line: as it is where no shell could read anything into it, else in

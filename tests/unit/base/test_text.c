@@ -77,9 +77,27 @@ static void the_nearest_word_is_suggested(void **state)
     assert_null(rd_text_nearest("x", words));
 }
 
+static void a_cell_is_never_a_formula(void **state)
+{
+    static const char *const row[][2] = { { "plain words", "plain words" }, { "=1+1", "'=1+1" },
+        { "  @SUM(A1)", "\"'  @SUM(A1)\"" }, { "-2", "'-2" }, { "+x,y", "\"'+x,y\"" },
+        { "say \"hi\"", "\"say \"\"hi\"\"\"" }, { "", "" }, { "a\nb", "a\\x0ab" },
+        { "\t=1", "\\x09=1" }, { NULL, "" } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct rd_buf out = { 0 };
+
+        rd_text_csv(&out, row[i][0]);
+        assert_string_equal(rd_buf_text(&out), row[i][1]);
+        rd_buf_release(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cell_is_never_a_formula),
         cmocka_unit_test(controls_and_deceivers_are_escaped),
         cmocka_unit_test(long_text_is_cut_between_characters),
         cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
