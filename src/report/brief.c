@@ -416,7 +416,7 @@ static void say_provenance(struct brief *b, const struct rd_scenario *s)
         measured += m->provenance == RD_PROV_MEASURED || m->provenance == RD_PROV_OBSERVED;
         experts += m->provenance == RD_PROV_EXPERT;
         for (size_t k = 0; k < names; k++)
-            known = known || !strcmp(expert[k], m->by);
+            known = known || (m->by && !strcmp(expert[k], m->by));
         if (m->provenance == RD_PROV_EXPERT && m->by && !known && names < EXPERTS_SAID)
             expert[names++] = m->by;
     }
