@@ -254,6 +254,9 @@ const struct rd_risk_effect *rd_risk_effect_find(
 /* One object: `.result.risk` (docs/risk.md lists its keys). */
 void rd_risk_write(const struct rd_risk_result *result, struct rd_json *json);
 
+/* Curve, quantiles, appetite, scenarios and tornado as one table of CSV (docs/risk.md). */
+void rd_risk_csv(const struct rd_risk_result *result, struct rd_buf *out);
+
 /* "about 3 successes a year", "one success in 14 years", "less than one success in 10,000 years".
  */
 const char *rd_risk_rate_words(double per_year, struct rd_arena *arena);
