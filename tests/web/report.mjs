@@ -87,6 +87,46 @@ const path = page(fixture, "fixture.html");
   await tab.getByRole("button", { name: /^demonstrated \d/ }).click();
   check((await tab.$$(".threats tbody")).length === 3, "the filter leaves the demonstrated ones");
 
+  // From the diagram to the threats of a place and back; what to do about one, and its command.
+  const api = tab.locator("a.element[href^='#at-']").first();
+  const label = await api.getAttribute("aria-label");
+  await api.focus();
+  await tab.keyboard.press("Enter");
+  await tab.waitForSelector(".plain.at");
+  check((await tab.$$(".threats tbody")).length === Number(/: (\d+) threat/.exec(label)[1]), "an element in the diagram leads to its threats");
+  check(await tab.evaluate(() => document.activeElement?.id.startsWith("b-")), "and the focus is on the first of them");
+  await tab.locator(".plain.at").click();
+  await tab.evaluate(() => (location.hash = "#t-evasion@inference-api"));
+  await tab.waitForSelector("#t-evasion\\@inference-api.open");
+  const detail = tab.locator("#d-evasion\\@inference-api");
+  const about = await detail.textContent();
+  for (const part of ["Why", "Impact", "Fix", "Check it yourself", "redoubt attack run", "Known as", "Record 8bb8140e9e23"]) check(about.includes(part), `an open threat has "${part}"`);
+  await detail.getByRole("button", { name: /^Copy the command/ }).click();
+  await tab.waitForTimeout(200);
+  check((await detail.locator("[role=status]").textContent()) !== "", "the copy button says what it did");
+  await tab.locator("#t-evasion\\@inference-api th small a").click();
+  check(await tab.evaluate(() => document.activeElement?.id === "e-inference-api"), "a threat leads back to its place in the diagram");
+  const test = await detail.locator("a[href^='#ev-']").getAttribute("href");
+  check((await tab.$(`[id="${test.slice(1)}"]`)) !== null, "and to its evidence");
+
+  // Words of the glossary, by pointer, by focus, and away with Escape.
+  const word = tab.locator("#verdict button.term").first();
+  await word.focus();
+  check((await tab.locator("[role=tooltip]").textContent()).startsWith("ALE") && (await word.getAttribute("aria-describedby")) === (await tab.locator("[role=tooltip]").getAttribute("id")), "a word says what it means on focus");
+  await tab.keyboard.press("Escape");
+  check((await tab.$$("[role=tooltip]")).length === 0, "Escape takes it away");
+  await word.hover();
+  check((await tab.$$("[role=tooltip]")).length === 1, "and on hover");
+  await tab.mouse.move(0, 0);
+  check((await tab.$$("#glossary dt")).length === fixture.draw.glossary.length, "all words stand in the glossary");
+
+  // Stages, roadmap, tornado.
+  check((await tab.$$(".stages tbody tr")).length === 6, "six stages");
+  const plan = await tab.textContent("#roadmap");
+  for (const s of fixture.result.roadmap.steps) check(plan.includes(s.name) && plan.toLowerCase().includes(s.reversal.words.toLowerCase()), `the roadmap has ${s.control} with what would turn it`);
+  check(plan.includes("Do nothing") && plan.includes("Accept:"), "doing nothing and accepting are rows beside it");
+  check((await tab.$$(".tornado tbody tr")).length === Math.min(12, fixture.result.risk.tornado.length), "a bar for each number that moves the loss");
+
   // Tips by pointer and by focus.
   const chart = tab.locator(".chart svg[role=img]").first();
   await chart.hover();
@@ -141,6 +181,29 @@ const path = page(fixture, "fixture.html");
   await tab.getByRole("button", { name: "Switch to dark colors" }).click();
   check((await paper()) < 150, "and dark again");
   check(seen.trouble.length === 0, "no error in dark");
+  await seen.context.close();
+}
+
+// --- axe-core: what people with a screen reader, a keyboard or weak eyes would stumble over ---
+const axe = readFileSync(createRequire(resolve(build, "web/package.json")).resolve("axe-core/axe.min.js"), "utf8");
+for (const [what, options] of [["light", {}], ["dark", { colorScheme: "dark" }], ["narrow", { viewport: { width: 380, height: 844 } }]]) {
+  const [tab, seen] = await open(path, options);
+  await tab.waitForFunction((name) => document.title.startsWith(name), fixture.result.system.name);
+  for (const closed of await tab.$$("details:not([open]) > summary")) await closed.click();
+  for (const row of await tab.$$("button.row")) await row.click();
+  const run = async () => {
+    const found = await tab.evaluate(async (source) => {
+      if (!window.axe) new Function("module", source)(undefined);
+      return (await window.axe.run(document, { resultTypes: ["violations"] })).violations.map((v) => ({ id: v.id, impact: v.impact, where: v.nodes.slice(0, 3).map((n) => n.target.join(" ") + " " + (n.any[0]?.message ?? "")) }));
+    }, axe);
+    return found;
+  };
+  const grave = (await run()).filter((v) => ["serious", "critical"].includes(v.impact));
+  check(grave.length === 0, `axe finds nothing serious in ${what}, with everything open ${JSON.stringify(grave).slice(0, 900)}`);
+  if (what === "light") {
+    await tab.evaluate(() => document.querySelector("button.row").replaceChildren());
+    check((await run()).some((v) => v.id === "button-name"), "and it would have found a button without a name");
+  }
   await seen.context.close();
 }
 
@@ -217,6 +280,56 @@ for (const colorScheme of ["light", "dark"]) {
   check(seen.requests.length === 0 || seen.trouble.some((t) => /img-src/.test(t)), "an added picture is not fetched");
   check(seen.trouble.some((t) => /Content Security Policy/.test(t) && /script/.test(t)), "the browser names the policy that stopped it");
   await seen.context.close();
+}
+
+// --- much to show: 200 threats, 60 elements, long names, 14 steps; and every member that older programs did not write ---
+{
+  const many = structuredClone(fixture);
+  const long = "A very long name that somebody in procurement gave to this thing a good many years ago, number ";
+  const { result, draw } = many;
+  draw.diagram.elements = Array.from({ length: 60 }, (_, i) => ({ ...fixture.draw.diagram.elements[i % 10], id: `e${i}`, name: i % 3 ? `Service ${i}` : long + i, boundary: null, x: 20 + (i % 8) * 260, y: 20 + Math.floor(i / 8) * 110, w: 230, h: 50 }));
+  Object.assign(draw.diagram, { boundaries: [], flows: [], width: 2120, height: 920 });
+  result.threats = Array.from({ length: 200 }, (_, i) => {
+    const t = fixture.result.threats[i % fixture.result.threats.length];
+    const id = `${t.rule}@e${i % 60}-${i}`;
+    draw.threats[id] = draw.threats[t.id];
+    return { ...t, id, on: `e${i % 60}`, title: i % 5 ? t.title : long + i };
+  });
+  result.not_tried = result.threats.filter((t) => t.status === "untried").map((t) => ({ threat: t.id, title: t.title, severity: t.severity, reason: t.reason }));
+  result.system.name = long + "one";
+  result.verdict[0] = `Of 200 threats that apply or may apply, 34 were tried and 30 of them were demonstrated (${["evasion", "model extraction", "poisoned crowd data"].map((w) => `${w} at the-inference-api-of-the-second-european-region`).join(", ")} and 27 more), 4 are inconclusive; the guess that moves the expected loss most is a-long-id-of-a-scenario.attempts_per_year (a default), with 47 % of its variance.`;
+  result.roadmap.steps = Array.from({ length: 14 }, (_, i) => ({ ...fixture.result.roadmap.steps[0], control: `c${i}`, name: i % 2 ? long + i : `Control ${i}`, requires: i ? [`c${i - 1}`] : [] }));
+  result.risk.appetite = Array.from({ length: 6 }, (_, i) => ({ ...result.risk.appetite[0], loss: 10000 * 3 ** i, allowed: 0.4 / 3 ** i }));
+  const [tab, seen] = await open(page(many, "many.html"));
+  check((await tab.$$(".threats tbody")).length === 200 && seen.trouble.length === 0, `two hundred threats are shown ${seen.trouble.join(" | ").slice(0, 200)}`);
+  check((await tab.evaluate(() => document.documentElement.scrollWidth)) <= 1280, "and nothing hangs over the edge");
+  await tab.emulateMedia({ media: "print" });
+  await tab.setViewportSize({ width: Math.round((180 / 25.4) * 96), height: 1000 });
+  // What of A4 and Letter is the lower one, less our margins: 279 - 31 mm.
+  const sheet = await tab.evaluate(() => document.querySelector("#verdict").getBoundingClientRect().bottom - document.querySelector(".page > header").getBoundingClientRect().top);
+  check(sheet <= (248 / 25.4) * 96, `the executive view fits on one sheet of A4 or Letter (${Math.round((sheet / 96) * 25.4)} of 248 mm)`);
+  await seen.context.close();
+
+  const old = structuredClone(fixture);
+  for (const member of ["stages", "stage_warning", "roadmap"]) delete old.result[member];
+  for (const member of ["tvar", "tornado"]) delete old.result.risk[member];
+  for (const t of old.result.threats) for (const member of ["why", "impact", "fix", "check", "check_reason", "evidence", "references", "cwe"]) delete t[member];
+  delete old.draw.glossary;
+  const [was, watch] = await open(page(old, "old.html"));
+  check((await was.$$("h2")).length >= 8 && watch.trouble.length === 0, `a report without the newer members opens ${watch.trouble.join(" | ").slice(0, 200)}`);
+  await watch.context.close();
+
+  const flat = structuredClone(fixture);
+  Object.assign(flat.result.roadmap, { steps: [], left_out: [], combined: null, combined_reason: "there is nothing to run" });
+  Object.assign(flat.result.risk, { exceedance: [], appetite: [], tornado: [] });
+  const [none, look] = await open(page(flat, "flat.html"));
+  check((await none.textContent("#roadmap")).includes("No proposed control is worth what it costs") && look.trouble.length === 0, `a roadmap without a step says that nothing is worth its cost ${look.trouble.join(" | ").slice(0, 200)}`);
+  await look.context.close();
+
+  const wrong = structuredClone(fixture);
+  wrong.result.threats = null;
+  const [sorry] = await open(page(wrong, "wrong.html"));
+  check((await sorry.textContent(".broken")).length > 10, "a report that cannot be drawn says so instead of staying white");
 }
 
 // --- little to show, and nothing at all ---

@@ -1,3 +1,4 @@
+import { useEffect } from "react";
 import notices from "virtual:notices";
 import { plural, seconds } from "../shared/format";
 import { Glossary } from "../shared/Term";
@@ -35,6 +36,12 @@ export function App({ report }: { report: Report }) {
   const when = typeof run.started === "string" ? run.started.slice(0, 10) : "";
   const terms = draw.glossary ?? [];
   const there: Record<string, boolean> = { stages: !!result.stages?.length, evidence: result.tests.length > 0, glossary: terms.length > 0 };
+
+  // The title of a drawn page: redoubt report --pdf refuses a print that still has the empty page's.
+  useEffect(() => {
+    const drawn = setTimeout(() => (document.title = `${result.system.name} \u2013 Redoubt report`), 60);
+    return () => clearTimeout(drawn);
+  }, [result.system.name]);
 
   return (
     <Glossary.Provider value={new Map(terms.map((t) => [t.term, t.words]))}>

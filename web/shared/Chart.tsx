@@ -47,6 +47,7 @@ const PAD = { left: 54, right: 18, top: 12, bottom: 42 };
 
 function steps(low: number, high: number, count: number): number[] {
   const raw = (high - low) / count;
+  if (!(raw > 0) || !Number.isFinite(raw)) return [low];
   const base = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 2.5, 5, 10].map((m) => m * base).find((s) => s >= raw * 0.999) ?? raw;
   const out = [];
@@ -55,7 +56,8 @@ function steps(low: number, high: number, count: number): number[] {
 }
 
 function decades(low: number, high: number): number[] {
-  const out = [];
+  const out: number[] = [];
+  if (!(low > 0) || !Number.isFinite(high)) return out;
   for (let e = Math.ceil(Math.log10(low) - 1e-9); 10 ** e <= high * 1.0001; e++) out.push(10 ** e);
   return out;
 }
@@ -72,7 +74,7 @@ function at(line: Line, x: number): Point | null {
 }
 
 export function Chart(props: Props) {
-  const { lines, marks = [], level, xLog, showX, showY } = props;
+  const { lines, marks = [], level, xLog: wantsLog, showX, showY } = props;
   const height = props.height ?? 300;
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(640);
@@ -90,6 +92,8 @@ export function Chart(props: Props) {
   }, []);
 
   const xs = useMemo(() => [...new Set(lines.flatMap((l) => l.points.map((p) => p.x)))].sort((a, b) => a - b), [lines]);
+  // A logarithmic axis has no place for zero.
+  const xLog = wantsLog && (xs[0] ?? 0) > 0;
   const x0 = xs[0] ?? 0;
   const x1 = xs[xs.length - 1] ?? 1;
   const top = props.yMax ?? 1;

@@ -1,6 +1,6 @@
 /* A word with its meaning on hover and focus; the words come from the program (draw.glossary). */
 
-import { createContext, useContext, useEffect, useId, useLayoutEffect, useRef, useState, type ReactNode } from "react";
+import { createContext, useContext, useId, useLayoutEffect, useRef, useState, type ReactNode } from "react";
 
 export const Glossary = createContext<Map<string, string>>(new Map());
 
@@ -12,23 +12,23 @@ export function Term({ of, children }: { of: string; children?: ReactNode }) {
   const tip = useRef<HTMLSpanElement>(null);
   const id = useId();
 
-  // Fixed and kept inside the window, so that no table that scrolls cuts it off.
+  // Fixed and kept inside the window, so that no table that scrolls cuts it off; it follows when the page moves.
   useLayoutEffect(() => {
-    if (!shown || !button.current || !tip.current) return;
-    const at = button.current.getBoundingClientRect();
-    const own = tip.current.getBoundingClientRect();
-    const below = at.bottom + own.height + 12 < innerHeight;
-    tip.current.style.left = `${Math.max(8, Math.min(at.left, innerWidth - own.width - 8))}px`;
-    tip.current.style.top = `${below ? at.bottom + 6 : at.top - own.height - 6}px`;
-  }, [shown]);
-  useEffect(() => {
     if (!shown) return;
-    const away = () => setShown(false);
-    const key = (e: KeyboardEvent) => e.key === "Escape" && away();
-    addEventListener("scroll", away, { capture: true, passive: true });
+    const place = () => {
+      if (!button.current || !tip.current) return;
+      const at = button.current.getBoundingClientRect();
+      const own = tip.current.getBoundingClientRect();
+      const below = at.bottom + own.height + 12 < innerHeight;
+      tip.current.style.left = `${Math.max(8, Math.min(at.left, innerWidth - own.width - 8))}px`;
+      tip.current.style.top = `${below ? at.bottom + 6 : at.top - own.height - 6}px`;
+    };
+    const key = (e: KeyboardEvent) => e.key === "Escape" && setShown(false);
+    place();
+    addEventListener("scroll", place, { capture: true, passive: true });
     addEventListener("keydown", key);
     return () => {
-      removeEventListener("scroll", away, { capture: true });
+      removeEventListener("scroll", place, { capture: true });
       removeEventListener("keydown", key);
     };
   }, [shown]);

@@ -60,7 +60,7 @@ export function Diagram({ diagram: d, threats }: { diagram: Drawing; threats: Th
   const right = tip ? tip.x + tip.w / 2 > d.width / 2 : false;
 
   return (
-    <section id="system" aria-labelledby="system-h">
+    <section id="system" className={drawn && d.width > 900 && d.width > 1.25 * d.height ? "across" : undefined} aria-labelledby="system-h">
       <h2 id="system-h">System</h2>
       <div className={tall ? "system tall" : "system"}>
         {drawn ? (

@@ -259,7 +259,7 @@ export function Loss({ result, names }: { result: Report["result"]; names: Names
         {risk.illustrative && risk.illustrative_because.length > 0 && <> Illustrative, because {plural(risk.illustrative_because.length, "number")} behind it {risk.illustrative_because.length === 1 ? "is a default" : "are defaults"} (<a href="#assumptions">Assumptions</a> names them).</>}
       </p>
       <div className="split wide">
-        <Chart
+        {points.length < 2 ? <p className="quiet">No curve: no year with a loss was simulated.</p> : <Chart
           title="Chance that a year costs more than this"
           summary={`From ${percent(points[0]?.value ?? null)} at ${cash(points[0]?.x)} to ${percent(points[points.length - 1]?.value ?? null)} at ${cash(points[points.length - 1]?.x)}.`}
           lines={lines}
@@ -272,7 +272,7 @@ export function Loss({ result, names }: { result: Report["result"]; names: Names
           showX={cash}
           showY={percent}
           height={430}
-        />
+        />}
         <div>
           {risk.appetite.length > 0 && (
             <>

@@ -170,7 +170,7 @@ export function Roadmap({ result }: { result: Report["result"] }) {
     return (
       <section id="roadmap" aria-labelledby="roadmap-h">
         <h2 id="roadmap-h">Roadmap</h2>
-        <p>No roadmap was computed: it needs money on at least one threat (<code>risk.scenarios</code>) and proposed controls (<code>controls</code>, state <code>proposed</code>).</p>
+        <p>This assessment holds no roadmap. One needs money on at least one threat (<code>risk.scenarios</code>) and proposed controls (<code>controls</code>, state <code>proposed</code>).</p>
       </section>
     );
   }

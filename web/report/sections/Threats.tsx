@@ -83,7 +83,7 @@ function Evidence({ threat: t, tests }: { threat: Threat; tests: Test[] }) {
       <h4>Evidence</h4>
       {test && test.outcome !== null ? (
         <p>
-          <a href={`#ev-${test.id}`}>Test <bdi>{test.id}</bdi></a>: {test.attack}, {test.outcome}.
+          <a href={`#ev-${test.id}`}>Test <bdi>{test.id}</bdi></a>: {test.attack}, {test.outcome}{t.text && <> (<bdi>{t.text}</bdi>)</>}.
           {t.evidence && <> Record <code className="key" title={t.evidence}>{t.evidence.slice(0, 12)}</code></>}
         </p>
       ) : (
@@ -133,6 +133,9 @@ function Detail({ threat: t, detail: d, place, drawn, tests }: { threat: Threat;
     </div>
   );
 }
+
+/* Above it, paper shows the reasons only of what was tried or is grave; the page and report.md hold all. */
+const MOST_ON_PAPER = 40;
 
 interface Props {
   threats: Threat[];
@@ -215,6 +218,7 @@ export function Threats({ threats, details, elements, flows, tests }: Props) {
         </thead>
         {visible.map((t) => {
           const shown = open.has(t.id);
+          const brief = threats.length > MOST_ON_PAPER && t.status === "untried" && !["high", "critical"].includes(t.severity);
           return (
             <tbody key={t.id} id={`t-${t.id}`} className={shown ? "open" : ""}>
               <tr>
@@ -234,13 +238,14 @@ export function Threats({ threats, details, elements, flows, tests }: Props) {
                 </td>
                 <td className="known"><bdi>{t.status === "untried" ? (t.reason ?? t.text) : t.text}</bdi></td>
               </tr>
-              <tr className={shown ? "more" : "more shut"} id={`d-${t.id}`}>
+              <tr className={`more ${shown ? "" : "shut"} ${brief ? "brief" : ""}`} id={`d-${t.id}`}>
                 <td colSpan={6}><Detail threat={t} detail={details[t.id]} place={name.get(t.on) ?? t.on} drawn={name.has(t.on)} tests={tests} /></td>
               </tr>
             </tbody>
           );
         })}
       </Table>
+      {threats.length > MOST_ON_PAPER && <p className="only-print note">On paper the reasons stand only with threats that were tried or are of high or critical severity; report.html and report.md hold all.</p>}
       {!visible.length && <p className="quiet">No threat is in this group.</p>}
     </section>
   );
