@@ -29,6 +29,7 @@ static rd_status set_choice(
     const struct rd_option *o, const char **field, const char *text, struct rd_error *err)
 {
     char safe[64], known[160] = "";
+    const char *near;
 
     for (const char *const *c = o->choices; *c; c++) {
         const size_t used = strlen(known);
@@ -42,8 +43,12 @@ static rd_status set_choice(
             memcpy(known + used + 2, *c, strlen(*c) + 1);
         }
     }
-    return RD_FAIL(err, RD_E_USAGE, "%s: '%s' is not one of %s", o->name,
+    (void)RD_FAIL(err, RD_E_USAGE, "%s: '%s' is not one of %s", o->name,
         rd_text_safe_in(safe, sizeof safe, text), known[0] ? known + 2 : "");
+    near = rd_text_nearest(text, o->choices);
+    if (near && err)
+        (void)rd_error_hint(err, "did you mean '%s'?", near);
+    return RD_E_USAGE;
 }
 
 static rd_status set_number(

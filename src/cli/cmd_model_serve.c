@@ -332,10 +332,14 @@ static rd_status open_model(struct server *s, const char *path)
 static rd_status serve_until_told(struct server *s, struct MHD_Daemon *d, const char *shown)
 {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(d, MHD_DAEMON_INFO_BIND_PORT);
-    FILE *out = s->cli->json || s->cli->quiet ? stderr : s->cli->out;
+    const unsigned port = info ? (unsigned)info->port : 0u;
 
-    (void)fprintf(out, "listening on http://%s:%u\n", shown, info ? (unsigned)info->port : 0u);
-    (void)fflush(out);
+    if (s->cli->json || s->cli->quiet || s->cli->log_json)
+        rd_cli_note(s->cli, "listening on http://%s:%u", shown, port);
+    if (!s->cli->json && !s->cli->quiet) {
+        (void)fprintf(s->cli->out, "listening on http://%s:%u\n", shown, port);
+        (void)fflush(s->cli->out);
+    }
     /* The step says no once a signal came; its drawing of progress is of no use here. */
     while (!rd_progress_was_signaled())
         if (MHD_run_wait(d, TICK_MS) != MHD_YES)

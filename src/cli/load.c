@@ -134,8 +134,8 @@ rd_status rd_cli_load(struct rd_cli *cli, const char *path, const struct rd_load
         const char *name = rd_text_safe_in(safe, sizeof safe, rd_cli_system_file(cli, path));
 
         for (size_t i = 0; i < problems.n && i < SHOWN; i++)
-            (void)fprintf(stderr, "%s:%d:%d: %s\n", name, problems.item[i].at.line,
-                problems.item[i].at.column, problems.item[i].text);
+            rd_cli_problem(cli, name, problems.item[i].at.line, problems.item[i].at.column,
+                problems.item[i].text);
         (void)RD_FAIL(cli->run.err, RD_E_INPUT, "'%s' has %zu problem%s", name, problems.n,
             problems.n == 1 ? "" : "s");
         if (problems.n <= SHOWN)

@@ -1,8 +1,12 @@
 #include "cli/parse.h"
 
+#include "cli/nearest.h"
+
 #include "base/text.h"
 
 #include <string.h>
+
+static const char *const color_modes[] = { "auto", "always", "never", NULL };
 
 const struct rd_option rd_common_options[] = {
     RD_BOOL(struct rd_common, json, "json", "no", "print one JSON object on stdout"),
@@ -10,6 +14,12 @@ const struct rd_option rd_common_options[] = {
     RD_INT(struct rd_common, threads, "threads", "0", 0, 256, "threads",
         "how many; 0: one for each usable processor"),
     RD_TEXT(struct rd_common, seed, "seed", "1", "N", "where random numbers start"),
+    RD_CHOICE(struct rd_common, color, "color", "auto", color_modes,
+        "color on a terminal; NO_COLOR and CLICOLOR_FORCE count for auto"),
+    RD_BOOL(struct rd_common, no_pager, "no-pager", "no",
+        "print long lists at once, also on a terminal"),
+    RD_BOOL(struct rd_common, log_json, "log-json", "no",
+        "warnings, progress and errors as JSON, one object a line on stderr"),
     RD_BOOL(struct rd_common, help, "help", "no", "this text"),
     RD_OPTION_END,
 };
@@ -39,26 +49,25 @@ const struct rd_command *rd_cli_find(int argc, char **argv, int *words_out)
     return NULL;
 }
 
-enum { NAME_MAX_LEN = 64, ROWS_MAX = 64 };
+enum { NAME_MAX_LEN = 64 };
 
-static rd_status unknown_option(
-    const struct rd_command *command, const char *name, struct rd_error *err)
+static const struct rd_option *find_option(const struct rd_command *command, const char *name)
 {
-    const char *words[2 * ROWS_MAX + 1], *near;
-    char safe[NAME_MAX_LEN];
-    size_t n = 0;
+    const struct rd_option *o = rd_option_find(rd_common_options, name);
 
-    for (const struct rd_option *o = command->options; o && o->type != RD_OPT_END && n < ROWS_MAX;
-         o++)
-        words[n++] = o->name;
-    for (const struct rd_option *o = rd_common_options; o->type != RD_OPT_END; o++)
-        words[n++] = o->name;
-    words[n] = NULL;
-    (void)RD_FAIL(err, RD_E_USAGE, "'%s' has no option --%s", command->name,
-        rd_text_safe_in(safe, sizeof safe, name));
-    near = rd_text_nearest(name, words);
-    return near ? rd_error_hint(err, "did you mean --%s?", near)
-                : rd_error_hint(err, "see redoubt %s --help", command->name);
+    return o ? o : rd_option_find(command->options, name);
+}
+
+/* A value that is spelled as an option of this command was forgotten, more likely than meant. */
+static bool is_option_word(const struct rd_command *command, const char *word)
+{
+    return !strncmp(word, "--", 2) && find_option(command, word + 2) != NULL;
+}
+
+static rd_status value_is_option(const char *name, const char *word, struct rd_error *err)
+{
+    (void)RD_FAIL(err, RD_E_USAGE, "--%s wants a value, and %s is an option", name, word);
+    return rd_error_hint(err, "if that is its value: --%s=%s", name, word);
 }
 
 /* One "--name[=value] [value]"; *at moves to the last word it used. */
@@ -82,11 +91,13 @@ static rd_status parse_option(const struct rd_command *command, int argc, char *
         o = rd_option_find(table, name);
     }
     if (!o)
-        return unknown_option(command, name, err);
+        return rd_no_option(command, name, err);
     if (equals)
         text = equals + 1;
     else if (o->type == RD_OPT_BOOL)
         text = "yes";
+    else if (*at + 1 < argc && is_option_word(command, argv[*at + 1]))
+        return value_is_option(name, argv[*at + 1], err);
     else if (*at + 1 < argc)
         text = argv[++*at];
     else
@@ -136,51 +147,42 @@ rd_status rd_cli_parse(const struct rd_command *command, int argc, char **argv,
     return RD_OK;
 }
 
-static void help_rows(const struct rd_option *o, FILE *out)
+char **rd_cli_options_last(int argc, char **argv, struct rd_arena *arena)
 {
-    for (; o && o->type != RD_OPT_END; o++) {
-        const bool flag = o->type == RD_OPT_BOOL;
-        char left[64];
+    char **out = RD_NEW_ARRAY(arena, char *, (size_t)argc + 1);
+    int first = 0, words = 0, n = 0;
 
-        (void)snprintf(left, sizeof left, "--%s%s%s", o->name, flag ? "" : " ",
-            flag                       ? ""
-            : o->type == RD_OPT_CHOICE ? "WORD"
-            : *o->unit                 ? o->unit
-                                       : "N");
-        (void)fprintf(
-            out, "  %-26s %s%s", left, o->help, o->type == RD_OPT_LIST ? " (may be repeated)" : "");
-        for (const char *const *c = o->choices; c && *c; c++)
-            (void)fprintf(out, "%s%s", c == o->choices ? ": " : ", ", *c);
-        if (!flag && *o->preset)
-            (void)fprintf(out, " [%s]", o->preset);
-        (void)fputc('\n', out);
+    if (!out)
+        return NULL;
+    while (first < argc && !strncmp(argv[first], "--", 2)) {
+        const char *equals = strchr(argv[first], '=');
+        const struct rd_option *o =
+            equals ? NULL : rd_option_find(rd_common_options, argv[first] + 2);
+
+        if (!strcmp(argv[first], "--help") || !strcmp(argv[first], "--version") || (!equals && !o))
+            break; /* those stand for commands; or it is no option of every command */
+        first += !equals && o && o->type != RD_OPT_BOOL ? 2 : 1;
     }
+    if (first >= argc) /* nothing but options */
+        first = 0;
+    if (first < argc && (!strcmp(argv[first], "--help") || !strcmp(argv[first], "--version")))
+        words = 1;
+    else if (first < argc && !rd_cli_find(argc - first, argv + first, &words))
+        words = rd_is_family(argv[first]) && first + 1 < argc ? 2 : 1;
+    for (int i = first; i < first + words; i++)
+        out[n++] = argv[i];
+    for (int i = 0; i < first; i++)
+        out[n++] = argv[i];
+    for (int i = first + words; i < argc; i++)
+        out[n++] = argv[i];
+    out[n] = NULL;
+    return out;
 }
 
-void rd_cli_help(const struct rd_command *c, FILE *out)
+bool rd_cli_says_log_json(int argc, char **argv)
 {
-    (void)fprintf(out, "redoubt %s - %s\n\nusage: redoubt %s %s\n", c->name, c->summary, c->name,
-        c->synopsis);
-    if (c->options && c->options->type != RD_OPT_END)
-        (void)fputs("\noptions\n", out);
-    help_rows(c->options, out);
-    (void)fputs("\nevery command\n", out);
-    help_rows(rd_common_options, out);
-    if (c->examples && *c->examples)
-        (void)fprintf(out, "\nexamples\n%s", c->examples);
-}
-
-void rd_cli_overview(FILE *out)
-{
-    (void)fputs(
-        "redoubt - threats to machine-learning systems: derived, tried, priced, fixed, tried "
-        "again\n\n"
-        "usage: redoubt COMMAND [ARGUMENTS] [--json] [--quiet] [--threads N] [--seed N]\n\n",
-        out);
-    for (const struct rd_command *const *c = rd_commands; *c; c++)
-        (void)fprintf(out, "  %-14s %s\n", (*c)->name, (*c)->summary);
-    (void)fputs("\nstart here\n"
-                "  redoubt init image-classifier demo && redoubt assess demo\n"
-                "  redoubt COMMAND --help\n",
-        out);
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (!strcmp(argv[i], "--log-json") || !strcmp(argv[i], "--log-json=yes"))
+            return true;
+    return false;
 }

@@ -42,30 +42,44 @@ static double now_seconds(void)
 
 void rd_progress_clear(struct rd_progress *p)
 {
+    if (p->report)
+        return; /* nothing stands there, and when the last report was still counts */
     if (p->show && p->what)
         (void)fputs("\r\033[K", stderr);
     p->what = NULL;
 }
 
-bool rd_progress_step(void *user, const char *what, size_t done, size_t total)
+static void draw(const char *what, size_t done, size_t total)
 {
     enum { WIDTH = 24 };
-    struct rd_progress *p = user;
-    const double now = p->show ? now_seconds() : 0;
     char bar[WIDTH + 1];
-    size_t full;
+    const size_t full = total ? (size_t)((double)WIDTH * (double)done / (double)total) : 0;
 
-    if (signaled)
-        return false;
-    if (!p->show || (p->what && now - p->last < 0.1 && done < total && !strcmp(p->label, what)))
-        return true;
-    full = total ? (size_t)((double)WIDTH * (double)done / (double)total) : 0;
     memset(bar, '.', WIDTH);
     memset(bar, '#', full < WIDTH ? full : WIDTH);
     bar[WIDTH] = '\0';
     (void)fprintf(stderr, "\r\033[K%-34.60s [%s] %3.0f%%", what, bar,
         total ? 100.0 * (double)done / (double)total : 0.0);
     (void)fflush(stderr);
+}
+
+bool rd_progress_step(void *user, const char *what, size_t done, size_t total)
+{
+    struct rd_progress *p = user;
+    double now, pause;
+
+    if (signaled)
+        return false;
+    if (!p->show && !p->report)
+        return true;
+    now = now_seconds();
+    pause = p->report ? 0.5 : 0.1;
+    if (p->what && now - p->last < pause && done < total && !strcmp(p->label, what))
+        return true;
+    if (p->report)
+        p->report(what, done, total);
+    else
+        draw(what, done, total);
     (void)snprintf(p->label, sizeof p->label, "%s", what);
     p->what = p->label;
     p->last = now;

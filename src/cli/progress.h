@@ -1,4 +1,4 @@
-/* progress.h - the bar on a terminal; and the flag that signals set. */
+/* progress.h - the bar on a terminal, or reports of progress; and the flag that signals set. */
 #ifndef RD_CLI_PROGRESS_H
 #define RD_CLI_PROGRESS_H
 
@@ -6,9 +6,11 @@
 #include <stddef.h>
 
 struct rd_progress {
-    bool show;
-    const char *what; /* of the line now on the screen, NULL when there is none */
-    double last;      /* when it was drawn, seconds of the monotonic clock */
+    bool show; /* a bar */
+    /* instead of the bar: at most twice a second, and when something begins or is done */
+    void (*report)(const char *what, size_t done, size_t total);
+    const char *what; /* of the bar now on the screen or the last report, NULL when there is none */
+    double last;      /* when that was, seconds of the monotonic clock */
     char label[96];
 };
 
