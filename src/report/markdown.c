@@ -1,75 +1,163 @@
 /*
  * markdown.c - report.md: everything that was found, for people without a browser.
  *
- * Text from the system file goes through md(): controls and bidirectional marks as rd_text_safe
+ * The sections stand in the order of the page; money is in markdown_money.c. Text from the system
+ * file goes through rd_md_text(): controls and bidirectional marks as rd_text_safe
  * writes them, and the characters that mean something in Markdown or HTML escaped, so that no name
  * can become a link, a table cell or a tag.
  */
-#include "report/report.h"
+#include "report/markdown.h"
 
 #include "base/text.h"
+#include "report/finding.h"
+#include "report/glossary.h"
+#include "report/stages.h"
 #include "report/words.h"
+#include "risk/roadmap.h"
 
 #include <math.h>
 #include <string.h>
 
-struct md {
-    struct rd_buf *out;
-    const struct rd_report *report;
-    struct rd_arena *arena; /* gone when the document is done */
-    const char *currency;
-};
-
-static void put(struct md *m, const char *text)
+void rd_md_put(struct rd_md *m, const char *text)
 {
     rd_buf_puts(m->out, text ? text : "");
 }
 
-static void text(struct md *m, const char *outside)
+void rd_md_text(struct rd_md *m, const char *outside)
 {
     if (outside)
         rd_text_markdown(m->out, outside);
 }
 
-static const char *percent(struct md *m, double v)
+static const char *percent(struct rd_md *m, double v)
 {
     return rd_words_percent(v, m->arena);
 }
 
-static void cell_band(struct md *m, const struct rd_band *b, bool is_money)
-{
-    if (is_money) {
-        put(m, rd_words_money(b->value, m->currency, m->arena));
-        rd_buf_printf(
-            m->out, " (%s)", rd_words_money_range(b->low, b->high, m->currency, m->arena));
-    } else {
-        rd_buf_printf(m->out, "%s (%s to %s)", rd_words_number(b->value, m->arena),
-            rd_words_number(b->low, m->arena), rd_words_number(b->high, m->arena));
-    }
-}
-
 /* Every section says it again: a page torn out must still be honest. */
-static void section(struct md *m, const char *name)
+void rd_md_section(struct rd_md *m, const char *name)
 {
     rd_buf_printf(m->out, "\n## %s\n\n", name);
     if (m->report->risk && m->report->risk->illustrative)
-        put(m, "*Illustrative: some money and frequencies are defaults that nobody has confirmed "
-               "for this system.*\n\n");
+        rd_md_put(m,
+            "*Illustrative: some money and frequencies are defaults that nobody has confirmed "
+            "for this system.*\n\n");
 }
 
-static rd_status verdict(struct rd_run *run, struct md *m)
+static void band_row(struct rd_md *m, const char *name, const struct rd_band *b)
+{
+    rd_buf_printf(m->out, "| %s | %s | %s |\n", name,
+        rd_words_money(b->value, m->currency, m->arena),
+        rd_words_money_range(b->low, b->high, m->currency, m->arena));
+}
+
+static void roadmap_row(struct rd_md *m, const struct rd_roadmap *r)
+{
+    if (!r)
+        return;
+    if (!r->n_steps) {
+        rd_md_put(m, "| roadmap | no proposed control is worth its cost | |\n");
+        return;
+    }
+    rd_buf_printf(m->out, "| roadmap | %s for %s a year |",
+        rd_words_count(r->n_steps, "control", "controls", m->arena),
+        rd_words_money(r->cost.value, m->currency, m->arena));
+    rd_buf_printf(
+        m->out, " %s |\n", r->combined ? "run together" : "not run together: steps are assumed");
+    band_row(m, "expected loss after it", r->combined ? &r->combined->ale : &r->ale_after);
+}
+
+/* What a board asks first, in one table. */
+static void figures(struct rd_md *m)
+{
+    const struct rd_campaign *c = m->report->campaign;
+    const struct rd_risk_result *r = m->report->risk;
+    size_t n[RD_THREAT_CONTROLLED + 1] = { 0 }; /* by status, the last of them */
+
+    for (size_t i = 0; i < c->threats->n; i++)
+        n[c->states[i].status]++;
+    rd_md_put(m, "\n| | | |\n| --- | --- | --- |\n");
+    if (r && rd_risk_has_money(r)) {
+        band_row(m, "expected loss a year, 90 % band", &r->total.ale);
+        for (size_t i = 0; i < r->total.n_appetite; i++) {
+            const struct rd_risk_appetite *a = &r->total.appetite[i];
+
+            rd_buf_printf(m->out,
+                "| chance to lose more than %s | %s (%s to %s) | accepted: %s |\n",
+                rd_words_money(a->loss, m->currency, m->arena), percent(m, a->probability.value),
+                percent(m, a->probability.low), percent(m, a->probability.high),
+                percent(m, a->allowed));
+        }
+        roadmap_row(m, r->roadmap);
+    }
+    rd_buf_printf(m->out,
+        "| threats | %zu demonstrated, %zu inconclusive, %zu not demonstrated, %zu controlled | "
+        "%zu "
+        "not tried |\n",
+        n[RD_THREAT_DEMONSTRATED], n[RD_THREAT_INCONCLUSIVE], n[RD_THREAT_NOT_DEMONSTRATED],
+        n[RD_THREAT_CONTROLLED], n[RD_THREAT_UNTRIED]);
+}
+
+static rd_status verdict(struct rd_run *run, struct rd_md *m)
 {
     const char *const *s;
     size_t n = 0;
     rd_status st = rd_report_verdict(run, m->report, m->arena, &s, &n);
 
-    section(m, "Verdict");
+    rd_md_section(m, "Executive view");
     for (size_t i = 0; !st && i < n; i++) {
-        put(m, i == 0 ? "**" : "- ");
-        text(m, s[i]);
-        put(m, i == 0 ? "**\n\n" : "\n");
+        rd_md_put(m, i == 0 ? "**" : "- ");
+        rd_md_text(m, s[i]);
+        rd_md_put(m, i == 0 ? "**\n" : "\n");
+        if (i == 0) {
+            figures(m);
+            rd_md_put(m, "\n");
+        }
     }
     return st;
+}
+
+static void stage_controls(struct rd_md *m, const struct rd_stage_row *row, enum rd_acts acts)
+{
+    const struct rd_system *s = m->report->campaign->system;
+
+    rd_md_put(m, " |");
+    for (size_t i = 0; i < row->n_controls[acts]; i++) {
+        const struct rd_control *c = &s->controls[row->control[acts][i]];
+
+        rd_md_put(m, i ? "; " : " ");
+        rd_md_text(m, c->name);
+        rd_md_put(m, c->state == RD_CONTROL_ACTIVE ? " (active)" : " (proposed)");
+    }
+}
+
+static rd_status stages(struct rd_run *run, struct rd_md *m)
+{
+    struct rd_stages found;
+    rd_status st = rd_report_stages(run, m->report, m->arena, &found);
+
+    if (st)
+        return st;
+    rd_md_section(m, "Stages of the life cycle");
+    if (found.warning) {
+        rd_md_put(m, "**");
+        rd_md_text(m, found.warning);
+        rd_md_put(m, "**\n\n");
+    }
+    rd_md_put(m, "| stage | threats | tried | demonstrated | expected loss | prevent | detect | "
+                 "respond |\n| --- | ---: | ---: | ---: | ---: | --- | --- | --- |\n");
+    for (size_t i = 0; i < RD_STAGES; i++) {
+        const struct rd_stage_row *row = &found.row[i];
+
+        rd_buf_printf(m->out, "| %s | %zu | %zu | %zu | %s", rd_stage_name[i], row->threats,
+            row->tried, row->demonstrated,
+            isnan(row->expected_loss) ? "none has money on it"
+                                      : rd_words_money(row->expected_loss, m->currency, m->arena));
+        for (enum rd_acts acts = 0; acts < RD_ACTS; acts++)
+            stage_controls(m, row, acts);
+        rd_md_put(m, " |\n");
+    }
+    return RD_OK;
 }
 
 static const char *place(const struct rd_system *s, const struct rd_threat *t)
@@ -79,84 +167,154 @@ static const char *place(const struct rd_system *s, const struct rd_threat *t)
                                  : "";
 }
 
-static void threat_table(struct md *m)
+static void threat_table(struct rd_md *m)
 {
     const struct rd_campaign *c = m->report->campaign;
 
-    put(m, "| threat | at | severity | applies | status | what is known |\n| --- | --- | --- | --- "
-           "| --- | --- |\n");
+    rd_md_put(m,
+        "| threat | at | severity | applies | status | what is known |\n| --- | --- | --- | --- "
+        "| --- | --- |\n");
     for (size_t i = 0; i < c->threats->n; i++) {
         const struct rd_threat *t = &c->threats->item[i];
 
-        put(m, "| ");
-        text(m, t->rule->title);
-        put(m, " | ");
-        text(m, place(c->system, t));
+        rd_md_put(m, "| ");
+        rd_md_text(m, t->rule->title);
+        rd_md_put(m, " | ");
+        rd_md_text(m, place(c->system, t));
         rd_buf_printf(m->out, " | %s | %s | %s", rd_severity_name(t->severity),
             rd_applicability_name(t->applicability), rd_threat_status_name(c->states[i].status));
         if (t->decision) {
-            put(m, ", ");
-            text(m, t->decision->decision);
+            rd_md_put(m, ", ");
+            rd_md_text(m, t->decision->decision);
         }
-        put(m, " | ");
-        text(m, c->states[i].reason ? c->states[i].reason : c->states[i].text);
-        put(m, " |\n");
+        rd_md_put(m, " | ");
+        rd_md_text(m, c->states[i].reason ? c->states[i].reason : c->states[i].text);
+        rd_md_put(m, " |\n");
     }
 }
 
-static void items(struct md *m, const char *head, const char *const *item, size_t n)
+static void items(struct rd_md *m, const char *head, const char *const *item, size_t n)
 {
     if (!n)
         return;
     rd_buf_printf(m->out, "\n%s:\n\n", head);
     for (size_t i = 0; i < n; i++) {
-        put(m, "- ");
-        text(m, item[i]);
-        put(m, "\n");
+        rd_md_put(m, "- ");
+        rd_md_text(m, item[i]);
+        rd_md_put(m, "\n");
     }
 }
 
-static void threat_details(struct md *m)
+static void references(struct rd_md *m, const struct rd_rule *rule)
 {
-    const struct rd_threats *threats = m->report->campaign->threats;
+    if (!rule->n_references && !rule->n_cwe)
+        return;
+    rd_md_put(m, "\nKnown as ");
+    for (size_t k = 0; k < rule->n_references; k++) {
+        const struct rd_reference *r = &rule->references[k];
 
-    put(m, "\n### Why\n");
-    for (size_t i = 0; i < threats->n; i++) {
-        const struct rd_threat *t = &threats->item[i];
-
-        put(m, "\n#### ");
-        text(m, t->id);
-        put(m, "\n\n");
-        text(m, t->rule->why);
-        put(m, " ");
-        text(m, t->rule->impact);
-        put(m, "\n");
-        if (t->n_facts)
-            put(m, "\nWhat was looked at:\n\n");
-        for (size_t k = 0; k < t->n_facts; k++) {
-            put(m, "- ");
-            text(m, t->facts[k].what);
-            put(m, ": ");
-            text(m, t->facts[k].value);
-            put(m, "\n");
-        }
-        items(m, "To fill in, since it is not known", t->missing, t->n_missing);
-        items(m, "What would make it go away", t->goes_away, t->n_goes_away);
-        items(m, "What helps", t->rule->mitigations, t->rule->n_mitigations);
-        if (t->rule->n_references) {
-            put(m, "\nKnown as ");
-            for (size_t k = 0; k < t->rule->n_references; k++) {
-                const struct rd_reference *r = &t->rule->references[k];
-
-                rd_buf_printf(
-                    m->out, "%s%s %s (%s %s)", k ? ", " : "", r->id, r->title, r->list, r->edition);
-            }
-            put(m, ".\n");
-        }
+        rd_buf_printf(
+            m->out, "%s%s %s (%s %s)", k ? ", " : "", r->id, r->title, r->list, r->edition);
     }
+    for (size_t k = 0; k < rule->n_cwe; k++)
+        rd_buf_printf(m->out, "%s%s", k || rule->n_references ? ", " : "", rule->cwe[k]);
+    rd_md_put(m, ".\n");
 }
 
-static void curve(struct md *m, const struct rd_curve *c)
+/* As a block that is indented: nothing in it means anything to Markdown. */
+static void command(struct rd_md *m, const struct rd_finding *f)
+{
+    if (!f->check)
+        return;
+    rd_md_put(m, "\nCheck it yourself");
+    if (f->check_reason) {
+        rd_md_put(m, " (");
+        rd_md_text(m, f->check_reason);
+        rd_md_put(m, ")");
+    }
+    rd_md_put(m, ":\n\n    ");
+    rd_text_safe(m->out, f->check, strlen(f->check));
+    rd_md_put(m, "\n");
+}
+
+static void decision(struct rd_md *m, const struct rd_decision *d)
+{
+    if (!d)
+        return;
+    rd_md_put(m, "\nDecision: ");
+    rd_md_text(m, d->decision);
+    rd_md_put(m, d->by ? " by " : "");
+    rd_md_text(m, d->by);
+    rd_md_put(m, d->until ? " until " : "");
+    rd_md_text(m, d->until);
+    rd_md_put(m, d->why ? ", because: " : "");
+    rd_md_text(m, d->why);
+    rd_md_put(m, d->ticket ? ", " : "");
+    rd_md_text(m, d->ticket);
+    rd_md_put(m, ".\n");
+}
+
+static void said(struct rd_md *m, const char *head, const char *words)
+{
+    if (!words)
+        return;
+    rd_buf_printf(m->out, "\n%s: ", head);
+    rd_md_text(m, words);
+    rd_md_put(m, "\n");
+}
+
+static rd_status threat_detail(struct rd_run *run, struct rd_md *m, size_t which)
+{
+    const struct rd_campaign *c = m->report->campaign;
+    const struct rd_threat *t = &c->threats->item[which];
+    struct rd_finding f;
+    rd_status st = rd_finding_make(run, m->report, which, m->arena, &f);
+
+    if (st)
+        return st;
+    rd_md_put(m, "\n#### ");
+    rd_md_text(m, t->id);
+    rd_md_put(m, "\n");
+    decision(m, t->decision);
+    said(m, "Why", f.why);
+    said(m, "Impact", f.impact);
+    items(m, "Fix", f.fix, f.n_fix);
+    command(m, &f);
+    if (f.evidence && f.tested)
+        rd_buf_printf(m->out, "\nEvidence: record %.*s of test ", RD_EVIDENCE_SHORT, f.evidence);
+    if (f.evidence && f.tested) {
+        rd_md_text(m, f.tested->test->id);
+        rd_md_put(m, ".\n");
+    } else {
+        said(m, "Evidence: none", c->states[which].reason);
+    }
+    if (t->n_facts)
+        rd_md_put(m, "\nWhat was looked at:\n\n");
+    for (size_t k = 0; k < t->n_facts; k++) {
+        rd_md_put(m, "- ");
+        rd_md_text(m, t->facts[k].what);
+        rd_md_put(m, ": ");
+        rd_md_text(m, t->facts[k].value);
+        rd_md_put(m, "\n");
+    }
+    items(m, "To fill in, since it is not known", t->missing, t->n_missing);
+    items(m, "What would make it go away", t->goes_away, t->n_goes_away);
+    references(m, t->rule);
+    return RD_OK;
+}
+
+static rd_status threat_details(struct rd_run *run, struct rd_md *m)
+{
+    const size_t n = m->report->campaign->threats->n;
+    rd_status st = RD_OK;
+
+    rd_md_put(m, n ? "\n### Each of them\n" : "");
+    for (size_t i = 0; !st && i < n; i++)
+        st = threat_detail(run, m, i);
+    return st;
+}
+
+static void curve(struct rd_md *m, const struct rd_curve *c)
 {
     rd_buf_printf(
         m->out, "\n| %s | %s | 95 %% interval |\n| ---: | ---: | --- |\n", c->budget, c->metric);
@@ -182,19 +340,19 @@ static const char *trials_word(const struct rd_bound_test *t, size_t n)
     return n == 1 ? "trained victim" : "trained victims";
 }
 
-static void recipe_note(struct md *m, const struct rd_bound_test *t)
+static void recipe_note(struct rd_md *m, const struct rd_bound_test *t)
 {
     const struct rd_artifact *a = m->report->campaign->system->artifacts;
 
     if (rd_report_recipe(t) == RD_NONE)
         return;
-    put(m, "\nVictims were trained from the recipe ");
-    text(m, a[t->recipe].id);
-    put(m, ": this speaks of the recipe, not of the weights that are deployed.");
-    put(m, a[t->recipe].assumed == RD_YES ? " Nobody declared it: it is assumed.\n" : "\n");
+    rd_md_put(m, "\nVictims were trained from the recipe ");
+    rd_md_text(m, a[t->recipe].id);
+    rd_md_put(m, ": this speaks of the recipe, not of the weights that are deployed.");
+    rd_md_put(m, a[t->recipe].assumed == RD_YES ? " Nobody declared it: it is assumed.\n" : "\n");
 }
 
-static void record(struct md *m, const struct rd_bound_test *t, const struct rd_record *r)
+static void record(struct rd_md *m, const struct rd_bound_test *t, const struct rd_record *r)
 {
     rd_buf_printf(m->out,
         "%s: **%s**. %zu of %s; %s %s (95 %% interval %s to %s), criterion %s. It spent %llu rows "
@@ -207,12 +365,12 @@ static void record(struct md *m, const struct rd_bound_test *t, const struct rd_
         rd_words_number(r->criterion, m->arena), (unsigned long long)r->queries,
         (unsigned long long)r->gradients, (unsigned long long)r->rows_total);
     if (r->outcome_reason) {
-        put(m, "\n");
-        text(m, r->outcome_reason);
-        put(m, ".\n");
+        rd_md_put(m, "\n");
+        rd_md_text(m, r->outcome_reason);
+        rd_md_put(m, ".\n");
     }
     recipe_note(m, t);
-    put(m, "\n| metric | value | 95 % interval |\n| --- | ---: | --- |\n");
+    rd_md_put(m, "\n| metric | value | 95 % interval |\n| --- | ---: | --- |\n");
     for (size_t i = 0; i < r->n_metrics; i++) {
         const struct rd_metric *x = &r->metrics[i];
 
@@ -225,209 +383,53 @@ static void record(struct md *m, const struct rd_bound_test *t, const struct rd_
     }
     for (size_t i = 0; i < r->n_curves; i++)
         curve(m, &r->curves[i]);
-    put(m, "\nSettings:");
+    rd_md_put(m, "\nSettings:");
     for (size_t i = 0; i < r->n_settings; i++) {
         rd_buf_printf(m->out, "%s %s=", i ? "," : "", r->settings[i].name);
-        text(m, r->settings[i].value);
+        rd_md_text(m, r->settings[i].value);
     }
-    put(m, ".\n");
+    rd_md_put(m, ".\n");
 }
 
-static void evidence(struct md *m)
+static void evidence(struct rd_md *m)
 {
     const struct rd_campaign *c = m->report->campaign;
 
-    put(m, "\n### Evidence\n");
+    rd_md_section(m, "Evidence");
+    if (!c->n_tested)
+        rd_md_put(m, "No test was bound to a threat.\n");
     for (size_t i = 0; i < c->n_tested; i++) {
-        put(m, "\n#### Test ");
-        text(m, c->tested[i].test->id);
-        put(m, "\n\n");
+        rd_md_put(m, "\n#### Test ");
+        rd_md_text(m, c->tested[i].test->id);
+        rd_md_put(m, "\n\n");
         if (c->tested[i].record) {
             record(m, c->tested[i].test, c->tested[i].record);
         } else {
-            put(m, "Not run: ");
-            text(m, c->tested[i].test->untried);
-            put(m, ".\n");
+            rd_md_put(m, "Not run: ");
+            rd_md_text(m, c->tested[i].test->untried);
+            rd_md_put(m, ".\n");
         }
     }
 }
 
-static const char *scenario_name(const struct rd_system *s, const struct rd_risk_scenario *r)
-{
-    const struct rd_scenario *d = &s->scenarios[r->index];
-
-    return d->name ? d->name : d->id;
-}
-
-static void scenarios(struct md *m)
-{
-    const struct rd_risk_result *r = m->report->risk;
-    const struct rd_system *s = m->report->campaign->system;
-
-    put(m, "\n### By scenario\n\n| scenario | loss a year | attempts a year | chance to be worth "
-           "it | chance to succeed | in "
-           "words |\n| --- | --- | --- | --- | --- | --- |\n");
-    for (size_t i = 0; i < r->n_scenarios; i++) {
-        const struct rd_risk_scenario *x = &r->scenarios[i];
-
-        put(m, "| ");
-        text(m, scenario_name(s, x));
-        if (x->unquantified) {
-            put(m, " | no money: ");
-            text(m, x->unquantified);
-            put(m, " | | | | |\n");
-            continue;
-        }
-        put(m, " | ");
-        cell_band(m, &x->ale, true);
-        put(m, " | ");
-        cell_band(m, &x->attempts, false);
-        rd_buf_printf(m->out, " | %s | %s (tried: %s) | %s%s%s%s |\n", percent(m, x->action.value),
-            percent(m, x->s.value), percent(m, x->s_tried.value), x->words ? x->words : "",
-            x->measured ? "" : "; not measured",
-            x->upper_bound ? "; upper bound: the attack had more access than the actor" : "",
-            x->proxy ? "; proxy: digital evidence for a printed manipulation" : "");
-    }
-}
-
-static void controls(struct md *m)
-{
-    const struct rd_campaign *c = m->report->campaign;
-    const struct rd_risk_result *r = m->report->risk;
-
-    put(m, "\n### Controls, before and after\n\n| control | test | attack reaches | difference (95 "
-           "% interval) | loss a year | "
-           "control-aware attack |\n| --- | --- | --- | --- | --- | --- |\n");
-    for (size_t i = 0; i < c->n_tested; i++)
-        for (size_t k = 0; k < c->tested[i].n_retests; k++) {
-            const struct rd_retest *x = &c->tested[i].retests[k];
-            const struct rd_risk_effect *e =
-                r ? rd_risk_effect_find(r, x->control, c->tested[i].test->id) : NULL;
-
-            put(m, "| ");
-            text(m, c->system->controls[x->control].id);
-            put(m, " | ");
-            text(m, c->tested[i].test->id);
-            rd_buf_printf(m->out, " | %s, then %s | %s (%s to %s) | ",
-                rd_words_number(x->before.value, m->arena),
-                rd_words_number(x->after.value, m->arena),
-                rd_words_number(x->effect.value, m->arena),
-                rd_words_number(x->effect.low, m->arena),
-                rd_words_number(x->effect.high, m->arena));
-            if (e && !isnan(e->before.value))
-                rd_buf_printf(m->out, "%s, then %s",
-                    rd_words_money(e->before.value, m->currency, m->arena),
-                    rd_words_money(e->after.value, m->currency, m->arena));
-            else
-                text(m, e && e->reason ? e->reason : "no scenario rests on this test");
-            rd_buf_printf(m->out, " | %s |\n", x->adaptive ? x->adaptive : "");
-        }
-    put(m, "\n");
-    for (size_t i = 0; i < c->n_tested; i++)
-        for (size_t k = 0; k < c->tested[i].n_retests; k++) {
-            put(m, "- ");
-            text(m, rd_report_control_sentence(
-                        m->report, &c->tested[i], &c->tested[i].retests[k], m->arena));
-            put(m, "\n");
-        }
-}
-
-static void totals(struct md *m)
-{
-    const struct rd_risk_result *r = m->report->risk;
-    const struct rd_risk_summary *t = &r->total;
-
-    put(m, "| of a year | value | 90 % interval |\n| --- | ---: | --- |\n");
-    rd_buf_printf(m->out, "| expected loss | %s | %s |\n",
-        rd_words_money(t->ale.value, m->currency, m->arena),
-        rd_words_money_range(t->ale.low, t->ale.high, m->currency, m->arena));
-    rd_buf_printf(m->out, "| chance of no loss | %s | %s to %s |\n", percent(m, t->no_loss.value),
-        percent(m, t->no_loss.low), percent(m, t->no_loss.high));
-    for (size_t i = 0; i < RD_RISK_QUANTILES; i++)
-        rd_buf_printf(m->out, "| %s of years stay below | %s | %s |\n",
-            percent(m, rd_risk_quantile_at[i]),
-            rd_words_money(t->quantile[i].value, m->currency, m->arena),
-            rd_words_money_range(t->quantile[i].low, t->quantile[i].high, m->currency, m->arena));
-    if (t->n_appetite)
-        put(m, "\n| appetite: a loss of | may have a chance of | has a chance of | |\n| ---: | "
-               "---: | --- | --- |\n");
-    for (size_t i = 0; i < t->n_appetite; i++) {
-        const struct rd_risk_appetite *a = &t->appetite[i];
-
-        rd_buf_printf(m->out, "| %s | %s | %s (%s to %s) | %s |\n",
-            rd_words_money(a->loss, m->currency, m->arena), percent(m, a->allowed),
-            percent(m, a->probability.value), percent(m, a->probability.low),
-            percent(m, a->probability.high), rd_appetite_state_name(a->state));
-    }
-    if (t->n_exceedance)
-        put(m, "\n| chance that a year costs more than | is | 90 % interval |\n| ---: | ---: | --- "
-               "|\n");
-    for (size_t i = 0; i<t->n_exceedance; i += t->n_exceedance> 24 ? 4 : 1)
-        rd_buf_printf(m->out, "| %s | %s | %s to %s |\n",
-            rd_words_money(t->exceedance[i].loss, m->currency, m->arena),
-            percent(m, t->exceedance[i].probability.value),
-            percent(m, t->exceedance[i].probability.low),
-            percent(m, t->exceedance[i].probability.high));
-    rd_buf_printf(m->out,
-        "\nFrom %zu draws of what is not known, %zu years each; the simulation's own error of the "
-        "expected loss is "
-        "%s.\n",
-        r->outer, r->years,
-        rd_words_money(hypot(t->error_years, t->error_draws), m->currency, m->arena));
-}
-
-/* What nobody has put money on: when it would matter. */
-static void break_even(struct md *m)
-{
-    const struct rd_risk_result *r = m->report->risk;
-
-    if (!r->n_break_even)
-        return;
-    put(m, "\nWithout money, by losses a year:\n\n");
-    for (size_t i = 0; i < r->n_break_even; i++) {
-        const struct rd_risk_break_even *b = &r->break_even[i];
-
-        put(m, "- ");
-        text(m, r->system->scenarios[b->scenario].id);
-        put(m, ": ");
-        text(m, b->words ? b->words : b->reason ? b->reason : "no threshold");
-        put(m, "\n");
-    }
-}
-
-static void loss(struct md *m)
-{
-    const struct rd_risk_result *r = m->report->risk;
-
-    section(m, "Expected loss");
-    if (!r || !r->n_scenarios) {
-        put(m, "No scenario puts money on a threat, so no loss was computed.\n");
-    } else {
-        totals(m);
-        scenarios(m);
-        break_even(m);
-    }
-    controls(m);
-}
-
-static void not_tried(struct md *m)
+static void not_tried(struct rd_md *m)
 {
     const struct rd_campaign *c = m->report->campaign;
     size_t n = 0;
 
-    section(m, "Not tried");
+    rd_md_section(m, "Not tried");
     for (size_t i = 0; i < c->threats->n; i++) {
         if (c->states[i].status != RD_THREAT_UNTRIED)
             continue;
-        put(m, "- ");
-        text(m, c->threats->item[i].id);
+        rd_md_put(m, "- ");
+        rd_md_text(m, c->threats->item[i].id);
         rd_buf_printf(m->out, " (%s): ", rd_severity_name(c->threats->item[i].severity));
-        text(m, c->states[i].reason);
-        put(m, "\n");
+        rd_md_text(m, c->states[i].reason);
+        rd_md_put(m, "\n");
         n++;
     }
-    put(m, n ? "\nNo figure of this report covers these.\n"
-             : "Every threat that applies was tried.\n");
+    rd_md_put(m, n ? "\nNo figure of this report covers these.\n"
+                   : "Every threat that applies was tried.\n");
 }
 
 static const char *provenance_name(enum rd_provenance p)
@@ -437,17 +439,18 @@ static const char *provenance_name(enum rd_provenance p)
     return (unsigned)p < 4 ? names[p] : "default";
 }
 
-static void assumptions(struct md *m)
+static void assumptions(struct rd_md *m)
 {
     const struct rd_risk_result *r = m->report->risk;
 
-    section(m, "Assumptions");
+    rd_md_section(m, "Assumptions");
     if (!r || !r->n_numbers) {
-        put(m, "Without a scenario there is nothing to assume.\n");
+        rd_md_put(m, "Without a scenario there is nothing to assume.\n");
         return;
     }
-    put(m, "| number | 5 % to 95 % | unit | from | share of the variance |\n| --- | --- | --- | "
-           "--- | ---: |\n");
+    rd_md_put(m,
+        "| number | 5 % to 95 % | unit | from | share of the variance |\n| --- | --- | --- | "
+        "--- | ---: |\n");
     for (size_t i = 0; i < r->n_numbers; i++) {
         const struct rd_risk_number *x = &r->numbers[i];
         const char *share = "";
@@ -455,77 +458,91 @@ static void assumptions(struct md *m)
         for (size_t k = 0; k < r->n_shares; k++)
             if (!strcmp(r->shares[k].name, x->name))
                 share = percent(m, r->shares[k].share);
-        put(m, "| ");
-        text(m, x->name);
+        rd_md_put(m, "| ");
+        rd_md_text(m, x->name);
         rd_buf_printf(m->out, " | %s to %s | ", rd_words_number(x->low, m->arena),
             rd_words_number(x->high, m->arena));
-        text(m, x->unit);
+        rd_md_text(m, x->unit);
         rd_buf_printf(m->out, " | %s", provenance_name(x->provenance));
         const char *const who[] = { x->by, x->date, x->source };
         for (size_t k = 0; k < 3; k++)
             if (who[k]) {
-                put(m, ", ");
-                text(m, who[k]);
+                rd_md_put(m, ", ");
+                rd_md_text(m, who[k]);
             }
         rd_buf_printf(m->out, " | %s |\n", share ? share : "");
     }
 }
 
-static void system_table(struct md *m)
+static void system_table(struct rd_md *m)
 {
     const struct rd_campaign *c = m->report->campaign;
     const struct rd_system *s = c->system;
 
-    section(m, "System");
-    put(m, "| element | type | in | threats |\n| --- | --- | --- | ---: |\n");
+    rd_md_section(m, "System");
+    rd_md_put(m, "| element | type | in | threats |\n| --- | --- | --- | ---: |\n");
     for (size_t i = 0; i < s->n_elements; i++) {
         size_t n = 0;
 
         for (size_t k = 0; k < c->threats->n; k++)
             n += c->threats->item[k].element == (int)i;
-        put(m, "| ");
-        text(m, s->elements[i].name);
+        rd_md_put(m, "| ");
+        rd_md_text(m, s->elements[i].name);
         rd_buf_printf(m->out, " | %s | ", s->elements[i].type->name);
-        text(m,
+        rd_md_text(m,
             s->elements[i].boundary == RD_NONE ? "" : s->boundaries[s->elements[i].boundary].name);
         rd_buf_printf(m->out, " | %zu |\n", n);
     }
-    put(m, "\n| flow | carries | crosses a boundary |\n| --- | --- | --- |\n");
+    rd_md_put(m, "\n| flow | carries | crosses a boundary |\n| --- | --- | --- |\n");
     for (size_t i = 0; i < s->n_flows; i++) {
-        put(m, "| ");
-        text(m, s->elements[s->flows[i].from].name);
-        put(m, " to ");
-        text(m, s->elements[s->flows[i].to].name);
-        put(m, " | ");
-        text(m, rd_layout_flow_label(&s->flows[i], m->arena));
+        rd_md_put(m, "| ");
+        rd_md_text(m, s->elements[s->flows[i].from].name);
+        rd_md_put(m, " to ");
+        rd_md_text(m, s->elements[s->flows[i].to].name);
+        rd_md_put(m, " | ");
+        rd_md_text(m, rd_layout_flow_label(&s->flows[i], m->arena));
         rd_buf_printf(m->out, " | %s |\n", rd_flow_crosses(s, &s->flows[i]) ? "yes" : "no");
     }
+}
+
+static void glossary(struct rd_md *m)
+{
+    rd_md_section(m, "Glossary");
+    for (const struct rd_term *t = rd_glossary; t->term; t++)
+        rd_buf_printf(m->out, "- **%s**: %s\n", t->term, t->words);
 }
 
 rd_status rd_report_markdown(struct rd_run *run, const struct rd_report *report, struct rd_buf *out)
 {
     struct rd_arena arena = RD_ARENA_INIT;
     struct rd_buf currency = { 0 };
-    struct md m = { .report = report, .arena = &arena };
+    struct rd_md m = { .report = report, .arena = &arena };
     rd_status st;
 
     m.out = &currency; /* it stands in many cells: make it safe once */
-    text(&m, report->campaign->system->currency);
+    rd_md_text(&m, report->campaign->system->currency);
     m.currency = rd_buf_text(&currency);
     m.out = out;
-    put(&m, "# Threat assessment: ");
-    text(&m, report->campaign->system->name);
-    put(&m, "\n");
+    rd_md_put(&m, "# Threat assessment: ");
+    rd_md_text(&m, report->campaign->system->name);
+    rd_md_put(&m, "\n");
     st = verdict(run, &m);
     if (!st) {
-        section(&m, "Threats");
+        system_table(&m);
+        st = stages(run, &m);
+    }
+    if (!st) {
+        rd_md_section(&m, "Threats");
         threat_table(&m);
-        threat_details(&m);
+        st = threat_details(run, &m);
+    }
+    if (!st) {
         evidence(&m);
-        loss(&m);
+        rd_md_loss(&m);
+        rd_md_roadmap(&m);
         not_tried(&m);
         assumptions(&m);
-        system_table(&m);
+        glossary(&m);
         rd_buf_printf(out, "\nSeed %llu. Every figure here stands in report.json too.\n",
             (unsigned long long)report->seed);
     }

@@ -208,10 +208,18 @@ static void markdown_makes_names_plain_text(void **state)
     assert_null(strstr(md.text, "\xe2\x80\xae"));
     assert_non_null(strstr(md.text, "\\\\u{202e}"));
     assert_non_null(strstr(md.text, "API \\| with \\[a\\](b) \\*pipe\\*"));
-    static const char *const heads[] = { "## Verdict", "## Threats", "## Expected loss",
-        "## Not tried", "## Assumptions" };
-    for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++)
-        assert_non_null(strstr(md.text, heads[i]));
+    static const char *const heads[] = { "\n## Executive view\n", "\n## System\n",
+        "\n## Stages of the life cycle\n", "\n## Threats\n", "\n## Evidence\n",
+        "\n## Expected loss\n", "\n## Roadmap\n", "\n## Not tried\n", "\n## Assumptions\n",
+        "\n## Glossary\n" };
+    const char *at = md.text;
+    for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
+        at = strstr(at, heads[i]); /* in the order of the page */
+        assert_non_null(at);
+    }
+    assert_non_null(strstr(md.text, "\n    redoubt ")); /* a command to check it oneself */
+    assert_non_null(strstr(md.text, "\nImpact: "));
+    assert_non_null(strstr(md.text, "- **susceptibility**: "));
     assert_non_null(strstr(md.text, "missing-logs@api (critical): no attack proves it"));
     rd_buf_release(&md);
 }
