@@ -163,8 +163,7 @@ rd_status rd_no_command(int argc, char **argv, struct rd_error *err)
         return rd_error_hint(err, "redoubt COMMAND --help shows the options of a command");
     command_words(NULL, words);
     near = respelled(first, second);
-    if (!near && second && strlen(first) + strlen(second) < sizeof both - 1) {
-        (void)snprintf(both, sizeof both, "%s %s", first, second);
+    if (!near && second && snprintf(both, sizeof both, "%s %s", first, second) < (int)sizeof both) {
         near = rd_text_nearest(both, words);
         if (near && !strchr(near, ' '))
             near = NULL; /* the second word is an argument then */
