@@ -218,8 +218,10 @@ static void say_for_people(struct rd_cli *cli, const struct diagram *o, const ch
 
     if (to_stdout(o))
         return;
-    (void)fprintf(cli->out, "%s: %zu elements, %zu flows",
-        rd_text_safe_in(safe, sizeof safe, o->output), d->system->n_elements, d->system->n_flows);
+    (void)fprintf(cli->out, "%s: %zu element%s, %zu flow%s",
+        rd_text_safe_in(safe, sizeof safe, o->output), d->system->n_elements,
+        d->system->n_elements == 1 ? "" : "s", d->system->n_flows,
+        d->system->n_flows == 1 ? "" : "s");
     if (p->png.data)
         (void)fprintf(cli->out, ", %.0f by %.0f pixels", p->width, p->height);
     if (p->size.crowded)

@@ -400,6 +400,24 @@ static rd_status draw_nothing(
                : RD_FAIL(err, RD_E_MEMORY, "no memory for a layout");
 }
 
+/* Our own, both ways: what is legible on a page wins. */
+static rd_status layered(const struct rd_system *s, const struct rd_layout_sizes *z,
+    struct rd_arena *arena, struct rd_layout *out, struct rd_error *err)
+{
+    struct rd_layout over_all = { 0 }, within = { 0 };
+    rd_status st = rd_layout_layered(s, z, false, arena, &over_all, err);
+
+    if (!st)
+        st = finish(s, z, arena, &over_all, err);
+    if (!st)
+        st = rd_layout_layered(s, z, true, arena, &within, err);
+    if (!st)
+        st = finish(s, z, arena, &within, err);
+    if (!st)
+        *out = scale_on_page(&over_all) >= 0.8 * scale_on_page(&within) ? over_all : within;
+    return st;
+}
+
 rd_status rd_layout_make_sized(const struct rd_system *s, const struct rd_layout_sizes *z,
     const char *dot, struct rd_arena *arena, struct rd_layout *out, struct rd_error *err)
 {
@@ -428,10 +446,7 @@ rd_status rd_layout_make_sized(const struct rd_system *s, const struct rd_layout
     } else {
         return st;
     }
-    st = rd_layout_layered(s, z, arena, out, err);
-    if (!st)
-        st = finish(s, z, arena, out, err);
-    out->engine = "layered";
+    st = layered(s, z, arena, out, err);
     out->reason = reason;
     return st;
 }

@@ -63,8 +63,9 @@ struct rd_box rd_layout_size(
 /* Boxes around members, from the innermost outwards; head as in sizes. false: no memory. */
 bool rd_layout_frame(const struct rd_system *system, const double *head,
     const struct rd_box *element, struct rd_box *boundary, struct rd_arena *scratch);
+/* within: columns by the flows within each boundary alone, for many boundaries. */
 rd_status rd_layout_layered(const struct rd_system *system, const struct rd_layout_sizes *sizes,
-    struct rd_arena *arena, struct rd_layout *layout_out, struct rd_error *err);
+    bool within, struct rd_arena *arena, struct rd_layout *layout_out, struct rd_error *err);
 /*
  * Move labels that lie on boxes, on names of boundaries or on one another along their flows; what
  * finds no room is `crowded` (labels.c). false: no memory.
