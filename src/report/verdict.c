@@ -8,13 +8,14 @@
 
 #include "base/text.h"
 #include "report/words.h"
+#include "risk/roadmap.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { SENTENCES_MAX = 64, NAMES_MAX = 4, THRESHOLDS = 3 };
+enum { SENTENCES_MAX = 64, NAMES_MAX = 4, THRESHOLDS = 3, LIMITS = 2 };
 
 struct verdict {
     const struct rd_report *report;
@@ -173,12 +174,67 @@ static void untried_sentence(struct verdict *v)
         n == 1 ? "it" : "them");
 }
 
+/* The limits that are passed most, each against what is allowed; the rest by number. */
+static void appetite_sentences(struct verdict *v)
+{
+    const struct rd_risk_summary *t = &v->report->risk->total;
+    const char *cur = v->report->campaign->system->currency;
+    size_t above = 0, met = 0, said = 0;
+
+    for (size_t i = 0; i < t->n_appetite; i++) {
+        const struct rd_risk_appetite *a = &t->appetite[i];
+
+        if (!(a->probability.value > a->allowed)) {
+            met += a->state == RD_APPETITE_MET;
+            continue;
+        }
+        if (above++ >= LIMITS)
+            continue;
+        say(v, "A year that costs more than %s has a chance of %s (%s to %s); accepted is %s.",
+            rd_words_money(a->loss, cur, v->arena),
+            rd_words_percent(a->probability.value, v->arena),
+            rd_words_percent(a->probability.low, v->arena),
+            rd_words_percent(a->probability.high, v->arena),
+            rd_words_percent(a->allowed, v->arena));
+        said++;
+    }
+    if (above > said)
+        say(v, "So it is with %zu further limits of the appetite.", above - said);
+    if (t->n_appetite && !above && met == t->n_appetite)
+        say(v, "Every limit of the appetite is kept, with the whole band.");
+    else if (t->n_appetite && !above)
+        say(v,
+            "Every limit of the appetite is kept by the figure itself; the band passes %zu of %zu.",
+            t->n_appetite - met, t->n_appetite);
+}
+
+static void roadmap_sentence(struct verdict *v)
+{
+    const struct rd_risk_result *r = v->report->risk;
+    const struct rd_roadmap *plan = r->roadmap;
+    const char *cur = v->report->campaign->system->currency;
+
+    if (!plan)
+        return;
+    if (!plan->n_steps) {
+        if (plan->n_left_out)
+            say(v, "No proposed control is worth what it costs.");
+        return;
+    }
+    say(v, "The roadmap: %s for %s a year %s the expected loss to %s a year%s.",
+        rd_words_count(plan->n_steps, "control", "controls", v->arena),
+        rd_words_money(plan->cost.value, cur, v->arena), plan->n_steps == 1 ? "takes" : "take",
+        rd_words_money(
+            plan->combined ? plan->combined->ale.value : plan->ale_after.value, cur, v->arena),
+        plan->combined ? ", run together" : "; together they were not run");
+}
+
 static void money_sentences(struct verdict *v)
 {
     const struct rd_risk_result *r = v->report->risk;
     const char *cur = v->report->campaign->system->currency;
     struct rd_arena *a = v->arena;
-    size_t breached = 0, undecided = 0, without = 0;
+    size_t without = 0;
 
     if (!r || !r->n_scenarios) {
         say(v, "No scenario puts money on a threat, so there is no expected loss.");
@@ -208,15 +264,8 @@ static void money_sentences(struct verdict *v)
             "are "
             "tried and what they cost are estimates.",
             rd_words_percent(r->ale_share_measured, a));
-    for (size_t i = 0; i < r->total.n_appetite; i++) {
-        breached += r->total.appetite[i].state == RD_APPETITE_BREACHED;
-        undecided += r->total.appetite[i].state == RD_APPETITE_UNDECIDED;
-    }
-    if (r->total.n_appetite)
-        say(v, "Of %s, %zu %s exceeded and %zu cannot be decided.",
-            rd_words_count(r->total.n_appetite, "limit that the appetite sets",
-                "limits that the appetite sets", a),
-            breached, breached == 1 ? "is" : "are", undecided);
+    appetite_sentences(v);
+    roadmap_sentence(v);
 }
 
 /* Which scenarios would matter, and from what value on: the first of each. */

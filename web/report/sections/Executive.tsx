@@ -19,7 +19,7 @@ const UNTRIED = 5;
 const SENTENCES = 4;
 
 /* Sentences of the verdict that say no more than the figures above them. */
-const figures = /^(Illustrative:|The expected loss is |Of this, |A year that costs more than |\d+ (was|were) not tried)/;
+const figures = /^(Illustrative:|The expected loss is |Of this, |A year that costs more than |The roadmap: |\d+ (was|were) not tried)/;
 
 type Cash = (v: Num | undefined) => string;
 
