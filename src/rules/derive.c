@@ -343,6 +343,12 @@ static int by_rank(const void *a, const void *b)
         return rank(p->applicability) - rank(q->applicability);
     if (p->severity != q->severity)
         return (int)q->severity - (int)p->severity;
+    /* Of two that weigh the same, the one that does so by itself, then the one that can be tried.
+     */
+    if (p->rule->severity != q->rule->severity)
+        return (int)q->rule->severity - (int)p->rule->severity;
+    if (!p->rule->n_proved_by != !q->rule->n_proved_by)
+        return p->rule->n_proved_by ? -1 : 1;
     return strcmp(p->id, q->id);
 }
 

@@ -84,7 +84,8 @@ struct rd_threat {
 };
 struct rd_threats {
     const struct rd_threat *item; /* ranked: applies yes, unknown, mitigated; then severity; then
-                                     id. `no` is left out */
+                                     the rule's own severity; then what an attack can prove first;
+                                     then id. `no` is left out */
     size_t n;
 };
 
