@@ -33,8 +33,8 @@ static const struct rd_option options[] = {
     RD_TEXT(struct diagram, link, "link", "", "REPORT",
         "elements lead to their threats in this report.html, a relative path or an http address"),
     RD_BOOL(struct diagram, threats, "threats", "yes", "show the threats: no for the system alone"),
-    RD_REAL(struct diagram, scale, "scale", "2", 0.1, 16, "",
-        "of a PNG: pixels of the picture for each pixel of the SVG"),
+    RD_REAL(struct diagram, scale, "scale", "0", 0, 16, "",
+        "of a PNG: pixels of the picture for each pixel of the SVG; 0: 2, or what fits"),
     RD_INT(struct diagram, width, "width", "0", 0, 32000, "pixels",
         "of a PNG, instead of --scale; 0: by --scale"),
     RD_LOAD_OPTIONS(struct diagram, system),
@@ -104,7 +104,12 @@ static rd_status check_link(struct rd_cli *cli, const char *link)
 
 static rd_status png_size(struct rd_cli *cli, const struct diagram *o, struct picture *p)
 {
-    const double scale = o->width ? (double)o->width / p->size.width : o->scale;
+    const double largest = fmax(p->size.width, p->size.height),
+                 area = p->size.width * p->size.height;
+    const double fits = fmin(2, 0.99 * fmin(PNG_SIDE_MAX / largest, sqrt(PNG_PIXELS_MAX / area)));
+    const double scale = o->width       ? (double)o->width / p->size.width
+                         : o->scale > 0 ? o->scale
+                                        : fits;
 
     p->width = ceil(p->size.width * scale);
     p->height = ceil(p->size.height * scale);
