@@ -190,8 +190,14 @@ export type Scenario = { id: string; threat: string; actor: string | null; reaso
   | { quantified: false }
   | {
       quantified: true;
-      attack: string;
-      test: string;
+      attack: string | null;
+      test: string | null;
+      /** Nothing was tried: the susceptibility is somebody's word. */
+      expert?: boolean;
+      untried?: string | null;
+      attempts_updated?: { declared: Interval; posterior: Interval } | null;
+      losses_updated?: { used: boolean; observed: number; years: number; before: Interval; after: Interval } | null;
+      gain_over_cost?: Num;
       measured: boolean;
       upper_bound: boolean;
       proxy: boolean;
@@ -237,7 +243,7 @@ export interface Risk {
   appetite: Appetite[];
   tvar?: (Interval & { level: number })[];
   tornado?: { input: string; unit: string; provenance: Provenance; low: Num; high: Num; ale_low: Num; ale_high: Num }[];
-  attempts_updated?: unknown;
+  words?: string[];
   tail_mean_99: Num;
   monte_carlo_error: { years: Num; draws: Num };
   illustrative: boolean;

@@ -107,14 +107,22 @@ function Controls({ result, names, currency }: { result: Report["result"]; names
   );
 }
 
-/** What qualifies a susceptibility, in the words of CONTRACTS. */
-function caveats(s: Quantified): string {
-  return [
+/** What qualifies a susceptibility, what was counted, what it means in words, and where a decision turns. */
+function spoken(s: Quantified): string[] {
+  const counted = s.attempts_updated;
+  const lost = s.losses_updated;
+  const all = [
+    s.expert && `nothing was tried${s.untried ? ` (${s.untried})` : ""}: the chance of success is an expert\u2019s word`,
     s.upper_bound && "upper bound: the attack had more access than the actor",
     s.proxy && "proxy: digital evidence for a printed manipulation",
-    !s.measured && !s.upper_bound && !s.proxy && "not measured",
+    !s.measured && !s.upper_bound && !s.proxy && !s.expert && "not measured",
     s.one_shot && "at most once a year",
-  ].filter(Boolean).join("; ");
+    ...(s.words ?? []),
+    counted && `attempts a year were declared as ${number(counted.declared.value)} and are ${number(counted.posterior.value)} after what was counted`,
+    lost && `${number(lost.observed)} losses were counted in ${number(lost.years)} years${lost.used ? `: ${number(lost.before.value)} a year before, ${number(lost.after.value)} after` : ", which changes nothing here"}`,
+    s.reversal?.words,
+  ];
+  return all.filter((x): x is string => typeof x === "string" && x !== "");
 }
 
 function Scenarios({ result, names, risk }: { result: Report["result"]; names: Names; risk: Risk }) {
@@ -135,14 +143,12 @@ function Scenarios({ result, names, risk }: { result: Report["result"]; names: N
           <th scope="col" className="num">Losses a year</th>
         </tr>
       </thead>
-      <tbody>
-        {risk.scenarios.map((s) => (
-          <tr key={s.id}>
+      {risk.scenarios.map((s) => (
+        <tbody key={s.id}>
+          <tr>
             <th scope="row">
               <bdi>{names.scenarios[s.id] ?? s.id}</bdi>
-              <small>{title.get(s.threat) ?? s.threat}{s.actor && <>; <bdi>{names.actors[s.actor] ?? s.actor}</bdi></>}</small>
-              {s.quantified && caveats(s) && <small>{caveats(s)}</small>}
-              {s.quantified && s.reversal?.words && <small><bdi>{sentence(s.reversal.words)}</bdi></small>}
+              <small>{title.has(s.threat) ? <a href={`#t-${s.threat}`}>{title.get(s.threat)}</a> : <bdi>{s.threat}</bdi>}{s.actor && <>; <bdi>{names.actors[s.actor] ?? s.actor}</bdi></>}</small>
             </th>
             {s.quantified ? (
               <>
@@ -155,16 +161,21 @@ function Scenarios({ result, names, risk }: { result: Report["result"]; names: N
                 <td className="num">
                   {percent(s.susceptibility.value)}
                   <small>{range(s.susceptibility, percent)}</small>
-                  <small>tried: {percent(s.susceptibility_tried.value)}</small>
+                  <small>{s.expert ? "nothing was tried" : `tried: ${percent(s.susceptibility_tried.value)}`}</small>
                 </td>
-                <td className="num">{number(s.losses_per_year.value)}<small>{s.rate}</small>{(s.words ?? []).map((w) => <small key={w}><bdi>{w}</bdi></small>)}</td>
+                <td className="num">{number(s.losses_per_year.value)}<small>{s.rate}</small></td>
               </>
             ) : (
               <td colSpan={5}>No money: <bdi>{s.reason}</bdi></td>
             )}
           </tr>
-        ))}
-      </tbody>
+          {s.quantified && spoken(s).length > 0 && (
+            <tr className="say">
+              <td colSpan={6}><bdi>{spoken(s).map(sentence).join(" ")}</bdi></td>
+            </tr>
+          )}
+        </tbody>
+      ))}
     </Table>
   );
 }
@@ -254,8 +265,8 @@ export function Loss({ result, names }: { result: Report["result"]; names: Names
     <section id="loss" aria-labelledby="loss-h">
       <h2 id="loss-h">Expected loss{risk.illustrative && <span className="tag odd head">illustrative</span>}</h2>
       <p className="lead">
-        {cash(risk.ale.value)} a year on average; the 90&nbsp;% interval of what is not known goes from {range(risk.ale, cash)}. Years differ more than that: half of
-        them stay below {cash(quantile(0.5))}, one in twenty passes {cash(quantile(0.95))}.
+        {cash(risk.ale.value)} a year on average; the 90&nbsp;% interval of what is not known goes from {range(risk.ale, cash)}.{" "}
+        {risk.words?.length ? <bdi>{risk.words.join(" ")}</bdi> : <>Years differ more than that: half of them stay below {cash(quantile(0.5))}, one in twenty passes {cash(quantile(0.95))}.</>}
         {risk.illustrative && risk.illustrative_because.length > 0 && <> Illustrative, because {plural(risk.illustrative_because.length, "number")} behind it {risk.illustrative_because.length === 1 ? "is a default" : "are defaults"} (<a href="#assumptions">Assumptions</a> names them).</>}
       </p>
       <div className="split wide">
