@@ -7,6 +7,11 @@ GOLDEN=$PWD/tests/golden
 has() { "$REDOUBT" "$@" --help >/dev/null 2>&1; }
 # clean KIND FILE [BENIGN]: what the parser of that kind says.
 clean() { $H check "$@" || fail "$1: $2"; }
+# markdown FILE: by rules of ours, and as the reference parser renders it.
+markdown() {
+    clean markdown "$1"
+    if command -v cmark >/dev/null; then cmark --unsafe "$1" >rendered.html && clean rendered rendered.html; fi
+}
 
 mkdir "$T/h" "$T/benign" "$T/bin"
 $H make "$T/h" && $H make "$T/benign" benign || { fail "no system"; finish; }
@@ -50,7 +55,7 @@ assert [f["name"] for f in made["flows"]] == [f["name"] for f in drawn["flows"]]
 PY
 
 clean json h/report.json
-clean markdown h/report.md
+markdown h/report.md
 if [ -e h/report.html ]; then
     expect 0 "$REDOUBT" assess benign --draws 200 --years 200 --quiet
     clean html h/report.html benign/report.html
@@ -95,11 +100,11 @@ if has roadmap; then
     run roadmap roadmap h
     expect 0 "$REDOUBT" roadmap h --csv roadmap.csv --markdown roadmap.md
     clean csv roadmap.csv
-    clean markdown roadmap.md
+    markdown roadmap.md
 fi
 if has workshop; then
     expect 0 "$REDOUBT" workshop h
-    clean markdown out
+    markdown out
 fi
 if has report && [ -e h/report.html ] && command -v chromium >/dev/null; then
     expect 0 "$REDOUBT" report h --pdf h.pdf
@@ -115,6 +120,10 @@ spoil() { # KIND FILE SED
 }
 spoil svg h.svg 's/<title>/<title onclick="x">/'
 spoil svg h.svg 's/href="report.html#/href="javascript:/'
+if command -v cmark >/dev/null; then
+    printf '[a](javascript:x)\n' | cmark --unsafe >rendered.html
+    $H check rendered rendered.html >/dev/null && fail "not noticed: a link in Markdown"
+fi
 spoil markdown h/report.md '1s/^/<script>x<\/script>/'
 printf 'a,b\n=1+cmd,2\n' >spoiled.csv
 $H check csv spoiled.csv >/dev/null && fail "not noticed: a formula"

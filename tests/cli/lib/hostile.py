@@ -243,7 +243,15 @@ def check_markdown(path, _):
     plain("markdown", text)
     fence = None
     cells = None
+    before, code, item = "", False, False
     for line in text.split("\n"):
+        # Four blanks behind an empty line, outside of a list, make a code block.
+        code = line.startswith("    ") and (code or not before) and not item
+        if line.strip():
+            item = bool(re.match(r"([-*+]|\d+[.)]) ", line)) or (item and line.startswith(" "))
+        before = line.strip()
+        if code:
+            continue
         mark = re.match(r"\s*(`{3,}|~{3,})", line)
         if mark and (fence is None or line.strip() == fence):
             fence = None if fence else mark.group(1)
@@ -263,6 +271,14 @@ def check_markdown(path, _):
     for line in text.split("\n"):
         if re.match(rf"#+ {MARK}|> four|- three", line):
             wrong(f"markdown: a name made its own block: {line!r}")
+
+
+def check_rendered(path, _):
+    """Markdown as cmark --unsafe renders it."""
+    known = {f"h{i}" for i in range(1, 7)} | {"p", "ul", "ol", "li", "strong", "em", "code", "pre", "hr", "br", "blockquote"}
+    for tag, *attrs in tags_of(path).tags:
+        if tag not in known or set(attrs) - {"class", "start"}:
+            wrong(f"markdown: <{tag} {attrs}> when rendered")
 
 
 def check_csv(path, _):
