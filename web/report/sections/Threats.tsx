@@ -127,7 +127,7 @@ function Detail({ threat: t, detail: d, place, drawn, tests }: { threat: Threat;
       )}
       <Background threat={t} detail={d} />
       <p className="rule">
-        {drawn && <><a href={`#e-${t.on}`}>Show <bdi>{place}</bdi> in the diagram</a>. </>}
+        {drawn && <span className="no-print"><a href={`#e-${t.on}`}>Show <bdi>{place}</bdi> in the diagram</a>. </span>}
         Rule <code>{t.rule}</code>{d && <> applies when <code>{d.when}</code></>}
       </p>
     </div>
