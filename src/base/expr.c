@@ -606,3 +606,17 @@ rd_status rd_expr_compile(const char *where, const char *text, enum rd_expr_type
     rd_free(p.name);
     return st;
 }
+
+bool rd_expr_threshold(
+    const struct rd_expr *e, size_t *slot_out, double *number_out, bool *strict_out)
+{
+    const struct rd_expr_step *s = e->step;
+
+    if (e->n_steps != 3 || s[0].op != RD_OP_NAME || s[0].type != RD_EXPR_NUMBER ||
+        s[1].op != RD_OP_CONST || (s[2].op != RD_OP_MORE && s[2].op != RD_OP_MORE_EQUAL))
+        return false;
+    *slot_out = s[0].slot;
+    *number_out = s[1].value.number;
+    *strict_out = s[2].op == RD_OP_MORE;
+    return true;
+}

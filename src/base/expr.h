@@ -63,6 +63,12 @@ rd_status rd_expr_compile(const char *where, const char *text, enum rd_expr_type
  * nothing. */
 rd_status rd_expr_eval(const struct rd_expr *expr, const struct rd_expr_input *in,
     struct rd_value *value_out, struct rd_error *err);
+/*
+ * Is it `name >= number` or `name > number` and nothing else? Then what decides is one threshold:
+ * *strict_out for >.
+ */
+bool rd_expr_threshold(
+    const struct rd_expr *expr, size_t *slot_out, double *number_out, bool *strict_out);
 /* Calls fn for each distinct name the expression reads, in order of first use. */
 void rd_expr_names(
     const struct rd_expr *expr, void (*fn)(void *user, const char *name, size_t slot), void *user);

@@ -20,6 +20,14 @@ struct rd_rng {
 /* The bare function: ten rounds on counter with key. */
 void rd_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
+/*
+ * Block number `block` of n streams of one module that differ in their index alone, as rd_rng_u64
+ * would hand it out: two numbers each. Several are computed side by side, which takes half the
+ * time.
+ */
+void rd_rng_blocks(const struct rd_rng *stream, uint32_t block, const uint64_t *index, size_t n,
+    uint64_t (*out)[2]);
+
 /* The stream of this module ("pgd", "risk/outer", ...) and index (example, run, draw). */
 struct rd_rng rd_rng_stream(uint64_t seed, const char *module, uint64_t index);
 uint32_t rd_rng_u32(struct rd_rng *r);

@@ -1,22 +1,39 @@
 /*
  * level.c - one scenario at one draw of the parameters: campaigns, and the years they fall in.
  *
- * Every campaign takes the same number of unit draws whatever comes of it, so two configurations of
- * controls on the same stream stay paired to the last campaign; outcomes rise with their uniform,
- * so pairing also means coupling.
+ * A campaign's random numbers stand at fixed places of its year's stream (struct luck), and only
+ * those that are asked for are computed. So two configurations of controls stay paired to the last
+ * campaign whatever comes of it; outcomes rise with their uniform, so pairing also means coupling.
  */
 #include "risk/model.h"
 #include "stats/interval.h"
 #include "stats/special.h"
 
 #include <math.h>
+#include <string.h>
 
 enum {
-    ONE_BY_ONE = 64,    /* campaigns of a year that are simulated singly */
-    PILOT = 256,        /* campaigns that S is estimated from */
-    PILOT_BIG = 4096,   /* where years may hold more than ONE_BY_ONE */
-    PILOT_BIG_RATE = 16 /* P(more than 64) is below 1e-18 at this rate */
+    ONE_BY_ONE = 64,     /* campaigns of a year that are simulated singly */
+    PILOT = 256,         /* campaigns that S is estimated from */
+    PILOT_BIG = 4096,    /* where years may hold more than ONE_BY_ONE */
+    PILOT_BIG_RATE = 16, /* P(more than 64) is below 1e-18 at this rate */
+    POISSON_TABLE = 48,  /* counts that are looked up, for rates below 8: P(more) is below 1e-20 */
+    RUNS_KEPT = 16,
+    GUIDE = 64,
+    CHUNK = 64 /* years whose random numbers are computed side by side */
 };
+
+/* Philox blocks of a campaign in its year's stream, two numbers each; then those of the year. */
+enum {
+    BLOCK_OUTCOME,   /* of what was tried; of a stronger attack */
+    BLOCK_MEANS,     /* budget, days */
+    BLOCK_SECONDARY, /* does it follow; its size */
+    BLOCK_LAYER,     /* is the control met; are the active ones */
+    BLOCK_PER_LOSS,
+    BLOCKS = 8
+};
+#define BLOCK_CROWD 0x40000000u /* on: sequential numbers of a crowded year */
+#define BLOCK_COUNT 0x7fffffffu /* campaigns of this year and the next */
 static const double ENOUGH =
     1e290; /* losses are cut here, so that sums and squares of rates stay finite */
 
@@ -36,17 +53,66 @@ struct level {
     double total[LAYERS];               /* evade: sum of all weights, the two prior ones included */
     double prior_success;               /* weight of the object that always falls */
     double factor[LAYERS][RD_MEASURES]; /* extract */
-    double cap;         /* value of the assets that magnitude names; infinity: none */
-    bool capped;        /* it mattered */
-    double just_enough; /* loss of a campaign by a stronger attack that barely meets loss_when;
-                           negative: none */
-    bool exact;         /* s and s_tried are sums, not samples */
-    double s_tried, s;  /* of a campaign, when known */
-    double exact_mean;  /* of a loss, exact */
-    size_t losers;      /* pilot losses at hand */
+    double cap;             /* value of the assets that magnitude names; infinity: none */
+    bool capped;            /* it mattered */
+    double just_enough;     /* loss of a campaign by a stronger attack that barely meets loss_when;
+                               negative: none */
+    bool exact;             /* s and s_tried are sums, not samples */
+    double s_tried, s;      /* of a campaign, when known */
+    double exact_mean;      /* of a loss, exact */
+    double fixed_magnitude; /* where it reads no measure; negative: not computed yet */
+    /* extract, where one threshold decides: places in the budget's and the days' distributions that
+     * pay for rows enough for a loss. */
+    double u_budget[LAYERS][RUNS_KEPT], u_days[LAYERS][RUNS_KEPT];
+    bool simple;                  /* so it is */
+    size_t guide[LAYERS][GUIDE];  /* evade, exact: into the distribution of successes */
+    size_t losers;                /* pilot losses at hand */
     double mean[2], deviation[2]; /* of their primary and secondary parts */
     double stronger_part;         /* of their sum */
 };
+
+/* --- random numbers by place --- */
+
+struct luck {
+    uint32_t key[2], counter[4];
+    const uint64_t *outcome, *means; /* of campaign 0, where they were computed before; or NULL */
+};
+
+static struct luck luck_of(const struct rd_rng *stream)
+{
+    struct luck k = { .outcome = NULL };
+
+    memcpy(k.key, stream->key, sizeof k.key);
+    memcpy(k.counter, stream->counter, sizeof k.counter);
+    return k;
+}
+
+static void move_to(struct luck *k, uint64_t index)
+{
+    k->counter[2] = (uint32_t)index;
+    k->counter[3] = (uint32_t)(index >> 32);
+}
+
+/* The two 64-bit numbers of a block, as rd_rng_u64 would hand them out. */
+static void block_at(const struct luck *k, uint32_t block, uint64_t out[2])
+{
+    const uint32_t counter[4] = { block, k->counter[1], k->counter[2], k->counter[3] };
+    uint32_t word[4];
+
+    rd_philox4x32(counter, k->key, word);
+    out[0] = word[0] | (uint64_t)word[1] << 32;
+    out[1] = word[2] | (uint64_t)word[3] << 32;
+}
+
+static double unit(uint64_t bits)
+{
+    return (double)(bits >> 11) * 0x1p-53;
+}
+
+static double open_unit(uint64_t bits)
+{
+    return ((double)(bits >> 12) + 0.5) * 0x1p-52;
+}
 
 /* --- expressions --- */
 
@@ -102,6 +168,10 @@ static rd_status loss_of(struct level *l, const double measure[RD_MEASURES], dou
         *loss_out = p->has_per_loss ? 0 : 1;
         return RD_OK;
     }
+    if (!p->magnitude_varies && l->fixed_magnitude >= 0) {
+        *loss_out = l->fixed_magnitude;
+        return RD_OK;
+    }
     st = rd_expr_eval(p->magnitude, &in, &v, l->err);
     if (st)
         return RD_WRAP(l->err, st, "magnitude of scenario '%s'", p->scenario->id);
@@ -110,6 +180,7 @@ static rd_status loss_of(struct level *l, const double measure[RD_MEASURES], dou
             "scenario '%s': magnitude comes to %g, expected a loss of at least 0", p->scenario->id,
             v.number);
     *loss_out = v.number < ENOUGH ? v.number : ENOUGH;
+    l->fixed_magnitude = *loss_out;
     return RD_OK;
 }
 
@@ -314,6 +385,18 @@ static double mean_on_top(const struct level *l)
     return mean;
 }
 
+/* For each 1/GUIDE of the way, where the search in the distribution may begin. */
+static void fill_guide(const double *cdf, size_t objects, size_t guide[GUIDE])
+{
+    size_t j = 0;
+
+    for (size_t i = 0; i < GUIDE; i++) {
+        while (j < objects && cdf[j] <= (double)i / GUIDE)
+            j++;
+        guide[i] = j;
+    }
+}
+
 /* S as a sum over the outcomes, where they depend on successes alone; and the distribution to draw
  * them from. */
 static void sum_exactly(struct level *l)
@@ -340,6 +423,9 @@ static void sum_exactly(struct level *l)
             }
         }
     }
+    for (int k = 0; k < LAYERS; k++)
+        if (layer_share(l->v, k) > 0)
+            fill_guide(l->scratch->cdf[k], (size_t)n, l->guide[k]);
     l->s_tried = l->s_tried < 1 ? l->s_tried : 1;
     l->s = l->s_tried;
     if (l->just_enough >= 0) {
@@ -360,37 +446,38 @@ static void take_word(struct level *l)
 
 /* --- one campaign --- */
 
-static double rows_allowed(const struct level *l, int layer, double u_budget, double u_days)
+static double rows_allowed(
+    const struct level *l, int layer, const struct luck *luck, uint32_t first)
 {
     const struct rd_risk_plan *p = l->p;
+    const bool quota = l->v->quota[layer] < (double)INFINITY;
     double rows = (double)INFINITY;
+    uint64_t bits[2];
 
-    if (p->charged && p->price > 0 && p->has_budget)
-        rows = rd_range_quantile(&p->budget, u_budget) / p->price;
-    if (p->charged && l->v->quota[layer] < (double)INFINITY) {
+    if (!(p->price > 0 && p->has_budget) && !(quota && p->has_days))
+        bits[0] = bits[1] = 0;
+    else
+        block_at(luck, first + BLOCK_MEANS, bits);
+    if (p->price > 0 && p->has_budget)
+        rows = rd_range_quantile(&p->budget, open_unit(bits[0])) / p->price;
+    if (quota) {
         const double keys = p->actor->keys > 0 ? (double)p->actor->keys : 1;
-        const double days = p->has_days ? rd_range_quantile(&p->days, u_days) : 365;
-        const double quota = l->v->quota[layer] * keys * days;
+        const double days = p->has_days ? rd_range_quantile(&p->days, open_unit(bits[1])) : 365;
+        const double most = l->v->quota[layer] * keys * days;
 
-        rows = quota < rows ? quota : rows;
+        rows = most < rows ? most : rows;
     }
     return rows;
 }
 
 /* Smallest number of successes whose cumulative probability is above u. */
-static size_t successes_of(const double *cdf, size_t objects, double u)
+static size_t successes_of(const double *cdf, const size_t guide[GUIDE], size_t objects, double u)
 {
-    size_t low = 0, high = objects;
+    size_t j = guide[(size_t)(u * GUIDE)];
 
-    while (low < high) {
-        const size_t mid = low + (high - low) / 2;
-
-        if (cdf[mid] > u)
-            high = mid;
-        else
-            low = mid + 1;
-    }
-    return low;
+    while (j < objects && cdf[j] <= u)
+        j++;
+    return j;
 }
 
 static rd_status evade_outcome(struct level *l, int layer, double rows, double u, double *loss_out)
@@ -399,7 +486,8 @@ static rd_status evade_outcome(struct level *l, int layer, double rows, double u
     double measure[RD_MEASURES] = { 0 }, limit = p->per_object, successes;
 
     if (l->exact) {
-        *loss_out = l->scratch->table[successes_of(l->scratch->cdf[layer], (size_t)p->objects, u)];
+        *loss_out = l->scratch->table[successes_of(
+            l->scratch->cdf[layer], l->guide[layer], (size_t)p->objects, u)];
         return RD_OK;
     }
     if (rows < (double)INFINITY && floor(rows / p->objects) < limit)
@@ -416,6 +504,14 @@ static rd_status evade_outcome(struct level *l, int layer, double rows, double u
     return loss_of(l, measure, loss_out);
 }
 
+static double measure_at(const struct level *l, const struct rd_risk_evidence *e, int layer, int m,
+    size_t run, double rows)
+{
+    const double y = rd_risk_trace_at(&e->trace[m][run], rows) * l->factor[layer][m];
+
+    return y < 1 ? (y > -1 ? y : -1) : 1;
+}
+
 static rd_status extract_outcome(
     struct level *l, int layer, double rows, double u, double *loss_out)
 {
@@ -425,11 +521,36 @@ static rd_status extract_outcome(
 
     measure[RD_MEASURE_QUERIES] = rows < e->reach ? floor(rows) : e->reach;
     for (int m = RD_MEASURE_UTILITY; m <= RD_MEASURE_ACCURACY; m++)
-        if (e->trace[m] && l->p->reads[m]) {
-            const double y = rd_risk_trace_at(&e->trace[m][run], floor(rows)) * l->factor[layer][m];
+        if (e->trace[m] && l->p->reads[m])
+            measure[m] = measure_at(l, e, layer, m, run, floor(rows));
+    return loss_of(l, measure, loss_out);
+}
 
-            measure[m] = y < 1 ? (y > -1 ? y : -1) : 1;
-        }
+/* The same where one threshold decides: is what the campaign has enough? */
+static rd_status threshold_outcome(
+    struct level *l, int layer, const struct luck *luck, uint32_t first, double u, double *loss_out)
+{
+    const size_t run = (size_t)(u * (double)l->v->layer[layer]->runs);
+    const double budget = l->u_budget[layer][run], days = l->u_days[layer][run];
+    double measure[RD_MEASURES] = { 0 };
+    uint64_t bits[2];
+
+    *loss_out = -1;
+    if (budget > 1 || days > 1)
+        return RD_OK;
+    if (budget > 0 || days > 0) {
+        if (first == 0 && luck->means)
+            memcpy(bits, luck->means, sizeof bits);
+        else
+            block_at(luck, first + BLOCK_MEANS, bits);
+        if (open_unit(bits[0]) < budget || open_unit(bits[1]) < days)
+            return RD_OK;
+    }
+    if (l->fixed_magnitude >= 0) {
+        *loss_out = l->fixed_magnitude;
+        return RD_OK;
+    }
+    measure[l->p->threshold_on] = l->p->threshold + 1; /* any loss tells the magnitude */
     return loss_of(l, measure, loss_out);
 }
 
@@ -458,54 +579,71 @@ struct outcome {
     bool stronger;    /* it took an attack stronger than those tried */
 };
 
-static rd_status campaign(struct level *l, struct rd_rng *rng, struct outcome *out)
+/* Which layer of controls a campaign meets. */
+static int layer_met(const struct level *l, const struct luck *luck, uint32_t first)
+{
+    const struct rd_risk_view *v = l->v;
+    uint64_t bits[2];
+
+    if (!v->layer[LAYER_ON] && !v->layer[LAYER_WITHOUT])
+        return LAYER_BASE;
+    block_at(luck, first + BLOCK_LAYER, bits);
+    if (v->layer[LAYER_ON] && unit(bits[0]) < v->p_on)
+        return LAYER_ON;
+    return v->layer[LAYER_WITHOUT] && unit(bits[1]) >= v->p_base ? LAYER_WITHOUT : LAYER_BASE;
+}
+
+/* What comes on top of a loss. */
+static double on_top(const struct level *l, const struct luck *luck, uint32_t first)
 {
     const struct rd_risk_plan *p = l->p;
-    const struct rd_risk_view *v = l->v;
-    const double u_on = rd_rng_unit(rng), u_base = rd_rng_unit(rng);
-    const double u = rd_rng_unit(rng);
-    double u_budget = 0.5, u_days = 0.5, rows = (double)INFINITY;
-    int layer = LAYER_BASE;
-    rd_status st;
+    double sum = 0;
+    uint64_t bits[2];
 
-    if (v->layer[LAYER_ON] && u_on < v->p_on)
-        layer = LAYER_ON;
-    else if (v->layer[LAYER_WITHOUT] && u_base >= v->p_base)
-        layer = LAYER_WITHOUT;
-    if (p->charged) {
-        if (p->has_budget)
-            u_budget = rd_draw_open(rng);
-        if (p->has_days)
-            u_days = rd_draw_open(rng);
-        rows = rows_allowed(l, layer, u_budget, u_days);
-    }
-    *out = (struct outcome){ .primary = -1 };
-    st = p->expert               ? RD_OK
-         : p->kind == RD_EVADE   ? evade_outcome(l, layer, rows, u, &out->primary)
-         : p->kind == RD_EXTRACT ? extract_outcome(l, layer, rows, u, &out->primary)
-                                 : run_outcome(l, layer, u, &out->primary);
-    if (st)
-        return st;
-    if (p->stronger != NO_INPUT) {
-        const double u_stronger = rd_rng_unit(rng);
-
-        if (out->primary < 0 && l->just_enough >= 0 && u_stronger < l->stronger) {
-            out->primary = l->just_enough;
-            out->stronger = true;
-        }
-    }
     if (p->has_per_loss) {
-        const double size = rd_draw_open(rng);
-
-        if (out->primary >= 0)
-            out->secondary = rd_range_quantile(&p->per_loss, size);
+        block_at(luck, first + BLOCK_PER_LOSS, bits);
+        sum = rd_range_quantile(&p->per_loss, open_unit(bits[0]));
     }
     if (p->has_secondary) {
-        const double u_secondary = rd_rng_unit(rng), size = rd_draw_open(rng);
-
-        if (out->primary >= 0 && u_secondary < l->secondary_probability)
-            out->secondary += rd_range_quantile(&p->secondary, size);
+        block_at(luck, first + BLOCK_SECONDARY, bits);
+        if (unit(bits[0]) < l->secondary_probability)
+            sum += rd_range_quantile(&p->secondary, open_unit(bits[1]));
     }
+    return sum;
+}
+
+/* Campaign i of this stream. */
+static rd_status campaign(struct level *l, const struct luck *luck, uint32_t i, struct outcome *out)
+{
+    const struct rd_risk_plan *p = l->p;
+    const uint32_t first = i * BLOCKS;
+    const int layer = layer_met(l, luck, first);
+    double u, rows = (double)INFINITY;
+    uint64_t bits[2];
+    rd_status st = RD_OK;
+
+    if (i == 0 && luck->outcome)
+        memcpy(bits, luck->outcome, sizeof bits);
+    else
+        block_at(luck, first + BLOCK_OUTCOME, bits);
+    u = unit(bits[0]);
+    if (p->charged && !l->simple)
+        rows = rows_allowed(l, layer, luck, first);
+    *out = (struct outcome){ .primary = -1 };
+    if (!p->expert)
+        st = p->kind == RD_EVADE     ? evade_outcome(l, layer, rows, u, &out->primary)
+             : l->simple             ? threshold_outcome(l, layer, luck, first, u, &out->primary)
+             : p->kind == RD_EXTRACT ? extract_outcome(l, layer, rows, u, &out->primary)
+                                     : run_outcome(l, layer, u, &out->primary);
+    if (st)
+        return st;
+    if (out->primary < 0 && p->stronger != NO_INPUT && l->just_enough >= 0 &&
+        unit(bits[1]) < l->stronger) {
+        out->primary = l->just_enough;
+        out->stronger = true;
+    }
+    if (out->primary >= 0)
+        out->secondary = on_top(l, luck, first);
     return RD_OK;
 }
 
@@ -517,14 +655,15 @@ static void moments_of(const double *x, size_t n, double *mean, double *deviatio
 
 static rd_status fly_pilot(struct level *l, size_t n)
 {
-    struct rd_rng rng = rd_rng_stream(l->m->run->seed, l->p->pilot_stream, l->o);
+    const struct rd_rng rng = rd_rng_stream(l->m->run->seed, l->p->pilot_stream, l->o);
+    const struct luck luck = luck_of(&rng);
     double sum = 0, by_stronger = 0;
     size_t tried = 0;
 
     l->losers = 0;
     for (size_t i = 0; i < n; i++) {
         struct outcome c;
-        const rd_status st = campaign(l, &rng, &c);
+        const rd_status st = campaign(l, &luck, (uint32_t)i, &c);
 
         if (st)
             return st;
@@ -588,20 +727,24 @@ static double crowded_year(struct level *l, struct rd_rng *rng, double campaigns
 }
 
 static rd_status one_year(
-    struct level *l, struct rd_rng *rng, double zero, double *loss_out, double *stronger)
+    struct level *l, const struct luck *luck, double campaigns, double *loss_out, double *stronger)
 {
-    const double campaigns = rd_poisson_draw_prepared(rng, l->rate, zero);
     double primary = 0, secondary = 0;
 
     *loss_out = 0;
     if (campaigns > ONE_BY_ONE) {
-        *loss_out = crowded_year(l, rng, campaigns);
+        struct rd_rng rng = { .used = 4 };
+
+        memcpy(rng.key, luck->key, sizeof rng.key);
+        memcpy(rng.counter, luck->counter, sizeof rng.counter);
+        rng.counter[0] = BLOCK_CROWD;
+        *loss_out = crowded_year(l, &rng, campaigns);
         *stronger += *loss_out * l->stronger_part;
         return RD_OK;
     }
-    for (double i = 0; i < campaigns; i += 1) {
+    for (uint32_t i = 0; (double)i < campaigns; i++) {
         struct outcome c;
-        const rd_status st = campaign(l, rng, &c);
+        const rd_status st = campaign(l, luck, i, &c);
 
         if (st)
             return st;
@@ -615,6 +758,98 @@ static rd_status one_year(
     }
     *loss_out = year_loss(l, primary, secondary);
     return RD_OK;
+}
+
+/* Poisson counts of one rate: the distribution function, summed once. */
+struct counts {
+    double rate, below[POISSON_TABLE]; /* P(K <= k) */
+    size_t n;                          /* 0: the rate is too large for a table */
+};
+
+static void counts_of(struct counts *c, double rate)
+{
+    double p = rd_exp(-rate), sum = 0;
+
+    c->rate = rate;
+    c->n = 0;
+    for (size_t k = 0; k < POISSON_TABLE && rate < 8; k++) {
+        sum += p;
+        c->below[c->n++] = sum;
+        p *= rate / (double)(k + 1);
+    }
+}
+
+static double count_at(const struct counts *c, double u)
+{
+    size_t k = 0;
+
+    if (!c->n)
+        return rd_poisson_quantile(u, c->rate);
+    while (k + 1 < c->n && c->below[k] <= u)
+        k++;
+    return (double)k;
+}
+
+static bool is_enough(const struct level *l, int layer, size_t run, double rows)
+{
+    const double y = measure_at(l, l->v->layer[layer], layer, l->p->threshold_on, run, rows);
+
+    return l->p->threshold_strict ? y > l->p->threshold : y >= l->p->threshold;
+}
+
+/* Curves never fall (evidence.c), so halving finds the least number of rows that is enough. */
+static double rows_enough(const struct level *l, int layer, size_t run)
+{
+    double low = 0, high = ceil(l->v->layer[layer]->reach) + 1;
+
+    if (!is_enough(l, layer, run, high))
+        return (double)INFINITY;
+    while (high - low >= 1) { /* high is enough, low - 1 is not */
+        const double mid = floor((low + high) / 2);
+
+        if (is_enough(l, layer, run, mid))
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return high;
+}
+
+/* Place in this distribution from which on it gives at least x; 0: always, 2: never. */
+static double place_of(const struct rd_range_dist *d, double x)
+{
+    if (!(x > 0))
+        return 0;
+    if (!isfinite(x))
+        return 2;
+    if (d->spread == RD_SPREAD_CONSTANT)
+        return d->mu >= x ? 0 : 2;
+    return rd_normal_cdf((rd_log(x) - d->mu) / d->sigma);
+}
+
+/* Then a campaign needs no curve, quantile or expression any more. */
+static void find_thresholds(struct level *l)
+{
+    static const struct rd_range_dist year = { RD_SPREAD_CONSTANT, 365, 0 };
+    const struct rd_risk_plan *p = l->p;
+    const double keys = p->actor->keys > 0 ? (double)p->actor->keys : 1;
+
+    l->simple = !p->expert && p->threshold_on >= 0;
+    for (int k = 0; k < LAYERS && l->simple; k++)
+        l->simple = !l->v->layer[k] || l->v->layer[k]->runs <= RUNS_KEPT;
+    for (int k = 0; k < LAYERS && l->simple; k++)
+        for (size_t run = 0; l->v->layer[k] && run < l->v->layer[k]->runs; run++) {
+            const double rows = rows_enough(l, k, run), a_day = l->v->quota[k] * keys;
+
+            l->u_budget[k][run] = l->u_days[k][run] = isfinite(rows) ? 0 : 2;
+            if (p->charged && p->price > 0 && p->has_budget)
+                l->u_budget[k][run] = place_of(&p->budget, rows * p->price);
+            if (p->charged && isfinite(a_day))
+                l->u_days[k][run] =
+                    place_of(p->has_days ? &p->days : &year, a_day > 0  ? rows / a_day
+                                                             : rows > 0 ? (double)INFINITY
+                                                                        : 0);
+        }
 }
 
 static rd_status prepare(struct level *l)
@@ -639,10 +874,12 @@ static rd_status prepare(struct level *l)
     for (int k = 0; k < LAYERS; k++)
         quota = quota || (l->v->layer[k] && l->v->quota[k] < (double)INFINITY);
     l->varies = p->charged && ((p->price > 0 && p->has_budget) || quota);
+    l->fixed_magnitude = -1;
     if (p->kind == RD_EVADE && !p->expert)
         draw_weights(l);
     else
         draw_factors(l);
+    find_thresholds(l);
     if (p->table)
         st = fill_table(l);
     if (!st)
@@ -652,6 +889,57 @@ static rd_status prepare(struct level *l)
     else if (!st && p->table && !l->varies)
         sum_exactly(l);
     return st;
+}
+
+/* Does every campaign of this draw look at its budget or days? */
+static bool asks_for_means(const struct level *l)
+{
+    for (int k = 0; k < LAYERS && l->simple; k++)
+        for (size_t run = 0; l->v->layer[k] && run < l->v->layer[k]->runs; run++)
+            if (l->u_budget[k][run] > 0 || l->u_days[k][run] > 0)
+                return true;
+    return false;
+}
+
+/* Years first .. first + n - 1 of this draw: how many campaigns, then each year's. */
+static rd_status some_years(struct level *l, const struct rd_rng *stream,
+    const struct counts *counts, size_t first, size_t n, double *loss, double *stronger,
+    size_t *lossy)
+{
+    const uint64_t base = (uint64_t)l->o * l->m->years + first;
+    const bool means = asks_for_means(l);
+    uint64_t index[CHUNK], bits[CHUNK][2], budget[CHUNK][2];
+    double campaigns[CHUNK];
+    size_t year[CHUNK], busy = 0;
+    struct luck luck = luck_of(stream);
+
+    for (size_t i = 0; i < (n + 1) / 2; i++)
+        index[i] = base + 2 * i;
+    rd_rng_blocks(stream, BLOCK_COUNT, index, (n + 1) / 2, bits);
+    for (size_t y = 0; y < n; y++) {
+        campaigns[y] = count_at(counts, unit(bits[y / 2][y % 2]));
+        loss[y] = 0;
+        year[busy] = y;
+        busy += campaigns[y] > 0;
+    }
+    for (size_t i = 0; i < busy; i++)
+        index[i] = base + year[i];
+    rd_rng_blocks(stream, BLOCK_OUTCOME, index, busy, bits);
+    if (means)
+        rd_rng_blocks(stream, BLOCK_MEANS, index, busy, budget);
+    for (size_t i = 0; i < busy; i++) {
+        const size_t y = year[i];
+        rd_status st;
+
+        move_to(&luck, index[i]);
+        luck.outcome = bits[i];
+        luck.means = means ? budget[i] : NULL;
+        st = one_year(l, &luck, campaigns[y], &loss[y], stronger);
+        if (st)
+            return st;
+        *lossy += loss[y] > 0;
+    }
+    return RD_OK;
 }
 
 static struct level level_at(const struct rd_risk_model *m, const struct rd_risk_plan *p,
@@ -690,7 +978,9 @@ rd_status rd_risk_level_run(const struct rd_risk_model *m, const struct rd_risk_
     double *loss, struct rd_risk_level_out *out, struct rd_error *err)
 {
     struct level l = level_at(m, p, v, o, scratch, err);
-    double zero, stronger = 0;
+    struct rd_rng stream;
+    struct counts counts;
+    double stronger = 0;
     size_t lossy = 0;
     rd_status st = prepare(&l);
 
@@ -700,15 +990,13 @@ rd_status rd_risk_level_run(const struct rd_risk_model *m, const struct rd_risk_
         st = fly_pilot(&l, PILOT);
     if (st)
         return st;
-    zero = rd_exp(-l.rate);
-    for (size_t y = 0; y < m->years; y++) {
-        struct rd_rng rng = rd_rng_stream(m->run->seed, p->year_stream, (uint64_t)o * m->years + y);
-
-        st = one_year(&l, &rng, zero, &loss[y], &stronger);
-        if (st)
-            return st;
-        lossy += loss[y] > 0;
-    }
+    counts_of(&counts, l.rate);
+    stream = rd_rng_stream(m->run->seed, p->year_stream, 0);
+    for (size_t first = 0; first < m->years && !st; first += CHUNK)
+        st = some_years(&l, &stream, &counts, first,
+            m->years - first < CHUNK ? m->years - first : CHUNK, loss + first, &stronger, &lossy);
+    if (st)
+        return st;
     *out = (struct rd_risk_level_out){ .s_tried = (double)NAN,
         .s = (double)NAN,
         .rate = l.rate,

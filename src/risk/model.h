@@ -140,7 +140,12 @@ struct rd_risk_plan {
     struct rd_expr *loss_when, *magnitude;
     bool reads[RD_MEASURES]; /* by either */
     int *asset;
-    size_t n_assets; /* that magnitude reads: indices in system->assets; the cap */
+    size_t n_assets;  /* that magnitude reads: indices in system->assets; the cap */
+    int threshold_on; /* extract: loss_when is this measure >= threshold and nothing else, and
+                         magnitude reads no measure; -1: it is not so simple */
+    double threshold;
+    bool threshold_strict; /* > */
+    bool magnitude_varies; /* it reads a measure of the campaign */
     bool per_unit; /* magnitude multiplies by a count: an asset is then a value of one unit, and no
                       ceiling */
     /* inputs */
@@ -165,6 +170,17 @@ struct rd_risk_plan {
     const char *year_stream, *pilot_stream, *weight_stream;
 };
 
+struct rd_roadmap_draws; /* roadmap_model.h */
+/* What a control costs in a year, part by part. */
+enum {
+    RD_COST_DECLARED,
+    RD_COST_LICENSE,
+    RD_COST_PEOPLE,
+    RD_COST_LATENCY,
+    RD_COST_BLOCKS,
+    RD_COSTS
+};
+
 struct rd_risk_model {
     struct rd_run *run;
     const struct rd_campaign *campaign;
@@ -179,8 +195,12 @@ struct rd_risk_model {
     size_t table;   /* most objects of any plan with a table */
     const char **warning;
     size_t n_warnings, cap_warnings;
-    bool no_memory;    /* a text could not be kept: asked for at the end */
-    size_t done, todo; /* outer draws, of all configurations, for progress */
+    bool no_memory;        /* a text could not be kept: asked for at the end */
+    int (*cost)[RD_COSTS]; /* (controls) inputs of its costs, NO_INPUT where there is none */
+    bool *tried;           /* (controls) by some test */
+    int accuracy_cost;     /* input of risk.accuracy_point_per_year */
+    struct rd_roadmap_draws *roadmap; /* what a choice of controls needs; NULL: none is asked for */
+    size_t done, todo;                /* outer draws, of all configurations, for progress */
 };
 
 void rd_risk_warn(struct rd_risk_model *m, const char *fmt, ...)

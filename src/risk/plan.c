@@ -175,6 +175,7 @@ static void read_name(void *user, const char *name, size_t slot)
 
     if (w.kind == RD_WORD_MEASURE) {
         r->p->reads[w.measure] = true;
+        r->p->magnitude_varies = r->p->magnitude_varies || r->is_magnitude;
         if (r->is_magnitude && is_count(w.measure))
             r->p->per_unit = true;
     } else if (w.kind == RD_WORD_ASSET) {
@@ -401,12 +402,29 @@ static rd_status prepare_expert(struct rd_risk_model *m, struct rd_risk_plan *p,
     return RD_OK;
 }
 
+/* A loss that one threshold decides needs no expression for each campaign. */
+static void find_threshold(struct rd_risk_plan *p)
+{
+    struct rd_scenario_word w;
+    size_t slot;
+
+    p->threshold_on = -1;
+    if (p->kind != RD_EXTRACT || p->magnitude_varies ||
+        !rd_expr_threshold(p->loss_when, &slot, &p->threshold, &p->threshold_strict))
+        return;
+    w = rd_scenario_word_at(p->names, slot);
+    if (w.kind == RD_WORD_MEASURE && w.measure >= RD_MEASURE_UTILITY &&
+        w.measure <= RD_MEASURE_ACCURACY)
+        p->threshold_on = (int)w.measure;
+}
+
 static rd_status prepare(struct rd_risk_model *m, struct rd_risk_plan *p)
 {
     const struct rd_scenario *s = p->scenario;
     rd_status st;
 
     p->unpriced_asset = RD_NONE;
+    p->threshold_on = -1;
     if (!s->magnitude && !s->per_loss.given)
         p->no_money = "magnitude is missing";
     if (s->actor == RD_NONE)
@@ -438,6 +456,7 @@ static rd_status prepare(struct rd_risk_model *m, struct rd_risk_plan *p)
     if (st || p->unquantified)
         return st;
     prepare_charge(m, p);
+    find_threshold(p);
     st = rd_risk_view_base(m, p);
     if (st)
         return st;

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { DRAWS = 200, YEARS_LEAST = 20, YEARS_MOST = 500, PER_PLAN = 16 };
+enum { DRAWS = 100, YEARS_LEAST = 20, YEARS_MOST = 500, PER_PLAN = 16 };
 static const double CELLS = 2e7; /* losses kept: 160 MB */
 
 static bool is_simulated(const struct rd_risk_plan *p)
@@ -167,6 +167,35 @@ static rd_status add_evidence(
     return p->m.no_memory ? rd_run_no_memory(p->m.run, "the tornado") : RD_OK;
 }
 
+/* Cheap order of knobs where there are too many to try all: how much of the ALE they can touch. */
+static double weight_of(const struct rd_risk_probe *p, const struct rd_risk_scenario *scenario,
+    const struct rd_risk_knob *k)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < p->m.n_plans; i++)
+        if (rd_risk_probe_touches(p, k, i))
+            sum += scenario[i].ale.value;
+    return sum * (k->low > 0 ? rd_log(k->high / k->low) : 1);
+}
+
+static void heaviest_first(
+    struct rd_risk_probe *p, const struct rd_risk_scenario *scenario, double *weight)
+{
+    for (size_t i = 0; i < p->n_knobs; i++) { /* insertion: stable, so ties keep their order */
+        const struct rd_risk_knob k = p->knob[i];
+        const double w = weight_of(p, scenario, &k);
+        size_t at = i;
+
+        for (; at > 0 && weight[at - 1] < w; at--) {
+            weight[at] = weight[at - 1];
+            p->knob[at] = p->knob[at - 1];
+        }
+        weight[at] = w;
+        p->knob[at] = k;
+    }
+}
+
 /* --- runs --- */
 
 static rd_status take_copies(struct rd_risk_probe *p, struct rd_arena *heavy)
@@ -197,7 +226,7 @@ static void choose_size(struct rd_risk_probe *p, double work)
 
     for (size_t i = 0; i < m->n_plans; i++)
         plans += is_simulated(&m->plan[i]);
-    for (size_t k = 0; k < p->n_knobs; k++)
+    for (size_t k = 0; k < p->n_knobs && k < RD_RISK_TRIED; k++)
         for (size_t i = 0; i < m->n_plans; i++)
             runs += 2.0 * rd_risk_probe_touches(p, &p->knob[k], i);
     m->outer = m->outer < DRAWS ? m->outer : DRAWS;
@@ -210,9 +239,11 @@ static void choose_size(struct rd_risk_probe *p, double work)
 }
 
 rd_status rd_risk_probe_new(const struct rd_risk_model *m, const struct rd_risk_totals *base,
-    double work, struct rd_arena *heavy, struct rd_risk_probe *out)
+    const struct rd_risk_scenario *scenario, double work, struct rd_arena *heavy,
+    struct rd_risk_probe *out)
 {
     struct rd_risk_probe *p = out;
+    double *weight;
     rd_status st;
 
     *p = (struct rd_risk_probe){ .m = *m, .draws = m->outer };
@@ -224,6 +255,10 @@ rd_status rd_risk_probe_new(const struct rd_risk_model *m, const struct rd_risk_
     st = add_evidence(p, base, m->outer, p->flat);
     if (st)
         return st;
+    weight = RD_NEW_ARRAY(heavy, double, p->n_knobs + 1);
+    if (!weight)
+        return rd_run_no_memory(m->run, "the tornado");
+    heaviest_first(p, scenario, weight);
     choose_size(p, work);
     p->m.done = 0;
     p->m.todo = (2 * p->n_knobs + PER_PLAN * m->n_plans + 1) * p->m.outer;

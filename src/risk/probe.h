@@ -17,6 +17,8 @@ struct rd_risk_knob {
     size_t at_low, at_high; /* draws where that evidence is at its quantiles */
 };
 
+enum { RD_RISK_TRIED = 24 }; /* knobs, the heaviest, that the tornado tries */
+
 struct rd_risk_probe {
     struct rd_risk_model m; /* fewer draws and years; inputs and plans that may be changed */
     struct rd_risk_cache cache;
@@ -31,10 +33,11 @@ struct rd_risk_probe {
 
 /*
  * base: the full simulation. work: about how many scenario-years may be spent. Everything lives in
- * heavy. knob: every uncertain number that a simulated scenario reads, in no order of weight.
+ * heavy. knob: the uncertain numbers that simulated scenarios read, heaviest first.
  */
 rd_status rd_risk_probe_new(const struct rd_risk_model *m, const struct rd_risk_totals *base,
-    double work, struct rd_arena *heavy, struct rd_risk_probe *out);
+    const struct rd_risk_scenario *scenario, double work, struct rd_arena *heavy,
+    struct rd_risk_probe *out);
 bool rd_risk_probe_touches(
     const struct rd_risk_probe *p, const struct rd_risk_knob *k, size_t plan);
 /* p->other: all years with the knob at value. with (plans): views in place of the base ones, or

@@ -14,38 +14,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { STEPS = 11, SCENARIOS = 40, TRIES = 2, CANDIDATES = 60 };
-static const double WORK_LEAST = 2e6, WORK_MOST = 1e7; /* scenario-years; each of the two */
+enum { STEPS = 9, SCENARIOS = 8, TRIES = 1 };
+static const double WORK_LEAST = 1e6,
+                    WORK_MOST = 1e7; /* scenario-years of the tornado; reversals take as many */
 
 /* --- tornado --- */
-
-/* Cheap order of knobs where there are too many to try all: how much of the ALE they can touch. */
-static double weight_of(
-    const struct rd_risk_probe *p, const struct rd_risk_result *r, const struct rd_risk_knob *k)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < p->m.n_plans; i++)
-        if (rd_risk_probe_touches(p, k, i))
-            sum += r->scenarios[i].ale.value;
-    return sum * (k->low > 0 ? rd_log(k->high / k->low) : 1);
-}
-
-static void keep_heaviest(struct rd_risk_probe *p, const struct rd_risk_result *r, double *weight)
-{
-    for (size_t i = 0; i < p->n_knobs; i++) { /* insertion: stable, so ties keep their order */
-        const struct rd_risk_knob k = p->knob[i];
-        const double w = weight_of(p, r, &k);
-        size_t at = i;
-
-        for (; at > 0 && weight[at - 1] < w; at--) {
-            weight[at] = weight[at - 1];
-            p->knob[at] = p->knob[at - 1];
-        }
-        weight[at] = w;
-        p->knob[at] = k;
-    }
-}
 
 static double swing_of(const struct rd_risk_swing *s)
 {
@@ -69,7 +42,7 @@ static rd_status swings(struct rd_risk_probe *p, struct rd_risk_result *r, struc
 
     if (!list)
         return rd_run_no_memory(p->m.run, "the tornado");
-    for (size_t i = 0; i < p->n_knobs && n < CANDIDATES; i++) {
+    for (size_t i = 0; i < p->n_knobs && i < RD_RISK_TRIED; i++) {
         const struct rd_risk_knob *k = &p->knob[i];
         struct rd_risk_swing s = { k->name, k->unit, k->provenance, k->low, k->high, 0, 0 };
         size_t at;
@@ -336,23 +309,19 @@ static rd_status reversals(
 rd_status rd_risk_result_tornado(struct rd_risk_model *m, const struct rd_risk_totals *base,
     struct rd_arena *heavy, struct rd_risk_scenario *scenario, struct rd_risk_result *r)
 {
-    double work = 0, *weight;
+    double work = 0;
     struct rd_risk_probe probe;
     struct decision d = { .p = &probe, .r = r, .arena = m->arena };
     rd_status st;
 
     for (size_t i = 0; i < m->n_plans; i++)
-        work += m->plan[i].unquantified ? 0 : (double)m->outer * (double)m->years / 8;
+        work += m->plan[i].unquantified ? 0 : (double)m->outer * (double)m->years / 25;
     if (!(work > 0))
         return RD_OK;
     work = work < WORK_LEAST ? WORK_LEAST : work > WORK_MOST ? WORK_MOST : work;
-    st = rd_risk_probe_new(m, base, work, heavy, &probe);
+    st = rd_risk_probe_new(m, base, scenario, work, heavy, &probe);
     if (st)
         return st;
-    weight = RD_NEW_ARRAY(heavy, double, probe.n_knobs + 1);
-    if (!weight)
-        return rd_run_no_memory(m->run, "the tornado");
-    keep_heaviest(&probe, r, weight);
     r->probe_outer = probe.m.outer;
     r->probe_years = probe.m.years;
     st = swings(&probe, r, m->arena);

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# bench/risk.sh BUILD - a million years of twenty scenarios on one thread and on two; then one scenario beside pyfair from
+# PyPI (in a folder of its own): how often nothing is lost, and the tail.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+build=${1:-build/release}
+for threads in 1 2; do
+  "$build/bench_risk" --threads "$threads" || exit 4
+done
+mkdir -p "$build/bench-peers"
+# Debian's own numpy, scipy, pandas where they are there; pyfair alone is taken from PyPI.
+[ -d "$build/bench-peers/fair" ] ||
+  python3 -m pip install -q --root-user-action ignore --no-deps --target "$build/bench-peers/fair" pyfair==0.1a12 ||
+  { rm -rf "$build/bench-peers/fair"; echo "risk: pyfair cannot be installed; Redoubt's figures alone"; }
+PYTHONPATH=$build/bench-peers/fair /usr/bin/python3 bench/risk_pyfair.py "$build/redoubt"
