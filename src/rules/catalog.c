@@ -66,6 +66,23 @@ rd_status rd_rules_load(struct rd_arena *arena, struct rd_rules *rules_out, stru
     return rd_rules_load_from(rd_catalog, arena, rules_out, err);
 }
 
+rd_status rd_rules_read_one(const struct rd_rules *known, const struct rd_embedded *file,
+    struct rd_arena *arena, struct rd_rules *rules_out, struct rd_error *err)
+{
+    const struct rd_rule **item = RD_NEW_ARRAY(arena, const struct rd_rule *, 2);
+    struct rd_rule_code *code;
+    rd_status st;
+
+    if (!item)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for the rule %s", file->name);
+    st = rd_rule_read(file, known->taxonomies, arena, &code, err);
+    if (st)
+        return st;
+    item[0] = &code->rule;
+    *rules_out = (struct rd_rules){ item, 1, known->taxonomies };
+    return RD_OK;
+}
+
 const struct rd_rule *rd_rule_find(const struct rd_rules *rules, const char *id)
 {
     for (size_t i = 0; i < rules->n; i++)
@@ -160,14 +177,13 @@ rd_status rd_rule_self_test(
         for (size_t i = 0; !st && i < threats.n; i++) {
             applies |= threats.item[i].applicability == RD_APPLIES_YES;
             if (twin == RD_TWIN_GUARDED && threats.item[i].applicability != RD_APPLIES_MITIGATED)
-                st = RD_FAIL(err, RD_E_INPUT,
-                    "catalog/rules/%s.yaml: tests.guarded: the rule still applies (%s: %s)",
-                    rule->id, threats.item[i].id,
+                st = RD_FAIL(err, RD_E_INPUT, "%s: tests.guarded: the rule still applies (%s: %s)",
+                    rd_rule_code_of(rule)->file, threats.item[i].id,
                     rd_applicability_name(threats.item[i].applicability));
         }
         if (!st && twin == RD_TWIN_VULNERABLE && !applies)
-            st = RD_FAIL(err, RD_E_INPUT,
-                "catalog/rules/%s.yaml: tests.vulnerable: the rule does not apply", rule->id);
+            st = RD_FAIL(err, RD_E_INPUT, "%s: tests.vulnerable: the rule does not apply",
+                rd_rule_code_of(rule)->file);
     }
     rd_arena_release(&arena);
     return st;

@@ -424,8 +424,10 @@ rd_status rd_rule_read(const struct rd_embedded *file, const struct rd_taxonomie
     rd_status st;
 
     r.code = RD_NEW(arena, struct rd_rule_code);
-    if (!r.code || !(r.code->file = rd_arena_printf(arena, "catalog/%s", file->name)))
-        return RD_FAIL(err, RD_E_MEMORY, "no memory for catalog/%s", file->name);
+    /* What is built in is called as in the source tree; anything else by its own path. */
+    if (!r.code || !(r.code->file = rd_arena_printf(arena, "%s%s",
+                         strncmp(file->name, "rules/", 6) ? "" : "catalog/", file->name)))
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for the rule %s", file->name);
     r.code->rule.criterion = NAN;
     st = rd_doc_read_yaml(
         r.code->file, file->data, file->size, &rd_limits_default, arena, &doc, err);

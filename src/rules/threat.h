@@ -98,6 +98,10 @@ rd_status rd_rules_load(struct rd_arena *arena, struct rd_rules *rules_out, stru
  * name NULL. */
 rd_status rd_rules_load_from(const struct rd_embedded *catalog, struct rd_arena *arena,
     struct rd_rules *rules_out, struct rd_error *err);
+/* One rule of somebody's own, with the lists and control kinds of `known`. file->name is its path,
+ * for messages, and ends in "/<id>.yaml"; its bytes are followed by a NUL and must live as long. */
+rd_status rd_rules_read_one(const struct rd_rules *known, const struct rd_embedded *file,
+    struct rd_arena *arena, struct rd_rules *rules_out, struct rd_error *err);
 const struct rd_rule *rd_rule_find(const struct rd_rules *rules, const char *id);
 /* Rule ids and control kinds in the rules' vocabulary, each NULL-terminated and sorted; NULL:
  * memory. */
