@@ -1,6 +1,7 @@
 /* controls.c - the same years with one control changed, and what that saves. */
 #include "base/text.h"
 #include "risk/result.h"
+#include "risk/roadmap_model.h"
 #include "stats/interval.h"
 
 #include <math.h>
@@ -31,8 +32,9 @@ size_t rd_risk_result_configurations(const struct rd_risk_model *m)
     size_t n = 0;
 
     for (size_t c = 0; c < m->system->n_controls; c++) {
-        const size_t touched =
-            m->system->controls[c].state == RD_CONTROL_RETIRED ? 0 : tests_touched(m, (int)c);
+        const size_t touched = m->system->controls[c].state == RD_CONTROL_RETIRED || !m->tried[c]
+                                   ? 0
+                                   : tests_touched(m, (int)c);
 
         n += touched > 1 ? touched + 1 : touched;
     }
@@ -41,51 +43,129 @@ size_t rd_risk_result_configurations(const struct rd_risk_model *m)
 
 static const char accuracy_input[] = "risk.accuracy_point_per_year";
 
+/* Where there are more controls than a test can try, what nobody tried and nothing needs is left
+ * without draws: a hundred thousand of them would be gigabytes. */
+enum { ALL_COSTS_MAX = 1000 };
+
+static rd_status costs_that_matter(const struct rd_risk_model *m, bool **matters_out)
+{
+    const struct rd_system *s = m->system;
+    bool *matters = RD_NEW_ARRAY(m->arena, bool, s->n_controls + 1);
+    int *queue = RD_NEW_ARRAY(m->arena, int, s->n_controls + 1);
+    size_t n = 0;
+
+    if (!matters || !queue)
+        return rd_run_no_memory(m->run, "the controls");
+    for (size_t c = 0; c < s->n_controls && s->n_controls <= ALL_COSTS_MAX; c++)
+        matters[c] = true;
+    for (size_t c = 0; c < s->n_controls; c++)
+        matters[c] = matters[c] || m->tried[c];
+    for (size_t c = 0; c < s->n_controls; c++)
+        if (matters[c])
+            queue[n++] = (int)c;
+    for (size_t i = 0; i < n; i++) {
+        const struct rd_refs *needs = &s->controls[queue[i]].prerequisites;
+
+        for (size_t k = 0; k < needs->n; k++)
+            if (!matters[needs->index[k]]) {
+                matters[needs->index[k]] = true;
+                queue[n++] = needs->index[k];
+            }
+    }
+    *matters_out = matters;
+    return RD_OK;
+}
+
+/* Which controls some test tried: most of a long list are tried by none. */
+static rd_status find_tried(struct rd_risk_model *m)
+{
+    m->tried = RD_NEW_ARRAY(m->arena, bool, m->system->n_controls + 1);
+    if (!m->tried)
+        return rd_run_no_memory(m->run, "the controls");
+    for (size_t i = 0; i < m->campaign->n_tested; i++)
+        for (size_t k = 0; k < m->campaign->tested[i].n_retests; k++)
+            m->tried[m->campaign->tested[i].retests[k].control] = true;
+    return RD_OK;
+}
+
+static rd_status add_cost(struct rd_risk_model *m, const struct rd_control *c, const char *key,
+    const struct rd_uncertain *u, int *input)
+{
+    const char *name;
+
+    if (!u->given)
+        return RD_OK;
+    name = rd_risk_name(m, c->id, key);
+    return m->no_memory
+               ? rd_run_no_memory(m->run, "the controls")
+               : rd_risk_input_add(&m->inputs, name, m->system->currency, "cost", u, input);
+}
+
 rd_status rd_risk_add_costs(struct rd_risk_model *m)
 {
-    int unused;
+    static const char *const keys[RD_COSTS] = { "cost_per_year", "costs.license", "costs.people",
+        "costs.latency", "costs.false_blocks" };
+    bool *matters = NULL;
+    rd_status st = find_tried(m);
 
-    for (size_t c = 0; c < m->system->n_controls; c++) {
-        const struct rd_control *control = &m->system->controls[c];
-        const char *name;
-        rd_status st;
+    if (!st)
+        st = costs_that_matter(m, &matters);
+    m->accuracy_cost = NO_INPUT;
+    m->cost = rd_arena_alloc(m->arena, m->system->n_controls + 1, sizeof *m->cost);
+    if (!st && !m->cost)
+        st = rd_run_no_memory(m->run, "the controls");
+    for (size_t c = 0; !st && c < m->system->n_controls; c++) {
+        const struct rd_control *k = &m->system->controls[c];
+        const struct rd_uncertain *part[RD_COSTS] = { &k->cost_per_year, &k->cost_license,
+            &k->cost_people, &k->cost_latency, &k->cost_false_blocks };
 
-        if (!control->cost_per_year.given || control->state == RD_CONTROL_RETIRED)
-            continue;
-        name = rd_arena_printf(m->arena, "%s.cost_per_year", control->id);
-        if (!name)
-            return rd_run_no_memory(m->run, "the controls");
-        st = rd_risk_input_add(
-            &m->inputs, name, m->system->currency, "cost", &control->cost_per_year, &unused);
-        if (st)
-            return st;
+        for (int i = 0; i < RD_COSTS; i++) {
+            m->cost[c][i] = NO_INPUT;
+            if (!st && matters[c] && k->state != RD_CONTROL_RETIRED)
+                st = add_cost(m, k, keys[i], part[i], &m->cost[c][i]);
+        }
     }
-    if (m->system->accuracy_point_per_year.given)
-        return rd_risk_input_add(&m->inputs, accuracy_input, m->system->currency, "cost",
-            &m->system->accuracy_point_per_year, &unused);
-    return RD_OK;
+    if (!st && m->system->accuracy_point_per_year.given)
+        st = rd_risk_input_add(&m->inputs, accuracy_input, m->system->currency, "cost",
+            &m->system->accuracy_point_per_year, &m->accuracy_cost);
+    return st;
 }
 
 static const struct rd_risk_input *accuracy_cost(const struct rd_risk_model *m)
 {
-    for (size_t i = 0; i < m->inputs.n; i++)
-        if (!strcmp(m->inputs.item[i].number.name, accuracy_input))
-            return &m->inputs.item[i];
-    return NULL;
+    return m->accuracy_cost == NO_INPUT ? NULL : &m->inputs.item[m->accuracy_cost];
 }
 
-static const struct rd_risk_input *cost_of(
-    const struct rd_risk_model *m, const struct rd_control *c)
+double rd_risk_cost_at(const struct rd_risk_model *m, int control, size_t o)
 {
-    const size_t len = strlen(c->id);
+    double sum = 0;
 
-    for (size_t i = 0; i < m->inputs.n; i++) {
-        const char *name = m->inputs.item[i].number.name;
+    for (int i = 0; i < RD_COSTS; i++)
+        if (m->cost[control][i] != NO_INPUT)
+            sum += m->inputs.item[m->cost[control][i]].x[o];
+    return sum;
+}
 
-        if (!strncmp(name, c->id, len) && !strcmp(name + len, ".cost_per_year"))
-            return &m->inputs.item[i];
-    }
-    return NULL;
+/* All declared parts together; one alone keeps its declared range. NaN: none is declared. */
+static struct rd_band cost_band(
+    const struct rd_risk_model *m, int control, double *x, double *scratch)
+{
+    const struct rd_risk_input *only = NULL;
+    struct rd_band b = { (double)NAN, (double)NAN, (double)NAN };
+    double mean = 0;
+    size_t n = 0;
+
+    for (int i = 0; i < RD_COSTS; i++)
+        if (m->cost[control][i] != NO_INPUT) {
+            only = &m->inputs.item[m->cost[control][i]];
+            mean += rd_range_mean(&only->dist);
+            n++;
+        }
+    if (n == 1)
+        b = (struct rd_band){ mean, only->number.low, only->number.high };
+    for (size_t o = 0; n > 1 && o < m->outer; o++)
+        x[o] = rd_risk_cost_at(m, control, o);
+    return n > 1 ? rd_risk_band(mean, x, m->outer, scratch) : b;
 }
 
 struct comparison {
@@ -96,6 +176,7 @@ struct comparison {
     struct rd_risk_view *view;             /* (plans) */
     const struct rd_risk_view **view_list; /* (plans) */
     double *difference, *scratch;          /* (outer) */
+    struct rd_arena *heavy;
 };
 
 struct compared {
@@ -191,23 +272,22 @@ static rd_status one_control(
 {
     struct rd_risk_model *m = c->m;
     const struct rd_control *control = &m->system->controls[k->control];
-    const struct rd_risk_input *cost = cost_of(m, control);
     const struct rd_risk_input *accuracy = accuracy_cost(m);
-    const size_t tried = describe(m, k);
+    const size_t tried = m->tried[k->control] ? describe(m, k) : 0;
     const double points = k->accuracy_lost > 0 ? 100 * k->accuracy_lost : 0;
     rd_status st;
 
     k->active = control->state == RD_CONTROL_ACTIVE;
+    if (!tried)
+        k->accuracy_lost = (double)NAN;
     k->before = k->after = k->difference = k->cost = k->net = k->utility_cost = no_band;
     if (accuracy && isfinite(k->accuracy_lost))
         k->utility_cost = (struct rd_band){ points * rd_range_mean(&accuracy->dist),
             points * accuracy->number.low, points * accuracy->number.high };
     k->error = (double)NAN;
     *got = (struct compared){ no_band, no_band, no_band, (double)NAN, false };
-    if (cost)
-        k->cost =
-            (struct rd_band){ rd_range_mean(&cost->dist), cost->number.low, cost->number.high };
-    st = compare(c, k->control, NULL, got);
+    k->cost = cost_band(m, k->control, c->difference, c->scratch);
+    st = tried ? compare(c, k->control, NULL, got) : RD_OK;
     if (st)
         return st;
     if (!got->touched) {
@@ -220,9 +300,15 @@ static rd_status one_control(
     k->difference = got->difference;
     k->error = got->error;
     k->assumed = rests_on_assumption(c, k->control);
-    if (cost) {
+    if (!k->active && m->roadmap) {
+        st = rd_roadmap_note(m, k, c->view_list, &c->other, c->heavy);
+        if (st)
+            return st;
+    }
+    if (!isnan(k->cost.value)) {
         for (size_t o = 0; o < m->outer; o++)
-            c->difference[o] -= cost->x[o] + (accuracy && points > 0 ? points * accuracy->x[o] : 0);
+            c->difference[o] -= rd_risk_cost_at(m, k->control, o) +
+                                (accuracy && points > 0 ? points * accuracy->x[o] : 0);
         k->net =
             rd_risk_band(rd_mean(c->difference, m->outer), c->difference, m->outer, c->scratch);
     }
@@ -269,7 +355,7 @@ static rd_status effects(struct comparison *c, int control, const struct compare
 rd_status rd_risk_result_controls(struct rd_risk_model *m, const struct rd_risk_totals *base,
     struct rd_risk_cache *cache, struct rd_arena *heavy, struct rd_risk_result *r)
 {
-    struct comparison c = { .m = m, .base = base, .cache = cache };
+    struct comparison c = { .m = m, .base = base, .cache = cache, .heavy = heavy };
     struct rd_risk_control *list =
         RD_NEW_ARRAY(m->arena, struct rd_risk_control, m->system->n_controls + 1);
     struct rd_risk_effect *effect;
@@ -293,7 +379,7 @@ rd_status rd_risk_result_controls(struct rd_risk_model *m, const struct rd_risk_
             continue;
         list[r->n_controls] = (struct rd_risk_control){ .control = (int)k };
         st = one_control(&c, m->arena, &list[r->n_controls], &whole);
-        if (!st)
+        if (!st && m->tried[k])
             st = effects(&c, (int)k, &whole, effect, &r->n_effects);
         if (!st && !list[r->n_controls].reason) {
             struct rd_risk_control *row = &list[r->n_controls];

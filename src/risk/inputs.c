@@ -11,7 +11,7 @@ rd_status rd_risk_inputs_init(struct rd_risk_inputs *in, const struct rd_system 
 {
     *in = (struct rd_risk_inputs){ .arena = arena, .err = err };
     in->cap = system->n_scenarios * INPUTS_PER_SCENARIO + system->n_assets + system->n_actors +
-              system->n_controls + 2;
+              system->n_controls * RD_COSTS + 2;
     in->cap_fixed = (system->n_scenarios + system->n_controls) * FIXED_PER_ENTRY + 1;
     in->item = RD_NEW_ARRAY(arena, struct rd_risk_input, in->cap);
     in->fixed = RD_NEW_ARRAY(arena, struct rd_risk_number, in->cap_fixed);

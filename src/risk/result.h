@@ -26,7 +26,7 @@ rd_status rd_risk_result_sentences(
     struct rd_risk_model *m, struct rd_risk_scenario *scenario, struct rd_risk_result *r);
 /* How many configurations that will simulate. */
 size_t rd_risk_result_configurations(const struct rd_risk_model *m);
-/* Name of a control's cost among the inputs. */
+/* All parts of what controls cost, as inputs: m->cost, m->accuracy_cost, m->tried. */
 rd_status rd_risk_add_costs(struct rd_risk_model *m);
 
 #endif

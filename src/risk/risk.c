@@ -2,6 +2,7 @@
 #include "risk/risk.h"
 
 #include "risk/result.h"
+#include "risk/roadmap_model.h"
 
 #include <math.h>
 
@@ -53,7 +54,35 @@ static rd_status new_cache(
     return RD_OK;
 }
 
-static rd_status simulate(struct rd_risk_model *m, struct rd_arena *heavy, struct rd_risk_result *r)
+static rd_status new_notes(struct rd_risk_model *m, struct rd_arena *heavy)
+{
+    m->roadmap = RD_NEW(heavy, struct rd_roadmap_draws);
+    if (m->roadmap)
+        m->roadmap->item = RD_NEW_ARRAY(heavy, struct rd_roadmap_draw, m->system->n_controls + 1);
+    return m->roadmap && m->roadmap->item ? RD_OK : rd_run_no_memory(m->run, "the roadmap");
+}
+
+/* What each control does, what a choice of them is worth, and what moves the result. */
+static rd_status details(struct rd_risk_model *m, const struct rd_risk_options *options,
+    const struct rd_risk_totals *base, struct rd_risk_cache *cache, struct rd_arena *heavy,
+    struct rd_risk_scenario *scenario, struct rd_risk_result *r)
+{
+    const bool roadmap = options && options->roadmap;
+    rd_status st = roadmap ? new_notes(m, heavy) : RD_OK;
+
+    if (!st)
+        st = rd_risk_result_controls(m, base, cache, heavy, r);
+    if (!st)
+        st = rd_risk_result_break_even(m, heavy, r);
+    if (!st && roadmap)
+        st = rd_roadmap_choose(m, options->roadmap, base, cache, heavy, r);
+    if (!st)
+        st = rd_risk_result_tornado(m, base, heavy, scenario, r);
+    return st ? st : rd_risk_result_sentences(m, scenario, r);
+}
+
+static rd_status simulate(struct rd_risk_model *m, const struct rd_risk_options *options,
+    struct rd_arena *heavy, struct rd_risk_result *r)
 {
     struct rd_risk_cache cache = { 0 };
     struct rd_risk_totals base;
@@ -72,14 +101,8 @@ static rd_status simulate(struct rd_risk_model *m, struct rd_arena *heavy, struc
         st = rd_risk_result_numbers(m, r);
     if (!st)
         st = rd_risk_summarize(m, &base, m->arena, &r->total);
-    if (!st)
-        st = rd_risk_result_controls(m, &base, &cache, heavy, r);
-    if (!st)
-        st = rd_risk_result_break_even(m, heavy, r);
-    if (!st)
-        st = rd_risk_result_tornado(m, &base, heavy, scenario, r);
-    if (!st)
-        st = rd_risk_result_sentences(m, scenario, r);
+    if (!st && !(options && options->total_only))
+        st = details(m, options, &base, &cache, heavy, scenario, r);
     if (!st && m->no_memory)
         st = rd_run_no_memory(m->run, "the simulation");
     return st;
@@ -126,7 +149,7 @@ rd_status rd_risk_simulate(struct rd_run *run, const struct rd_campaign *campaig
             "years: "
             "ask for fewer",
             quantified(&m), m.todo / m.outer, m.outer, m.years);
-    st = simulate(&m, &heavy, &r);
+    st = simulate(&m, options, &heavy, &r);
     rd_arena_release(&heavy);
     if (st)
         return st;

@@ -91,10 +91,13 @@ struct rd_roadmap {
     size_t n_steps; /* in the order to do them */
     const struct rd_roadmap_left_out *left_out;
     size_t n_left_out;
+    size_t left_out_more; /* that are not listed */
     const struct rd_roadmap_accept *accept;
     size_t n_accept; /* the first: do nothing */
     /* The set, run as a combination by rd_roadmap_confirm; NULL: not run, reason says why. */
     const struct rd_risk_summary *combined;
+    /* In words, where the set leaves more than the appetite allows; NULL. */
+    const char *appetite_warning;
     const char *combined_reason;
 };
 

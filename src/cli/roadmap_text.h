@@ -1,0 +1,17 @@
+/* roadmap_text.h - a roadmap for people: the terminal's table, Markdown and CSV. */
+#ifndef RD_CLI_ROADMAP_TEXT_H
+#define RD_CLI_ROADMAP_TEXT_H
+
+#include "risk/roadmap.h"
+
+#include <stdio.h>
+
+void rd_cli_roadmap_print(FILE *out, const struct rd_roadmap *r, const struct rd_system *s);
+/* A document of its own; names are escaped, nothing in them becomes a link, a cell or a tag. */
+void rd_cli_roadmap_markdown(
+    struct rd_buf *out, const struct rd_roadmap *r, const struct rd_system *s);
+/* RFC 4180, one row a control: steps in order, then what was left out, then do nothing and accept.
+ */
+void rd_cli_roadmap_csv(struct rd_buf *out, const struct rd_roadmap *r, const struct rd_system *s);
+
+#endif
