@@ -63,45 +63,70 @@ static bool is_deceptive(uint32_t cp)
            (cp & 0xFFFE) == 0xFFFE; /* no characters at all; XML refuses two of them */
 }
 
+size_t rd_text_look(const char *text, size_t left, uint32_t *cp_out, bool *deceptive_out)
+{
+    const size_t step = utf8_at((const unsigned char *)text, left, cp_out);
+
+    *deceptive_out = step && is_deceptive(*cp_out);
+    return step;
+}
+
+enum { PIECE = 16 };
+
+/* One character as it may be shown, NUL-terminated; returns the bytes of p that it stands for. */
+static size_t safe_piece(const unsigned char *p, size_t left, char piece[PIECE])
+{
+    uint32_t cp;
+    const size_t step = utf8_at(p, left, &cp);
+
+    if (!step || cp < 0x20 || cp == 0x7F) {
+        (void)snprintf(piece, PIECE, "\\x%02x", p[0]);
+        return 1;
+    }
+    if (is_deceptive(cp)) {
+        (void)snprintf(piece, PIECE, cp < 0x100 ? "\\x%02x" : "\\u{%04x}", cp);
+    } else {
+        memcpy(piece, p, step);
+        piece[step] = '\0';
+    }
+    return step;
+}
+
 void rd_text_safe(struct rd_buf *out, const char *text, size_t len)
 {
     const unsigned char *p = (const unsigned char *)text;
-    uint32_t cp;
+    char piece[PIECE];
 
     for (size_t i = 0; i < len;) {
-        const size_t step = utf8_at(p + i, len - i, &cp);
-
-        if (!step || cp < 0x20 || cp == 0x7F) {
-            rd_buf_printf(out, "\\x%02x", p[i]);
-            i++;
-            continue;
-        }
-        if (is_deceptive(cp))
-            rd_buf_printf(out, cp < 0x100 ? "\\x%02x" : "\\u{%04x}", cp);
-        else
-            rd_buf_put(out, p + i, step);
-        i += step;
+        i += safe_piece(p + i, len - i, piece);
+        rd_buf_puts(out, piece);
     }
 }
 
+/* Without memory of its own: messages about a lack of it pass through here too. */
 const char *rd_text_safe_in(char *out, size_t size, const char *text)
 {
-    struct rd_buf b = { 0 };
-    size_t keep;
+    const unsigned char *p = (const unsigned char *)text;
+    const size_t left = strnlen(text, 4 * size);
+    size_t len = 0, keep = 0; /* keep: how much may stay in front of the dots */
+    char piece[PIECE];
 
     if (!size)
         return "";
-    rd_text_safe(&b, text, strnlen(text, 4 * size));
-    keep = b.len;
-    if (keep >= size) {
-        /* Cut between characters, so that the dots follow whole ones. */
-        keep = size > 4 ? size - 4 : 0;
-        while (keep && ((unsigned char)b.text[keep] & 0xC0) == 0x80)
-            keep--;
+    for (size_t i = 0; i < left;) {
+        i += safe_piece(p + i, left - i, piece);
+        const size_t n = strlen(piece);
+
+        if (len + n >= size) {
+            (void)snprintf(out + keep, size - keep, "%s", size > 4 ? "..." : "");
+            return out;
+        }
+        memcpy(out + len, piece, n);
+        len += n;
+        if (len + 4 <= size)
+            keep = len;
     }
-    memcpy(out, rd_buf_text(&b), keep);
-    (void)snprintf(out + keep, size - keep, "%s", b.len >= size && size > 4 ? "..." : "");
-    rd_buf_release(&b);
+    out[len] = '\0';
     return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * The one way to show text that came from outside on a terminal or in a message: C0, C1, DEL and
@@ -45,6 +46,12 @@ void rd_text_shell(struct rd_buf *out, const char *text);
 /* Nearest of the NULL-terminated words within edit distance 3 (and under half the length), or NULL.
  */
 const char *rd_text_nearest(const char *word, const char *const *words);
+
+/*
+ * The code point at text and whether it is one of those that rd_text_safe spells out beyond ASCII:
+ * returns its length in bytes, 0 where there is no UTF-8. left > 0.
+ */
+size_t rd_text_look(const char *text, size_t left, uint32_t *cp_out, bool *deceptive_out);
 
 /* Valid UTF-8 (no surrogates, no overlong forms)? On false *at_out is the offset of the first bad
  * byte. */

@@ -2,10 +2,12 @@
  * html.c - the page of web/, with report.json in it.
  *
  * The data stands in a <script type="application/json">, which no browser runs. Every '<' in it
- * becomes \u003c, so no text can end that element or open another one; U+2028 and U+2029 are left
- * alone, since JSON.parse takes them.
+ * becomes \u003c, so no text can end that element or open another one. Marks that turn or hide text
+ * become \uXXXX too: who reads the source of the page must see what is there.
  */
 #include "report/report.h"
+
+#include "base/text.h"
 
 #include <string.h>
 
@@ -28,16 +30,35 @@ const char *rd_report_html_reason(void)
                : "this program was built without the report page";
 }
 
+/* A code point as JSON writes it: two units above U+FFFF. */
+static void put_unit(struct rd_buf *out, uint32_t cp)
+{
+    if (cp > 0xffff) {
+        rd_buf_printf(out, "\\u%04x", 0xd800 + ((cp - 0x10000) >> 10));
+        cp = 0xdc00 + ((cp - 0x10000) & 0x3ff);
+    }
+    rd_buf_printf(out, "\\u%04x", cp);
+}
+
 static void put_escaped(struct rd_buf *out, const char *json, size_t size)
 {
-    size_t from = 0;
+    size_t from = 0, step;
 
-    for (size_t i = 0; i < size; i++) {
-        if (json[i] != '<')
+    for (size_t i = 0; i < size; i += step) {
+        const unsigned char c = (unsigned char)json[i];
+        bool deceptive = false;
+        uint32_t cp = c;
+
+        step = c < 0x80 ? 1 : rd_text_look(json + i, size - i, &cp, &deceptive);
+        if (!step) { /* our own writer makes UTF-8 only; another's bytes pass as they are */
+            step = 1;
+            continue;
+        }
+        if (c != '<' && !deceptive)
             continue;
         rd_buf_put(out, json + from, i - from);
-        rd_buf_puts(out, "\\u003c");
-        from = i + 1;
+        put_unit(out, cp);
+        from = i + step;
     }
     rd_buf_put(out, json + from, size - from);
 }

@@ -185,6 +185,15 @@ static void no_name_can_leave_its_place_in_the_page(void **state)
         rd_report_html_into(page, sizeof(page) - 1, json.text, json.len, &html, &err), RD_OK);
     end = strchr(html.text + 10, '<'); /* the next '<' is the page's own end tag */
     assert_string_equal(end, "</script>");
+    assert_non_null(
+        strstr(json.text, "\xe2\x80\xae")); /* text that runs backwards, and what is left of it */
+    assert_null(strstr(html.text, "\xe2\x80\xae"));
+    assert_non_null(strstr(html.text, "\\u202e"));
+    rd_buf_release(&html);
+    static const char odd[] = "\"\xc2\x9b\xf3\xa0\x80\xa1\xc3\xa4\xff\"";
+    assert_int_equal(
+        rd_report_html_into("@@REDOUBT_DATA@@", 16, odd, sizeof(odd) - 1, &html, &err), RD_OK);
+    assert_string_equal(html.text, "\"\\u009b\\udb40\\udc21\xc3\xa4\xff\"");
     rd_buf_release(&json);
     rd_buf_release(&html);
 }
