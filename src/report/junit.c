@@ -73,12 +73,12 @@ static struct testcase judge(const struct work *w, size_t i, const struct rd_tes
     const struct rd_threat_state *state = &w->campaign->states[i];
     struct testcase c = { .threat = i, .tested = tested, .verdict = SKIPPED };
 
-    c.text = state->text ? state->text : state->reason;
+    c.text = state->text ? state->text : state->reason ? state->reason : "";
     c.type = rd_threat_status_name(state->status);
     if (t->applicability == RD_APPLIES_MITIGATED) {
         c.verdict = PASSED;
         c.type = "mitigated";
-        c.text = t->mitigated_by;
+        c.text = t->mitigated_by ? t->mitigated_by : "";
     } else if (tested && tested->record) {
         judge_record(tested->record, &c);
         /* What the threat's state says is about this test: more than its outcome. */
@@ -90,7 +90,7 @@ static struct testcase judge(const struct work *w, size_t i, const struct rd_tes
         }
     } else if (tested) {
         c.type = "untried";
-        c.text = tested->test->untried;
+        c.text = tested->test->untried ? tested->test->untried : "untried";
     }
     if (t->decision && c.verdict != PASSED) {
         c.verdict = SKIPPED;
@@ -120,7 +120,7 @@ static void put_verdict(struct rd_buf *b, const struct testcase *c, const struct
     rd_buf_printf(b, "      <%s", tag[c->verdict]);
     if (c->verdict != PASSED) {
         put_attribute(b, "type", c->type);
-        put_attribute(b, "message", c->text ? c->text : c->type);
+        put_attribute(b, "message", *c->text ? c->text : c->type);
     }
     rd_buf_puts(b, ">");
     put_details(b, c, f);
@@ -134,17 +134,21 @@ static rd_status put_case(struct work *w, const struct testcase *c)
     struct rd_buf *b = &w->cases;
     struct rd_finding f;
     const rd_status st = rd_finding_make(w->run, w->report, c->threat, w->arena, &f);
+    const char *class_name =
+        rd_arena_printf(w->arena, "redoubt.%s.%s", t->rule->stage, t->rule->id);
+    const char *name =
+        c->tested ? rd_arena_printf(w->arena, "%s (%s)", t->id, c->tested->test->id) : t->id;
     char line[16];
 
     if (st)
         return st;
+    if (!class_name || !name || !c->text)
+        return rd_run_no_memory(w->run, "JUnit XML");
     w->count[c->verdict]++;
     (void)snprintf(line, sizeof line, "%d", at.line);
     rd_buf_puts(b, "    <testcase");
-    put_attribute(
-        b, "classname", rd_arena_printf(w->arena, "redoubt.%s.%s", t->rule->stage, t->rule->id));
-    put_attribute(b, "name",
-        c->tested ? rd_arena_printf(w->arena, "%s (%s)", t->id, c->tested->test->id) : t->id);
+    put_attribute(b, "classname", class_name);
+    put_attribute(b, "name", name);
     put_attribute(b, "file", w->file);
     put_attribute(b, "line", line);
     rd_buf_puts(b, " time=\"0\">\n      <properties>\n");

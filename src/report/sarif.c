@@ -250,6 +250,13 @@ static void put_message(struct work *w, const struct rd_threat *t,
     rd_buf_release(&b);
 }
 
+/* Text of the arena: its lack is no null in the document. */
+static const char *must(struct work *w, const char *text)
+{
+    w->j->out->failed = w->j->out->failed || !text;
+    return text;
+}
+
 /* accepted, false-positive: said in the file itself. */
 static void put_suppressions(struct work *w, const struct rd_decision *d)
 {
@@ -260,9 +267,9 @@ static void put_suppressions(struct work *w, const struct rd_decision *d)
     rd_json_ktext(w->j, "kind", "inSource");
     rd_json_ktext(w->j, "status", "accepted");
     rd_sarif_ktext(w->j, "justification",
-        rd_arena_printf(w->arena, "%s by %s%s%s: %s%s%s", d->decision, d->by ? d->by : "?",
-            d->until ? " until " : "", d->until ? d->until : "", d->why ? d->why : "",
-            d->ticket ? ", " : "", d->ticket ? d->ticket : ""));
+        must(w, rd_arena_printf(w->arena, "%s by %s%s%s: %s%s%s", d->decision, d->by ? d->by : "?",
+                    d->until ? " until " : "", d->until ? d->until : "", d->why ? d->why : "",
+                    d->ticket ? ", " : "", d->ticket ? d->ticket : "")));
     rd_json_kobject(w->j, "location");
     put_location(w,
         (struct rd_place){ d->at.line > 0 ? d->at.line : 1, d->at.column > 0 ? d->at.column : 1 });
@@ -316,7 +323,8 @@ static rd_status put_fingerprints(struct work *w, const struct rd_threat *t)
         return st;
     rd_json_kobject(w->j, "partialFingerprints");
     rd_json_ktext(w->j, "threat", t->id);
-    rd_json_ktext(w->j, "primaryLocationLineHash", rd_arena_printf(w->arena, "%.16s:1", hex));
+    rd_json_ktext(
+        w->j, "primaryLocationLineHash", must(w, rd_arena_printf(w->arena, "%.16s:1", hex)));
     rd_json_end(w->j);
     return RD_OK;
 }
@@ -410,7 +418,7 @@ static rd_status put_run(struct work *w)
     rd_json_object(w->j);
     put_tool(w);
     rd_json_kobject(w->j, "automationDetails");
-    rd_json_ktext(w->j, "id", rd_arena_printf(w->arena, "redoubt/%s/", w->uri));
+    rd_json_ktext(w->j, "id", must(w, rd_arena_printf(w->arena, "redoubt/%s/", w->uri)));
     rd_json_end(w->j);
     rd_json_ktext(w->j, "columnKind", "unicodeCodePoints");
     rd_json_karray(w->j, "artifacts");

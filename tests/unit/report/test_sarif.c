@@ -1,6 +1,7 @@
 /* SARIF and JUnit of the sample. Both are left in the build folder for tests/golden/sarif.py. */
 #include "support.h"
 
+#include "base/alloc.h"
 #include "base/doc.h"
 #include "base/file.h"
 #include "report/junit.h"
@@ -135,8 +136,8 @@ static void a_result_points_at_the_element_and_at_the_property_that_decided(void
     place = rd_doc_get(related, "physicalLocation");
     assert_string_equal(text_of(rd_doc_get(place, "region"), "startLine"), "31");
     assert_string_equal(text_of(rd_doc_get(place, "region"), "startColumn"), "18");
-    assert_non_null(
-        strstr(text_of(rd_doc_get(r, "message"), "text"), "Decided by [api.exposure](0) (internet)"));
+    assert_non_null(strstr(
+        text_of(rd_doc_get(r, "message"), "text"), "Decided by [api.exposure](0) (internet)"));
 }
 
 static void a_decision_is_a_suppression_with_its_reason(void **state)
@@ -239,6 +240,34 @@ static void an_accepted_threat_fails_no_build(void **state)
         strstr(junit(), "<skipped type=\"accepted\" message=\"accepted by risk owner: low volume"));
 }
 
+static void every_failed_allocation_is_an_error(void **state)
+{
+    typedef rd_status make_fn(struct rd_run *, const struct rd_report *, struct rd_buf *);
+    static make_fn *const make[] = { rd_report_sarif, rd_report_junit };
+
+    (void)state;
+    for (size_t k = 0; k < 2; k++) {
+        struct rd_buf whole = { 0 };
+        rd_status st = RD_E_MEMORY;
+
+        assert_int_equal(make[k](&run, &sample.report, &whole), RD_OK);
+        for (size_t i = 1; st && i < 4000; i++) {
+            struct rd_buf out = { 0 };
+
+            rd_alloc_fail_at(i);
+            st = make[k](&run, &sample.report, &out);
+            rd_alloc_fail_at(0);
+            assert_true(st == RD_OK || st == RD_E_MEMORY);
+            if (!st) /* nothing may be missing quietly */
+                assert_string_equal(out.text, whole.text);
+            rd_buf_release(&out);
+            assert_true(st || i > 2);
+        }
+        assert_int_equal(st, RD_OK);
+        rd_buf_release(&whole);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -254,6 +283,7 @@ int main(void)
         TEST(demonstrated_fails_untried_is_skipped_and_says_why),
         TEST(what_is_not_demonstrated_passes_and_inconclusive_does_not),
         TEST(an_accepted_threat_fails_no_build),
+        TEST(every_failed_allocation_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
