@@ -64,7 +64,7 @@ static const char *put_mark(struct work *w, const struct rd_mark *m, const char 
         rd_dot_text(w->b, href);
         rd_buf_puts(w->b, "\" ");
     }
-    w->failed = w->failed || (m->n && !badge);
+    w->failed = w->failed || (m->n && (!badge || (w->d->link && !href)));
     return badge;
 }
 

@@ -246,8 +246,12 @@ static void put_link(struct work *w, const struct rd_mark *m, const char *id)
 {
     const char *href = rd_diagram_href(w->d, m, id, w->arena);
 
-    if (!href)
+    if (!w->d->link || !m->n)
         return;
+    if (!href) {
+        w->b->failed = true;
+        return;
+    }
     rd_buf_puts(w->b, "<a href=\"");
     rd_text_xml(w->b, href);
     rd_buf_puts(w->b, "\">");
@@ -617,19 +621,23 @@ static double put_listed(struct work *w, double y, size_t crowded)
             isnan(w->l.flow[i].label.x) ? " (no room in the picture)" : "",
             w->s->elements[f->from].name, w->s->elements[f->to].name, w->flow[i].full,
             w->flow[i].badge ? "; " : "", w->flow[i].badge ? w->flow[i].badge : "");
-        if (!text || !wrap(w, text, SMALL, false, w->width - 2 * MARGIN, 1, &lines))
+        if (!text || !wrap(w, text, SMALL, false, w->width - 2 * MARGIN, 1, &lines)) {
+            w->b->failed = true;
             break;
+        }
         y = put_lines(w, "listed", y, SMALL_LINE, &lines);
     }
     if (number > LISTED_MAX) {
-        put_text(w, "listed", MARGIN, y,
-            rd_arena_printf(w->arena, "and %zu more", crowded - LISTED_MAX));
+        char more[40];
+
+        (void)snprintf(more, sizeof more, "and %zu more", crowded - LISTED_MAX);
+        put_text(w, "listed", MARGIN, y, more);
         y += SMALL_LINE;
     }
     return y;
 }
 
-static void put_head(struct work *w, double height)
+static void put_head(struct work *w, double height, const char *words)
 {
     rd_buf_puts(w->b, "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" "
                       "aria-labelledby=\"diagram-title diagram-desc\"");
@@ -642,7 +650,7 @@ static void put_head(struct work *w, double height)
     rd_buf_puts(w->b, "\">\n<title id=\"diagram-title\">");
     rd_text_xml(w->b, w->s->name);
     rd_buf_puts(w->b, "</title>\n<desc id=\"diagram-desc\">Data-flow diagram: ");
-    rd_text_xml(w->b, subtitle(w));
+    rd_text_xml(w->b, words);
     rd_buf_puts(w->b, "</desc>\n");
     rd_buf_puts(w->b, rd_svg_style);
     put_rect(w, "page", &(struct rd_box){ 0, 0, w->width, height }, 0);
@@ -675,7 +683,7 @@ static rd_status draw(struct work *w, struct rd_buf *out, struct rd_svg_size *si
         .reason = w->l.reason,
         .crowded = size->crowded };
     w->b = out;
-    put_head(w, size->height);
+    put_head(w, size->height, words);
     rd_buf_put(out, rd_buf_text(&body), body.len);
     rd_buf_puts(out, "</svg>\n");
     out->failed = out->failed || body.failed;
