@@ -20,7 +20,7 @@ struct diagram {
     const char *output, *format, *link;
     double scale;
     int64_t width;
-    bool threats;
+    bool no_threats;
 };
 
 static const char *const formats[] = { "auto", "svg", "png", "dot", NULL };
@@ -32,7 +32,8 @@ static const struct rd_option options[] = {
         "auto: by the name of the output, else svg"),
     RD_TEXT(struct diagram, link, "link", "", "REPORT",
         "elements lead to their threats in this report.html, a relative path or an http address"),
-    RD_BOOL(struct diagram, threats, "threats", "yes", "show the threats: no for the system alone"),
+    RD_BOOL(
+        struct diagram, no_threats, "no-threats", "no", "the system alone, without its threats"),
     RD_REAL(struct diagram, scale, "scale", "0", 0, 16, "",
         "of a PNG: pixels of the picture for each pixel of the SVG; 0: 2, or what fits"),
     RD_INT(struct diagram, width, "width", "0", 0, 32000, "pixels",
@@ -208,9 +209,10 @@ static void say(struct rd_cli *cli, const struct diagram *o, const char *format,
     rd_json_kint(j, "threats", (int64_t)shown);
     rd_json_kint(j, "demonstrated", (int64_t)demonstrated);
     rd_json_kbool(j, "evidence", d->states != NULL);
-    rd_json_kreal(j, "width", png ? p->width : svg ? p->size.width : (double)NAN);
-    rd_json_kreal(j, "height", png ? p->height : svg ? p->size.height : (double)NAN);
     rd_json_end(j);
+    /* These depend on what is installed: no part of the result. */
+    rd_json_kreal(cli->info, "width", png ? p->width : svg ? p->size.width : (double)NAN);
+    rd_json_kreal(cli->info, "height", png ? p->height : svg ? p->size.height : (double)NAN);
     rd_json_ktext(cli->info, "file", o->output);
     rd_json_ktext(cli->info, "layout", p->size.engine);
     rd_json_ktext(cli->info, "layout_reason", p->size.reason);
@@ -251,12 +253,12 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
         st = check_link(cli, o->link);
     if (!st)
         st = rd_cli_load(cli, argv[0], &o->system, &l);
-    if (!st && o->threats)
+    if (!st && !o->no_threats)
         st = rd_cli_stored(cli, &l, &campaign, &found);
     if (st)
         return st;
     const struct rd_diagram d = { .system = l.system,
-        .threats = o->threats ? &l.threats : NULL,
+        .threats = o->no_threats ? NULL : &l.threats,
         .states = found ? campaign.states : NULL,
         .link = o->link };
     st = draw(cli, o, format, &d, &p);
@@ -277,7 +279,7 @@ const struct rd_command rd_command_diagram = {
     .examples = "  redoubt diagram demo -o system.svg\n"
                 "  redoubt diagram demo -o system.png --width 1600\n"
                 "  redoubt diagram demo -o system.svg --link report.html\n"
-                "  redoubt diagram demo --format dot --threats no\n",
+                "  redoubt diagram demo --format dot --no-threats\n",
     .options = options,
     .options_size = sizeof(struct diagram),
     .min_args = 1,
