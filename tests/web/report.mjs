@@ -148,25 +148,40 @@ const path = page(fixture, "fixture.html");
   const [tab, seen] = await open(path);
   await tab.keyboard.press("Tab");
   check((await tab.evaluate(() => document.activeElement.className)) === "skip", "the first stop of the keyboard is the skip link");
+  for (const row of await tab.$$("button.row")) await row.click();
+  for (const closed of await tab.$$("details:not([open]) > summary")) await closed.click();
+  await tab.locator(".skip").focus();
   const stops = [];
-  for (let i = 0; i < 400; i++) {
+  const all = await tab.evaluate(() => {
+    // What a pointer can use and is shown; each gets a number to be told by.
+    const used = [...document.querySelectorAll("a[href], button, summary, [tabindex='0'], input, select")].filter((e) => e.checkVisibility());
+    used.forEach((e, i) => e.setAttribute("data-stop", i));
+    return used.length;
+  });
+  for (let i = 0; i < all + 40; i++) {
     await tab.keyboard.press("Tab");
     stops.push(
       await tab.evaluate(() => {
         const e = document.activeElement;
         const style = getComputedStyle(e);
         const kind = (typeof e.className === "string" ? e.className : e.className.baseVal) || e.tagName;
-        return { kind, tag: e.tagName, outline: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0, top: e.getBoundingClientRect().top + scrollY };
+        return { stop: e.getAttribute("data-stop"), kind, tag: e.tagName, outline: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0, top: e.getBoundingClientRect().top + scrollY };
       }),
     );
+    if (stops[i].tag === "BODY") break;
   }
+  const reached = new Set(["0", ...stops.map((s) => s.stop)]); // 0 is the skip link, where it began
+  const missed = await tab.evaluate((got) => [...document.querySelectorAll("[data-stop]")].filter((e) => !got.includes(e.getAttribute("data-stop"))).map((e) => e.outerHTML.slice(0, 80)), [...reached]);
+  check(all > 100 && missed.length === 0, `the keyboard reaches each of ${all} things that a pointer can use ${missed.slice(0, 3).join(" ")}`);
   const inPage = stops.filter((s) => s.tag !== "BODY");
   check(inPage.every((s) => s.outline), "every stop shows where the focus is");
   for (const kind of ["row", "element", "plain"]) check(inPage.some((s) => s.kind.includes(kind)), `the keyboard reaches .${kind}`);
   check(inPage.some((s) => s.tag === "svg"), "the keyboard reaches the charts");
   await tab.locator("button.row").first().focus();
   await tab.keyboard.press("Enter");
-  check((await tab.locator("button.row").first().getAttribute("aria-expanded")) === "true", "Enter opens a threat");
+  check((await tab.locator("button.row").first().getAttribute("aria-expanded")) === "false", "Enter closes a threat");
+  await tab.keyboard.press("Enter");
+  check((await tab.locator("button.row").first().getAttribute("aria-expanded")) === "true", "and opens it");
   await seen.context.close();
 }
 
