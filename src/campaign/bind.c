@@ -255,6 +255,9 @@ static rd_status bind_artifacts(struct binder *b, struct rd_bound_test *t, int n
     if (t->pool == SEVERAL) {
         t->untried = "several pools the thief might own, leave one";
         t->pool = RD_NONE;
+    } else if (t->pool == RD_NONE &&
+               rd_option_holds(t->attack->options, t->options, "source", "pool")) {
+        t->untried = "no data set the thief might own: declare one, or a test with another source";
     }
     return RD_OK;
 }

@@ -195,6 +195,15 @@ static void nothing_to_judge_on_is_said(void **state)
 }
 
 /* One test for a rule of several attacks; when none can run, the first with its reason. */
+/* It ended the whole assessment before. */
+static void a_thief_without_data_is_untried(void **state)
+{
+    (void)state;
+    bind(PARTS "artifacts:\n" MODEL EVAL);
+    assert_string_equal(find("model-extraction@api")->untried,
+        "no data set the thief might own: declare one, or a test with another source");
+}
+
 static void where_no_attack_can_run_the_first_says_why(void **state)
 {
     static const char yaml[] = PARTS "artifacts:\n" MODEL EVAL POOL RECIPE("recipe", "fit");
@@ -272,6 +281,7 @@ int main(void)
         cmocka_unit_test(victims_are_trained_only_where_asked_for),
         cmocka_unit_test(an_endpoint_is_a_model),
         cmocka_unit_test(nothing_to_judge_on_is_said),
+        cmocka_unit_test(a_thief_without_data_is_untried),
         cmocka_unit_test(where_no_attack_can_run_the_first_says_why),
         cmocka_unit_test(a_recommender_has_attacks_of_its_own),
         cmocka_unit_test(upstream_follows_flows_backwards),
