@@ -8,8 +8,10 @@ for threads in 1 2; do
   "$build/bench_risk" --threads "$threads" || exit 4
 done
 mkdir -p "$build/bench-peers"
-# Debian's own numpy, scipy, pandas where they are there; pyfair alone is taken from PyPI.
-[ -d "$build/bench-peers/fair" ] ||
-  python3 -m pip install -q --root-user-action ignore --no-deps --target "$build/bench-peers/fair" pyfair==0.1a12 ||
-  { rm -rf "$build/bench-peers/fair"; echo "risk: pyfair cannot be installed; Redoubt's figures alone"; }
-PYTHONPATH=$build/bench-peers/fair /usr/bin/python3 bench/risk_pyfair.py "$build/redoubt"
+# pyfair draws pictures when it is imported; its figures need numpy, scipy, pandas and a matplotlib to be there.
+if [ ! -e "$build/bench-peers/fair/done" ]; then
+  python3 -m pip install -q --root-user-action ignore --target "$build/bench-peers/fair" \
+    pyfair==0.1a12 numpy scipy pandas matplotlib xlrd && touch "$build/bench-peers/fair/done" ||
+    echo "risk: pyfair cannot be installed; Redoubt's figures alone"
+fi
+PYTHONPATH=$build/bench-peers/fair python3 bench/risk_pyfair.py "$build/redoubt"
