@@ -431,6 +431,8 @@ static void left_out(struct rd_md *m, const struct rd_system *sys, const struct 
         rd_md_text(m, l->reversal.words);
         rd_md_put(m, " |\n");
     }
+    if (plan->n_left_out && plan->left_out_more)
+        rd_buf_printf(m->out, "\nAnd %zu more that are not listed.\n", plan->left_out_more);
 }
 
 static void plan_head(struct rd_md *m, const struct rd_roadmap *plan)
@@ -455,8 +457,14 @@ static void plan_head(struct rd_md *m, const struct rd_roadmap *plan)
         rd_md_text(m, plan->combined_reason);
         rd_md_put(m, ". ");
     }
+    rd_md_put(m, "Method: ");
     rd_md_text(m, plan->method);
     rd_md_put(m, ".\n");
+    if (plan->appetite_warning) {
+        rd_md_put(m, "\n**");
+        rd_md_text(m, plan->appetite_warning);
+        rd_md_put(m, "**\n");
+    }
 }
 
 void rd_md_roadmap(struct rd_md *m)

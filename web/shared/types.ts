@@ -124,6 +124,10 @@ export interface Roadmap {
   /** The set, run as one: what counts, where it is there. */
   combined: { ale: Num; ale_band: Interval; exceedance: Exceedance[]; appetite: Appetite[] } | null;
   combined_reason: string | null;
+  /** Said when the chosen set leaves the appetite passed. */
+  appetite_warning?: string | null;
+  /** How many are not named in left_out. */
+  left_out_more?: number;
 }
 export interface CurvePoint extends Interval {
   budget: number;

@@ -99,7 +99,7 @@ function Steps({ plan, most, names }: { plan: Plan; most: number; names: Map<str
             <td className="loss"><Range band={s.ale_after_band} most={most} tone={s.assumed ? "c4" : "c1"} from={plan.ale_before} /><b>{cash(s.ale_after)}</b> <small>{range(s.ale_after_band, about)}</small></td>
             <td className="num">{cash(s.net.value)}<small>{range(s.net, about)}</small></td>
             <td className="num">{percent(s.p_in_best_set)}</td>
-            <td className="num nowrap">{s.retest ?? "\u2013"}</td>
+            <td className={s.retest && s.retest.length > 12 ? "num" : "num nowrap"}>{s.retest ?? "\u2013"}</td>
           </tr>
           <tr className="say">
             <td colSpan={7}>
@@ -126,7 +126,7 @@ function Steps({ plan, most, names }: { plan: Plan; most: number; names: Map<str
         <tbody key={r.threat}>
           <tr className="base">
             <th scope="row">Accept: <a href={`#t-${r.threat}`}><bdi>{r.threat}</bdi></a></th>
-            <td>{r.until && <>until {r.until}</>}{r.by && <small>by <bdi>{r.by}</bdi></small>}</td>
+            <td>{r.until && <span className="nowrap">until {r.until}</span>}{r.by && <small>by <bdi>{r.by}</bdi></small>}</td>
             <td className="num">{cash(0)}</td>
             <td className="loss"><Range band={r.ale_band} most={most} tone="c4" />{r.ale !== null ? <b>{cash(r.ale)}</b> : <span className="quiet">no money on it</span>} {r.ale !== null && <small>{range(r.ale_band, about)} stays because of it</small>}</td>
             <td colSpan={3} />
@@ -158,6 +158,7 @@ function LeftOut({ plan }: { plan: Plan }) {
     <>
       <h3>Left out</h3>
       {plan.left_out.length <= 12 ? rows : <details className="rest"><summary>{plural(plan.left_out.length, "control")} that the roadmap does not hold, each with the reason</summary>{rows}</details>}
+      {(plan.left_out_more ?? 0) > 0 && <p className="note">And {plural(plan.left_out_more ?? 0, "more control")} that no test touches or that saves nothing.</p>}
     </>
   );
 }
@@ -190,8 +191,9 @@ export function Roadmap({ result }: { result: Report["result"] }) {
             {then?.run ? <>, measured by running them together.</> : <>. Together they were not run: <bdi>{plan.combined_reason ?? "no reason given"}</bdi>.</>}
           </>
         )}{" "}
-        The order is by {plan.measure === "tvar" ? <>the drop in <Term of="TVaR">tail loss</Term></> : <>the drop in expected loss</>}, less the cost; <bdi>{plan.method_words}</bdi>.
+        The order is by {plan.measure === "tvar" ? <>the drop in <Term of="TVaR">tail loss</Term></> : <>the drop in expected loss</>}, less the cost. <bdi>{sentence(plan.method_words)}</bdi>
       </p>
+      {plan.appetite_warning && <p className="caution" role="note"><bdi>{sentence(plan.appetite_warning)}</bdi></p>}
       {!nothing && risk && (
         <div className="split wide">
           <Residuals plan={plan} risk={risk} />
