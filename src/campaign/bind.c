@@ -213,6 +213,23 @@ static int find_pool(const struct rd_system *s, int eval)
     return found == RD_NONE ? SEVERAL : found;
 }
 
+static bool asks_pool(const struct rd_bound_test *t)
+{
+    return rd_option_holds(t->attack->options, t->options, "source", "pool");
+}
+
+/* A thief without data has nothing else to ask, whatever the attack's preset says. */
+static rd_status ask_made_up_inputs(struct binder *b, struct rd_bound_test *t)
+{
+    void *options = (void *)(uintptr_t)t->options; /* made for this test by set_options */
+    const struct rd_option *o = rd_option_find(t->attack->options, "source");
+
+    for (const char *const *word = asks_pool(t) ? o->choices : NULL; word && *word; word++)
+        if (strcmp(*word, "pool") != 0)
+            return rd_options_set(t->attack->options, options, "source", *word, b->run->err);
+    return RD_OK;
+}
+
 /* Model, evaluation set and pool; fills t->untried when one is missing. */
 static rd_status bind_artifacts(struct binder *b, struct rd_bound_test *t, int named)
 {
@@ -250,13 +267,12 @@ static rd_status bind_artifacts(struct binder *b, struct rd_bound_test *t, int n
     if (t->attack->kind != RD_EXTRACT)
         return RD_OK;
     if (t->actor != RD_NONE && s->actors[t->actor].data == RD_DATA_NONE)
-        return RD_OK; /* a thief without data queries random inputs */
+        return ask_made_up_inputs(b, t);
     t->pool = find_pool(s, t->eval);
     if (t->pool == SEVERAL) {
         t->untried = "several pools the thief might own, leave one";
         t->pool = RD_NONE;
-    } else if (t->pool == RD_NONE &&
-               rd_option_holds(t->attack->options, t->options, "source", "pool")) {
+    } else if (t->pool == RD_NONE && asks_pool(t)) {
         t->untried = "no data set the thief might own: declare one, or a test with another source";
     }
     return RD_OK;

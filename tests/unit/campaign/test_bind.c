@@ -199,9 +199,15 @@ static void nothing_to_judge_on_is_said(void **state)
 static void a_thief_without_data_is_untried(void **state)
 {
     (void)state;
-    bind(PARTS "artifacts:\n" MODEL EVAL);
-    assert_string_equal(find("model-extraction@api")->untried,
-        "no data set the thief might own: declare one, or a test with another source");
+    bind(PARTS "  - {id: rival, access: [scores], data: proxy}\nartifacts:\n" MODEL EVAL
+               "tests:\n  - {id: t, threat: model-extraction@api, actor: rival, artifact: net, "
+               "attack: copycat}\n");
+    assert_non_null(strstr(find("model-extraction@api")->untried, "no data set the thief might"));
+    bind(PARTS "artifacts:\n" MODEL EVAL POOL); /* the spy owns nothing, and makes inputs up */
+    const struct rd_bound_test *t = find("model-extraction@api");
+    assert_null(t->untried);
+    assert_true(rd_option_holds(t->attack->options, t->options, "source", "random"));
+    assert_int_equal(t->pool, RD_NONE);
 }
 
 static void where_no_attack_can_run_the_first_says_why(void **state)
