@@ -185,24 +185,39 @@ static rd_status worth_with(struct rd_roadmap_work *w, size_t item, bool *trial,
     return RD_OK;
 }
 
-static rd_status say(struct rd_roadmap_work *w, size_t item, double limit, bool in_set,
+/*
+ * room: what the budget leaves for it; pays: up to where it is worth its cost. The lesser one turns
+ * the choice, and is named for what it is: a budget that is used up says nothing about what pays.
+ */
+static rd_status say(struct rd_roadmap_work *w, size_t item, double room, double pays, bool in_set,
     struct rd_roadmap_reversal *out)
 {
     const struct rd_risk_model *m = w->m;
-    const char *id = m->system->controls[w->item[item].control].id;
-    char money[40], now[40];
+    const char *id = m->system->controls[w->item[item].control].id, *c = m->system->currency;
+    const double cost_now = w->pick.cost[item], limit = room < pays ? room : pays;
+    char money[40], worth[40], now[40];
 
-    out->unit = m->system->currency;
-    out->value = limit;
+    out->unit = c;
+    out->value = in_set ? fmax(limit, cost_now) : fmin(limit, cost_now);
     out->input = rd_risk_name(w->m, id, "cost");
-    (void)rd_risk_money(limit, money);
+    (void)rd_risk_money(out->value, money);
+    (void)rd_risk_money(pays, worth);
     (void)rd_risk_money(w->item[item].cost.total.value, now);
-    out->words = in_set ? rd_risk_say(w->m,
-                              "pays as long as it costs less than %s %s a year in full "
-                              "(now %s)",
-                              money, m->system->currency, now)
-                        : rd_risk_say(w->m, "would pay below %s %s a year in full (now %s)", money,
-                              m->system->currency, now);
+    if (in_set && room < pays)
+        out->words = rd_risk_say(w->m,
+            "fits the budget as long as it costs less than %s %s a year in full (now %s), and "
+            "would pay up to %s",
+            money, c, now, worth);
+    else if (in_set)
+        out->words = rd_risk_say(w->m,
+            "pays as long as it costs less than %s %s a year in full (now %s)", money, c, now);
+    else if (room < pays)
+        out->words = rd_risk_say(w->m,
+            "would fit the budget below %s %s a year in full (now %s), and pay up to %s", money, c,
+            now, worth);
+    else
+        out->words =
+            rd_risk_say(w->m, "would pay below %s %s a year in full (now %s)", money, c, now);
     return RD_OK;
 }
 
@@ -212,7 +227,7 @@ rd_status rd_roadmap_reversal_of(
     const double cost_now = w->pick.cost[item];
     double *cost = RD_NEW_ARRAY(w->heavy, double, w->n + 1);
     bool *trial = RD_NEW_ARRAY(w->heavy, bool, w->n + 1);
-    double other = 0, others = 0, limit;
+    double other = 0, others = 0, pays;
     rd_status st;
 
     *out = (struct rd_roadmap_reversal){ .value = (double)NAN };
@@ -222,20 +237,16 @@ rd_status rd_roadmap_reversal_of(
         st = worth_without(w, item, trial, &other);
         if (st)
             return st;
-        limit = cost_now + w->worth - other;
+        pays = cost_now + w->worth - other;
         others = rd_pick_weight(&w->pick, w->in) - cost_now;
-        if (limit > w->budget - others)
-            limit = w->budget - others;
-        return say(w, item, limit > cost_now ? limit : cost_now, true, out);
+        return say(w, item, w->budget - others, pays, true, out);
     }
     st = worth_with(w, item, trial, cost, &other, &others);
     if (st)
         return st;
-    limit = other - w->worth;
-    if (limit > w->budget - others)
-        limit = w->budget - others;
-    if (limit > 0)
-        return say(w, item, limit < cost_now ? limit : cost_now, false, out);
+    pays = other - w->worth;
+    if (pays > 0 && w->budget - others > 0)
+        return say(w, item, w->budget - others, pays, false, out);
     out->words = "would not pay if it were free";
     return RD_OK;
 }
