@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct parser {
@@ -116,6 +117,8 @@ struct typed {
     enum rd_expr_type type;
     uint32_t at;
     bool literal_unknown;
+    enum rd_expr_unit unit; /* of a number */
+    const char *unit_of;    /* the name that it comes from */
 };
 
 static rd_status parse_or(struct parser *p, struct typed *out);
@@ -134,6 +137,63 @@ static rd_status want_type(
     if (v->type == type)
         return RD_OK;
     return FAIL_AT(p, v->at, "%s wants %s; this is %s", who, type_names[type], type_names[v->type]);
+}
+
+/* ---- units ---- */
+
+static const char *const unit_names[] = {
+    [RD_UNIT_ANY] = "a number",
+    [RD_UNIT_MONEY] = "money",
+    [RD_UNIT_COUNT] = "a count",
+    [RD_UNIT_SHARE] = "a share",
+    [RD_UNIT_DAYS] = "days",
+};
+
+static void take_unit(struct typed *a, const struct typed *b)
+{
+    a->unit = b->unit;
+    a->unit_of = b->unit_of;
+}
+
+/* Both sides of a sum or a comparison; a gets the unit of the whole. */
+static rd_status join_units(
+    struct parser *p, struct typed *a, const struct typed *b, const char *who, uint32_t at)
+{
+    const char *hint = a->unit == RD_UNIT_MONEY || b->unit == RD_UNIT_MONEY
+                           ? "multiply the other by what one of it costs"
+                           : "compare and add like with like, or divide first";
+    rd_status st;
+
+    if (a->unit == RD_UNIT_ANY)
+        take_unit(a, b);
+    if (b->unit == RD_UNIT_ANY || a->unit == b->unit)
+        return RD_OK;
+    st = FAIL_AT(p, at, "'%s' joins %s ('%s') and %s ('%s')", who, unit_names[a->unit], a->unit_of,
+        unit_names[b->unit], b->unit_of);
+    (void)rd_error_hint(p->lex.err, "%s", hint);
+    return st;
+}
+
+static rd_status multiply_units(
+    struct parser *p, enum rd_expr_op op, struct typed *a, const struct typed *b, uint32_t at)
+{
+    const bool over = op == RD_OP_DIVIDE;
+
+    if (a->unit == RD_UNIT_MONEY && b->unit == RD_UNIT_MONEY && !over)
+        return FAIL_AT(
+            p, at, "money ('%s') times money ('%s') is no money", a->unit_of, b->unit_of);
+    if (a->unit == RD_UNIT_MONEY && b->unit != RD_UNIT_MONEY)
+        return RD_OK;
+    if (!over && b->unit == RD_UNIT_MONEY)
+        take_unit(a, b);
+    else if (over && a->unit == RD_UNIT_COUNT && b->unit == RD_UNIT_COUNT)
+        a->unit = RD_UNIT_SHARE;
+    else if (!over && a->unit == RD_UNIT_SHARE &&
+             (b->unit == RD_UNIT_COUNT || b->unit == RD_UNIT_SHARE))
+        take_unit(a, b);
+    else if (!(a->unit == RD_UNIT_COUNT && b->unit == RD_UNIT_SHARE))
+        *a = (struct typed){ .type = a->type, .at = a->at };
+    return RD_OK;
 }
 
 /* The text of a string token, escapes undone. */
@@ -303,6 +363,10 @@ static rd_status parse_name(struct parser *p, struct typed *out)
     st = remember_name(p, name, slot);
     if (st)
         return st;
+    if (p->env->unit && out->type == RD_EXPR_NUMBER) {
+        out->unit = p->env->unit(p->env->user, slot);
+        out->unit_of = name;
+    }
     return put(p,
         (struct rd_expr_step){ .op = RD_OP_NAME, .type = out->type, .at = at, .slot = slot }, 0, 1);
 }
@@ -400,6 +464,8 @@ static rd_status parse_product(struct parser *p, struct typed *out)
         if (!st)
             st = want_type(p, &right, RD_EXPR_NUMBER, who);
         if (!st)
+            st = multiply_units(p, op, out, &right, at);
+        if (!st)
             st = put_arithmetic(p, op, at);
     }
     return st;
@@ -424,6 +490,8 @@ static rd_status parse_sum(struct parser *p, struct typed *out)
             st = parse_product(p, &right);
         if (!st)
             st = want_type(p, &right, RD_EXPR_NUMBER, who);
+        if (!st)
+            st = join_units(p, out, &right, op == RD_OP_ADD ? "+" : "-", at);
         if (!st)
             st = put_arithmetic(p, op, at);
     }
@@ -481,22 +549,26 @@ static rd_status parse_comparison(struct parser *p, struct typed *out)
 {
     enum rd_expr_op op, again;
     struct typed right;
+    char who[4];
     uint32_t at;
     rd_status st = parse_sum(p, out);
 
     if (st || !comparison_of(p, &op))
         return st;
     at = p->lex.tok.at;
+    (void)snprintf(who, sizeof(who), "%.*s", (int)p->lex.tok.len, p->lex.tok.start);
     st = advance(p);
     if (!st)
         st = parse_sum(p, &right);
     if (!st)
         st = check_comparison(p, op, out, &right, at);
     if (!st)
+        st = join_units(p, out, &right, who, at);
+    if (!st)
         st = put(p, (struct rd_expr_step){ .op = op, .type = RD_EXPR_BOOL, .at = at }, 2, 1);
     if (!st && comparison_of(p, &again))
         st = FAIL_AT(p, p->lex.tok.at, "comparisons do not chain; join them with 'and'");
-    out->type = RD_EXPR_BOOL;
+    *out = (struct typed){ .type = RD_EXPR_BOOL, .at = out->at };
     return st;
 }
 

@@ -22,6 +22,18 @@ enum rd_tri { RD_NO, RD_YES, RD_UNKNOWN };
 
 enum rd_expr_type { RD_EXPR_NUMBER, RD_EXPR_BOOL, RD_EXPR_TEXT, RD_EXPR_LIST };
 
+/*
+ * What a number counts. Sums and comparisons join like with like; plain numbers go with anything;
+ * money times money is nothing. Products: money stays money, shares of a count are a count.
+ */
+enum rd_expr_unit {
+    RD_UNIT_ANY,
+    RD_UNIT_MONEY,
+    RD_UNIT_COUNT,
+    RD_UNIT_SHARE, /* 0..1 */
+    RD_UNIT_DAYS
+};
+
 struct rd_value {
     enum rd_expr_type type;
     bool unknown; /* a value of this type that nobody knows */
@@ -43,6 +55,8 @@ struct rd_expr_env {
         enum rd_expr_type *type_out, size_t *slot_out);
     const char *const *words; /* NULL-terminated known names, for "did you mean"; may be NULL */
     void *user;
+    /* The unit of a name that is a number; NULL: of any. */
+    enum rd_expr_unit (*unit)(void *user, size_t slot);
 };
 struct rd_expr_input {
     struct rd_value (*name)(void *user, size_t slot);

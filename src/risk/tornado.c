@@ -268,11 +268,21 @@ static rd_status one_scenario(struct decision *d, size_t plan, struct rd_risk_re
     return out->words ? RD_OK : rd_run_no_memory(p->m.run, "a reversal point");
 }
 
+/* How many scenarios cost more than this one. */
+static size_t place_of(const struct rd_risk_scenario *s, size_t n, size_t i)
+{
+    size_t before = 0;
+
+    for (size_t k = 0; k < n; k++)
+        before += !s[k].unquantified &&
+                  (s[k].ale.value > s[i].ale.value || (s[k].ale.value == s[i].ale.value && k < i));
+    return before;
+}
+
 static rd_status reversals(
     struct decision *d, struct rd_risk_scenario *scenario, struct rd_arena *heavy)
 {
     const struct rd_risk_model *m = &d->p->m;
-    size_t done = 0;
 
     d->view = RD_NEW_ARRAY(heavy, struct rd_risk_view, m->n_plans + 1);
     d->list = RD_NEW_ARRAY(heavy, const struct rd_risk_view *, m->n_plans + 1);
@@ -286,9 +296,8 @@ static rd_status reversals(
         *out = (struct rd_risk_reversal){ .value = (double)NAN };
         if (m->plan[i].unquantified)
             continue;
-        if (done++ == SCENARIOS) {
-            out->words = "not looked for: there are many scenarios";
-            done--;
+        if (place_of(scenario, m->n_plans, i) >= SCENARIOS) {
+            out->words = "not looked for: other scenarios cost more";
             continue;
         }
         d->control = NULL;

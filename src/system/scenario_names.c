@@ -104,6 +104,35 @@ static bool find_name(void *user, const char *name, enum rd_expr_type *type_out,
     return find_property(n, threatened_element(n), name, type_out, slot_out);
 }
 
+static enum rd_expr_unit unit_of(void *user, size_t slot)
+{
+    static const enum rd_expr_unit measure[RD_MEASURES] = {
+        [RD_MEASURE_SUCCESSES] = RD_UNIT_COUNT,
+        [RD_MEASURE_OBJECTS] = RD_UNIT_COUNT,
+        [RD_MEASURE_QUERIES] = RD_UNIT_COUNT,
+        [RD_MEASURE_UTILITY] = RD_UNIT_SHARE,
+        [RD_MEASURE_FIDELITY] = RD_UNIT_SHARE,
+        [RD_MEASURE_KAPPA] = RD_UNIT_SHARE,
+        [RD_MEASURE_ACCURACY] = RD_UNIT_SHARE,
+        [RD_MEASURE_ASR] = RD_UNIT_SHARE,
+        [RD_MEASURE_DROP] = RD_UNIT_SHARE,
+        [RD_MEASURE_SAMPLES] = RD_UNIT_COUNT,
+        [RD_MEASURE_DAYS] = RD_UNIT_DAYS,
+        [RD_MEASURE_DECISIONS] = RD_UNIT_COUNT,
+        [RD_MEASURE_TPR] = RD_UNIT_SHARE,
+        [RD_MEASURE_FPR] = RD_UNIT_SHARE,
+        [RD_MEASURE_AUC] = RD_UNIT_SHARE,
+        [RD_MEASURE_PPV] = RD_UNIT_SHARE,
+        [RD_MEASURE_DISCLOSED] = RD_UNIT_COUNT,
+        [RD_MEASURE_CANDIDATES] = RD_UNIT_COUNT,
+    };
+    const struct rd_scenario_names *n = user;
+
+    if (slot < RD_MEASURES)
+        return measure[slot];
+    return slot - RD_MEASURES < n->system->n_assets ? RD_UNIT_MONEY : RD_UNIT_ANY;
+}
+
 rd_status rd_scenario_names_init(struct rd_scenario_names *names, const struct rd_system *system,
     const struct rd_scenario *scenario, unsigned kinds, struct rd_arena *arena,
     struct rd_error *err)
@@ -144,7 +173,9 @@ struct rd_expr_env rd_scenario_env(const struct rd_scenario_names *names)
         void *out;
     } user = { names };
 
-    return (struct rd_expr_env){ .name = find_name, .words = names->words, .user = user.out };
+    return (struct rd_expr_env){
+        .name = find_name, .unit = unit_of, .words = names->words, .user = user.out
+    };
 }
 
 static struct rd_value property_value(const struct rd_element *e, const struct rd_property_type *p)

@@ -166,6 +166,12 @@ def mistakes(folder):
         ("      susceptibility: 0.5\n      per_loss: -1\n", "per_loss"),
         ("      per_loss: 1\n", "key 'loss_when' is missing"),
         ("      susceptibility: 0.5\n      magnitude: \"copy / 0\"\n", "character 6: division by zero"),
+        ("      susceptibility: 0.5\n      magnitude: \"copy + objects\"\n      objects: 4\n      queries_per_object: 1\n",
+         "character 6: '+' joins money ('copy') and a count ('objects'); multiply the other by what one of it costs"),
+        ("      loss_when: \"utility >= copy\"\n      magnitude: \"1\"\n",
+         "character 9: '>=' joins a share ('utility') and money ('copy')"),
+        ("      susceptibility: 0.5\n      magnitude: \"copy * copy\"\n",
+         "character 6: money ('copy') times money ('copy') is no money"),
         ("      susceptibility: 0.5\n      magnitude: \"cop * 2\"\n", "unknown name 'cop'; did you mean 'copy'?"),
         ("      susceptibility: 0.5\n      per_loss: 1\n      observed: {years: 2}\n", "key 'attempts' is missing"),
     ):

@@ -65,7 +65,9 @@ static bool find_function(void *user, const char *name, const enum rd_expr_type 
     return strcmp(name, "max") == 0 && n > 0;
 }
 
-static const struct rd_expr_env env = { find_name, find_function, words, NULL };
+static const struct rd_expr_env env = {
+    .name = find_name, .function = find_function, .words = words
+};
 
 static int reads; /* of names, to see short circuits */
 
@@ -462,9 +464,82 @@ static void without_an_environment_constants_remain(void **state)
         rd_expr_compile(NULL, "x", RD_EXPR_NUMBER, NULL, &arena, &e, &err), RD_E_INPUT);
 }
 
+static enum rd_expr_unit unit_of(void *user, size_t slot)
+{
+    (void)user;
+    return slot == COPY ? RD_UNIT_MONEY
+           : slot == A  ? RD_UNIT_COUNT
+           : slot == B  ? RD_UNIT_SHARE
+                        : RD_UNIT_ANY;
+}
+
+/* model-copy is money, a a count, b a share, 3d-model anything. */
+static void like_is_joined_with_like(void **state)
+{
+    static const char *const good[] = { "model-copy + 5 > 3",
+        "0.3 * model-copy + a * model-copy > 0", "a / a + b > 1", "a * b + a >= 10",
+        "model-copy / model-copy + b > a / a", "1 - b > b", "12 * a + model-copy > 0",
+        "3d-model + model-copy > a * 3d-model" };
+    static const char *const bad[][2] = {
+        { "model-copy + a > 1", "character 12: '+' joins money ('model-copy') and a count ('a')" },
+        { "a >= b", "character 3: '>=' joins a count ('a') and a share ('b')" },
+        { "2 * a - b * model-copy > 1", NULL },
+        { "(0.3 * model-copy) - b > 0", "joins money ('model-copy') and a share ('b')" },
+        { "a * model-copy * (2 * model-copy) > 0",
+            "character 16: money ('model-copy') times money ('model-copy') is no money" },
+    };
+    struct rd_expr_env with = env;
+    struct rd_error err = { 0 };
+    struct rd_expr *e;
+
+    (void)state;
+    with.unit = unit_of;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (rd_expr_compile("", good[i], RD_EXPR_BOOL, &with, &arena, &e, &err))
+            fail_msg("'%s': %s", good[i], err.frame[0].text);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        err = (struct rd_error){ 0 };
+        if (!bad[i][1]) { /* a constant may carry money: 2 USD for each */
+            assert_int_equal(
+                rd_expr_compile("", bad[i][0], RD_EXPR_BOOL, &with, &arena, &e, &err), RD_OK);
+            continue;
+        }
+        assert_int_equal(
+            rd_expr_compile("", bad[i][0], RD_EXPR_BOOL, &with, &arena, &e, &err), RD_E_INPUT);
+        if (!strstr(err.frame[0].text, bad[i][1]))
+            fail_msg("'%s' says '%s'", bad[i][0], err.frame[0].text);
+    }
+}
+
+static void one_threshold_is_recognized(void **state)
+{
+    static const char *const others[] = { "a < 3", "a == 3", "3 >= a", "a >= b", "a >= 3 and b > 1",
+        "not a >= 3", "a + 1 >= 3" };
+    struct rd_error err = { 0 };
+    struct rd_expr *e;
+    size_t slot;
+    double number;
+    bool strict;
+
+    (void)state;
+    assert_int_equal(
+        rd_expr_compile("", "(a >= 4 - 1)", RD_EXPR_BOOL, &env, &arena, &e, &err), RD_OK);
+    assert_true(rd_expr_threshold(e, &slot, &number, &strict));
+    assert_true(slot == A && number == 3 && !strict);
+    assert_int_equal(rd_expr_compile("", "a > 0.5", RD_EXPR_BOOL, &env, &arena, &e, &err), RD_OK);
+    assert_true(rd_expr_threshold(e, &slot, &number, &strict) && strict);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_int_equal(
+            rd_expr_compile("", others[i], RD_EXPR_BOOL, &env, &arena, &e, &err), RD_OK);
+        assert_false(rd_expr_threshold(e, &slot, &number, &strict));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(like_is_joined_with_like, release),
+        cmocka_unit_test_teardown(one_threshold_is_recognized, release),
         cmocka_unit_test_teardown(numbers_are_computed_by_precedence, release),
         cmocka_unit_test_teardown(names_may_hold_a_minus_and_subtraction_has_spaces, release),
         cmocka_unit_test_teardown(comparisons_and_lists_give_truth, release),

@@ -85,9 +85,31 @@ static void shuffle_is_a_permutation(void **state)
     assert_true(moved);
 }
 
+/* Side by side or one after the other: the same numbers, for any count of streams. */
+static void blocks_are_those_of_the_streams(void **state)
+{
+    static const uint64_t index[] = { 0, 7, 1ull << 40, 3, 9, 9, 2 };
+    const struct rd_rng stream = rd_rng_stream(5, "risk/year", 0);
+    uint64_t out[7][2];
+
+    (void)state;
+    for (size_t n = 1; n <= 7; n++) {
+        rd_rng_blocks(&stream, 2, index, n, out);
+        for (size_t i = 0; i < n; i++) {
+            struct rd_rng one = rd_rng_stream(5, "risk/year", index[i]);
+
+            for (int skip = 0; skip < 4; skip++)
+                (void)rd_rng_u64(&one);
+            assert_true(out[i][0] == rd_rng_u64(&one));
+            assert_true(out[i][1] == rd_rng_u64(&one));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_are_those_of_the_streams),
         cmocka_unit_test(known_answers_of_the_authors),
         cmocka_unit_test(streams_differ_by_seed_module_and_index),
         cmocka_unit_test(below_is_uniform_and_in_range),
