@@ -280,6 +280,10 @@ static rd_status read_value(const struct reader *r, const struct key *key, struc
     case EXPRESSION:
         return read_text(r, doc, key->name, at);
     case WORDS:
+        /* Said outright, as it is printed: `proved_by: none`. */
+        if (!strcmp(key->name, "proved_by") && rd_doc_text(doc) &&
+            !strcmp(rd_doc_text(doc), "none"))
+            return RD_OK;
         return read_words(r, doc, key->name, at, at_n);
     case SETTINGS:
         return read_settings(r, doc, key->name, at, at_n);

@@ -52,6 +52,8 @@ static void a_criterion_is_missing_without_proof(void **state)
     assert_true(rules.item[0]->criterion != rules.item[0]->criterion); /* NaN */
     refused("proved_by: [pgd]\n", "criterion and proved_by: both or none");
     refused("criterion: 0.5\n", "criterion and proved_by: both or none");
+    refused("proved_by: none\ncriterion: 0.5\n", "criterion and proved_by: both or none");
+    refused("proved_by: nothing\n", "proved_by");
     refused("prove_with: {eps: 1}\n", "there is no proved_by");
 }
 
