@@ -410,9 +410,10 @@ static void stops_when_told(void **state)
 
 static void refuses_sizes_that_make_no_sense(void **state)
 {
-    static const struct rd_risk_options bad[] = { { 199, 100, false }, { 200, 99, false },
-        { 100001, 100, false }, { 200, 1000001, false } };
-    const struct rd_risk_options huge = { 100000, 1000000, false };
+    static const struct rd_risk_options bad[] = { { .outer = 199, .years = 100 },
+        { .outer = 200, .years = 99 }, { .outer = 100001, .years = 100 },
+        { .outer = 200, .years = 1000001 } };
+    const struct rd_risk_options huge = { .outer = 100000, .years = 1000000 };
     struct fixture f;
 
     (void)state;
