@@ -1,0 +1,130 @@
+/* completion_scripts - the part that is the shell's: hand the words over, show what comes back. */
+#include "cli/complete.h"
+
+#include <string.h>
+
+/*
+ * readline parts words at = : and @, as --fail-on=high, http:// and rule@element have them: words
+ * are put together again as they stand in the line, and candidates lose what readline keeps.
+ */
+static const char bash[] =
+    "# bash completion for redoubt; made by: redoubt completion bash\n"
+    "_redoubt() {\n"
+    "    local line=${COMP_LINE:0:COMP_POINT} rest piece last= cur= i candidate\n"
+    "    local -a words=()\n"
+    "    rest=$line\n"
+    "    for ((i = 0; i <= COMP_CWORD; i++)); do\n"
+    "        piece=${COMP_WORDS[i]}\n"
+    "        if ((i == 0)) || [[ $rest == [[:space:]]* ]]; then\n"
+    "            words+=('')\n"
+    "        fi\n"
+    "        rest=${rest#\"${rest%%[![:space:]]*}\"}\n"
+    "        ((i == COMP_CWORD && ${#piece} > ${#rest})) && piece=$rest\n"
+    "        words[${#words[@]}-1]+=$piece\n"
+    "        rest=${rest#\"$piece\"}\n"
+    "        last=$piece\n"
+    "    done\n"
+    "    cur=${words[${#words[@]}-1]}\n"
+    "    [[ $last == [=:@] ]] && last=\n"
+    "    local kept=${cur%\"$last\"} answer directive=\n"
+    "    local -a asked=()\n"
+    "    for i in \"${words[@]:1}\"; do\n"
+    "        asked+=(\"${i//[\\\\\\\"\\']/}\")\n"
+    "    done\n"
+    "    COMPREPLY=()\n"
+    "    while IFS= read -r answer; do\n"
+    "        case $answer in\n"
+    "        :files) directive+=' files' ;;\n"
+    "        :folders) directive+=' folders' ;;\n"
+    "        :nospace) compopt -o nospace 2>/dev/null ;;\n"
+    "        *)\n"
+    "            candidate=${answer%%$'\\t'*}\n"
+    "            COMPREPLY+=(\"${candidate#\"$kept\"}\")\n"
+    "            ;;\n"
+    "        esac\n"
+    "    done < <(\"${words[0]/#\\~/$HOME}\" __complete -- \"${asked[@]}\" 2>/dev/null)\n"
+    "    if [[ $directive == *files* ]]; then\n"
+    "        compopt -o filenames 2>/dev/null\n"
+    "        while IFS= read -r answer; do COMPREPLY+=(\"$answer\"); done < <(compgen -f -- "
+    "\"$last\")\n"
+    "    elif [[ $directive == *folders* ]]; then\n"
+    "        compopt -o filenames 2>/dev/null\n"
+    "        while IFS= read -r answer; do COMPREPLY+=(\"$answer\"); done < <(compgen -d -- "
+    "\"$last\")\n"
+    "    fi\n"
+    "}\n"
+    "complete -F _redoubt redoubt\n";
+
+static const char zsh[] =
+    "#compdef redoubt\n"
+    "# zsh completion for redoubt; made by: redoubt completion zsh\n"
+    "_redoubt() {\n"
+    "    local answer word\n"
+    "    local -a candidates asked\n"
+    "    local -i files=0 folders=0 nospace=0\n"
+    "    asked=(\"${(@Q)words[2,CURRENT-1]}\" \"${(Q)PREFIX}\")\n"
+    "    while IFS= read -r answer; do\n"
+    "        case $answer in\n"
+    "        (:files) files=1 ;;\n"
+    "        (:folders) folders=1 ;;\n"
+    "        (:nospace) nospace=1 ;;\n"
+    "        (*)\n"
+    "            word=${answer%%$'\\t'*}\n"
+    "            candidates+=(\"${word//:/\\\\:}:${answer#*$'\\t'}\")\n"
+    "            ;;\n"
+    "        esac\n"
+    "    done < <(${(Q)~words[1]} __complete -- \"${(@)asked}\" 2>/dev/null)\n"
+    "    local -i ret=1\n"
+    "    if (( $#candidates )); then\n"
+    "        if (( nospace )); then\n"
+    "            _describe -t values redoubt candidates -S '' && ret=0\n"
+    "        else\n"
+    "            _describe -t values redoubt candidates && ret=0\n"
+    "        fi\n"
+    "    fi\n"
+    "    (( files || folders )) && [[ $PREFIX == *=* ]] && compset -P '*='\n"
+    "    if (( files )); then\n"
+    "        _files && ret=0\n"
+    "    elif (( folders )); then\n"
+    "        _files -/ && ret=0\n"
+    "    fi\n"
+    "    return ret\n"
+    "}\n"
+    "if [[ $funcstack[1] == _redoubt ]]; then\n"
+    "    _redoubt \"$@\"\n"
+    "else\n"
+    "    compdef _redoubt redoubt\n"
+    "fi\n";
+
+static const char fish[] =
+    "# fish completion for redoubt; made by: redoubt completion fish\n"
+    "function __redoubt_complete\n"
+    "    set -l words (commandline -opc)\n"
+    "    set -l token (commandline -ct)\n"
+    "    for answer in ($words[1] __complete -- $words[2..-1] \"$token\" 2>/dev/null)\n"
+    "        switch $answer\n"
+    "            case ':files' ':folders'\n"
+    "                set -l kept (string match -r -- '^[^=]*=' \"$token\")\n"
+    "                set -l part (string replace -r -- '^[^=]*=' '' \"$token\")\n"
+    "                set -l found (__fish_complete_path \"$part\")\n"
+    "                test $answer = ':folders'; and set found (__fish_complete_directories "
+    "\"$part\")\n"
+    "                for path in $found\n"
+    "                    echo -- \"$kept$path\"\n"
+    "                end\n"
+    "            case ':*'\n"
+    "            case '*'\n"
+    "                echo -- $answer\n"
+    "        end\n"
+    "    end\n"
+    "end\n"
+    "complete -c redoubt -f -a '(__redoubt_complete)'\n";
+
+const char *rd_completion_script(const char *shell)
+{
+    if (!strcmp(shell, "bash"))
+        return bash;
+    if (!strcmp(shell, "zsh"))
+        return zsh;
+    return !strcmp(shell, "fish") ? fish : NULL;
+}
