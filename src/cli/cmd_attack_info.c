@@ -114,5 +114,6 @@ const struct rd_command rd_command_attack_info = {
     .options_size = 0,
     .min_args = 1,
     .max_args = 1,
+    .paged = true,
     .run = run,
 };

@@ -61,5 +61,6 @@ const struct rd_command rd_command_attack_list = {
     .options_size = 0,
     .min_args = 0,
     .max_args = 0,
+    .paged = true,
     .run = run,
 };

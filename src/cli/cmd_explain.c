@@ -171,5 +171,6 @@ const struct rd_command rd_command_explain = {
     .options_size = sizeof(struct explain),
     .min_args = 2,
     .max_args = 2,
+    .paged = true,
     .run = run,
 };

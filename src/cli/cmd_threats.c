@@ -227,5 +227,6 @@ const struct rd_command rd_command_threats = {
     .options_size = sizeof(struct threats),
     .min_args = 1,
     .max_args = 1,
+    .paged = true,
     .run = run,
 };
