@@ -253,13 +253,19 @@ static void put_required(struct rd_json *j, const struct rd_section *s, unsigned
     rd_json_end(j);
 }
 
-/* What is required where another key is not given. */
+static bool is_required_unless(const struct rd_field *f, unsigned variant)
+{
+    return f->unless && (f->flags & RD_F_REQUIRED) &&
+           (variant ? f->variants & variant : !f->variants);
+}
+
+/* What is required where another key is not given; one such key in a section. */
 static void put_required_unless(struct rd_json *j, const struct rd_section *s, unsigned variant)
 {
     const char *unless = NULL;
 
     for (const struct rd_field *f = s->fields; f->kind != RD_F_END; f++) {
-        if (f->unless && (f->variants & variant))
+        if (is_required_unless(f, variant))
             unless = f->unless;
     }
     if (!unless)
@@ -273,7 +279,7 @@ static void put_required_unless(struct rd_json *j, const struct rd_section *s, u
     rd_json_object(j);
     rd_json_karray(j, "required");
     for (const struct rd_field *f = s->fields; f->kind != RD_F_END; f++) {
-        if (f->unless && (f->variants & variant))
+        if (is_required_unless(f, variant))
             rd_json_text(j, f->key);
     }
     rd_json_end(j);
@@ -398,6 +404,7 @@ static void put_section(struct rd_json *j, const struct rd_section *s)
         put_field(j, f);
     rd_json_end(j);
     put_required(j, s, 0);
+    put_required_unless(j, s, 0);
     if (s->variant_key)
         put_variants(j, s);
     else if (type && properties)

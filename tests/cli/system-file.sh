@@ -8,7 +8,7 @@ is() { diff -u "$1" "$T/out" >"$T/diff" || { fail "$2"; cat "$T/diff"; }; }
 expect 0 "$REDOUBT" check tests/fixtures/system/full.yaml
 says "Product image classifier: no problems"
 says "boundaries 4, elements 5, flows 3 (2 cross a boundary)"
-says "controls 2 (0 active, 1 proposed), tests 2"
+says "controls 3 (0 active, 2 proposed), tests 2"
 says "artifact 'classifier': there is no file 'tests/fixtures/system/model.onnx' yet"
 expect 0 "$REDOUBT" check tests/fixtures/system/full.yaml --json
 [ "$(field "$T/out" 'd["schema"], d["result"]["ok"], d["result"]["elements"], len(d["warnings"])')" = "redoubt/check True 5 11" ] ||

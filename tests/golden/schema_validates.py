@@ -104,6 +104,9 @@ FINE = {
     "a version of a name that is a number": put("name", 2026),
     "a fraction": put("artifacts", 2, "scale", "1/127.5"),
     "a plain probability": put("risk", "scenarios", 0, "untried_stronger", 0.3),
+    "an expert's word in place of a condition":
+        put("risk", "scenarios", 0, {"id": "word", "threat": "model-extraction@inference-api", "actor": "competitor",
+                                     "susceptibility": {"low": 0.1, "high": 0.4}, "magnitude": 1000}),
     "no tests": drop("tests"),
     "a condition that always holds": put("risk", "scenarios", 0, "loss_when", True),
 }
