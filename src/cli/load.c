@@ -76,13 +76,15 @@ const char *rd_cli_system_file(struct rd_cli *cli, const char *path)
     return inside ? inside : path;
 }
 
-rd_status rd_cli_load_system(struct rd_cli *cli, const char *path,
+/* bytes NULL: those of the file. */
+static rd_status load_system(struct rd_cli *cli, const char *path, const void *bytes, size_t size,
     const struct rd_load_options *options, struct rd_loaded *loaded_out,
     struct rd_problems *problems_out)
 {
     struct rd_arena *arena = cli->run.scratch;
     struct rd_system_options o = { .attack_options = attack_options,
         .defense_options = defense_options };
+    const char *folder = bytes ? rd_path_dir(arena, path) : NULL;
     char today[16] = "";
     rd_status st = rd_rules_load(arena, &loaded_out->rules, cli->run.err);
 
@@ -92,14 +94,23 @@ rd_status rd_cli_load_system(struct rd_cli *cli, const char *path,
     o.attack_names = attack_names(arena);
     o.control_kinds = control_kinds(&loaded_out->rules, arena);
     o.rule_ids = rd_rules_ids(&loaded_out->rules, arena);
-    if (!o.attack_names || !o.control_kinds || !o.rule_ids)
+    if (!o.attack_names || !o.control_kinds || !o.rule_ids || (bytes && !folder))
         return rd_run_no_memory(&cli->run, "the registries");
     if (options) {
         o.allow_outside = options->allow_outside;
         o.overrides = options->artifacts.item;
         o.n_overrides = options->artifacts.n;
     }
-    return rd_system_load(path, &o, arena, &loaded_out->system, problems_out, cli->run.err);
+    return bytes ? rd_system_parse(path, folder, bytes, size, &o, arena, &loaded_out->system,
+                       problems_out, cli->run.err)
+                 : rd_system_load(path, &o, arena, &loaded_out->system, problems_out, cli->run.err);
+}
+
+rd_status rd_cli_load_system(struct rd_cli *cli, const char *path,
+    const struct rd_load_options *options, struct rd_loaded *loaded_out,
+    struct rd_problems *problems_out)
+{
+    return load_system(cli, path, NULL, 0, options, loaded_out, problems_out);
 }
 
 /* A decision about nothing, and one whose time is over, deserve a word. */
@@ -121,31 +132,50 @@ static void say_decisions(struct rd_cli *cli, const struct rd_loaded *l)
     }
 }
 
-rd_status rd_cli_load(struct rd_cli *cli, const char *path, const struct rd_load_options *options,
-    struct rd_loaded *loaded_out)
+/* All that is wrong, each at its place of the file, so that an editor finds it. */
+static rd_status say_problems(
+    struct rd_cli *cli, const char *path, const struct rd_problems *problems)
 {
     enum { SHOWN = 50 };
-    struct rd_problems problems = { 0 };
     char safe[200];
-    rd_status st = rd_cli_load_system(cli, path, options, loaded_out, &problems);
+    const char *name = rd_text_safe_in(safe, sizeof safe, rd_cli_system_file(cli, path));
 
-    if (st && problems.n) {
-        /* Its file, so that an editor finds the place. */
-        const char *name = rd_text_safe_in(safe, sizeof safe, rd_cli_system_file(cli, path));
+    for (size_t i = 0; i < problems->n && i < SHOWN; i++)
+        rd_cli_problem(cli, name, problems->item[i].at.line, problems->item[i].at.column,
+            problems->item[i].text);
+    (void)RD_FAIL(cli->run.err, RD_E_INPUT, "'%s' has %zu problem%s", name, problems->n,
+        problems->n == 1 ? "" : "s");
+    if (problems->n <= SHOWN)
+        return RD_E_INPUT;
+    return rd_error_hint(cli->run.err, "redoubt check '%s' lists them all", name);
+}
 
-        for (size_t i = 0; i < problems.n && i < SHOWN; i++)
-            rd_cli_problem(cli, name, problems.item[i].at.line, problems.item[i].at.column,
-                problems.item[i].text);
-        (void)RD_FAIL(cli->run.err, RD_E_INPUT, "'%s' has %zu problem%s", name, problems.n,
-            problems.n == 1 ? "" : "s");
-        if (problems.n <= SHOWN)
-            return RD_E_INPUT;
-        return rd_error_hint(cli->run.err, "redoubt check '%s' lists them all", name);
-    }
+static rd_status load(struct rd_cli *cli, const char *path, const void *bytes, size_t size,
+    const struct rd_load_options *options, struct rd_loaded *loaded_out)
+{
+    struct rd_problems problems = { 0 };
+    rd_status st = load_system(cli, path, bytes, size, options, loaded_out, &problems);
+
+    if (st && problems.n)
+        return say_problems(cli, path, &problems);
     if (!st)
         st = rd_threats_derive(&loaded_out->rules, loaded_out->system, cli->run.scratch,
             &loaded_out->threats, cli->run.err);
+    return st;
+}
+
+rd_status rd_cli_load(struct rd_cli *cli, const char *path, const struct rd_load_options *options,
+    struct rd_loaded *loaded_out)
+{
+    const rd_status st = load(cli, path, NULL, 0, options, loaded_out);
+
     if (!st)
         say_decisions(cli, loaded_out);
     return st;
+}
+
+rd_status rd_cli_load_text(struct rd_cli *cli, const char *path, const void *bytes, size_t size,
+    const struct rd_load_options *options, struct rd_loaded *loaded_out)
+{
+    return load(cli, path, bytes, size, options, loaded_out);
 }
