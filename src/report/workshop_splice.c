@@ -94,7 +94,7 @@ static size_t behind_quote(const struct rd_splice *s, size_t at)
     const char quote = s->text[at];
 
     for (size_t i = at + 1; i < s->size && s->text[i] != '\n'; i++) {
-        if (quote == '"' && s->text[i] == '\\')
+        if (quote == '"' && s->text[i] == '\\' && i + 1 < s->size && s->text[i + 1] != '\n')
             i++;
         else if (quote == '\'' && s->text[i] == quote && i + 1 < s->size && s->text[i + 1] == quote)
             i++;
