@@ -167,7 +167,8 @@ static void say_what(struct brief *b)
     b->part = RD_BRIEF_WHAT;
     say(b, 0, NULL, "You asked about %s: %s", place_name(b), lower_first(b, rule->title));
     say(b, 3, NULL, "%s", rule->why);
-    say(b, 0, NULL, "If it happens, this is what it means: %s", lower_first(b, rule->impact));
+    if (rule->impact)
+        say(b, 0, NULL, "If it happens, this is what it means: %s", lower_first(b, rule->impact));
 }
 
 /* --- applies --- */
