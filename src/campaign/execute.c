@@ -468,6 +468,20 @@ static bool does_not_fit(struct runner *r, struct rd_bound_test *t, rd_status st
     return true;
 }
 
+/* Only the store counts: a file that is gone or unreadable costs what rests on it, not the rest. */
+static bool cannot_be_matched(struct runner *r, rd_status st)
+{
+    if (!r->options || !r->options->stored_only ||
+        (st != RD_E_NOTFOUND && st != RD_E_INPUT && st != RD_E_USAGE && st != RD_E_IO))
+        return false;
+    if (r->run->err)
+        *r->run->err = (struct rd_error){ 0 };
+    return true;
+}
+
+static const char no_evidence[] = "no stored evidence: run redoubt assess";
+static const char no_match[] = "its evidence cannot be matched: a file of the test cannot be read";
+
 static rd_status run_test(struct runner *r, struct rd_bound_test *t, struct rd_tested *out)
 {
     struct rd_trial_request q;
@@ -478,15 +492,23 @@ static rd_status run_test(struct runner *r, struct rd_bound_test *t, struct rd_t
     *out = (struct rd_tested){ .test = t };
     if (t->untried)
         return RD_OK;
+    if (!r->estimate && r->options->stored_only && !r->options->store) {
+        t->untried = no_evidence; /* nothing need be read to know that */
+        return RD_OK;
+    }
     st = request_of(r, t, &q);
     if (!st)
         st = defended(r, t, RD_NONE, RD_NONE, &q);
     if (!st)
         st = run_one(r, &q, &kept);
+    if (st && cannot_be_matched(r, st)) {
+        t->untried = no_match;
+        return RD_OK;
+    }
     if (st)
         return does_not_fit(r, t, st) ? RD_OK : st;
     if (!kept.record && !r->estimate) {
-        t->untried = "no stored evidence: run redoubt assess";
+        t->untried = no_evidence;
         return RD_OK;
     }
     out->record = kept.record;
@@ -508,6 +530,8 @@ static rd_status run_test(struct runner *r, struct rd_bound_test *t, struct rd_t
             break;
         }
         st = retest(r, t, (int)i, d, &kept, &retests[out->n_retests]);
+        if (st && cannot_be_matched(r, st))
+            continue;
         if (st)
             return st;
         out->n_retests += r->estimate || retests[out->n_retests].without;
