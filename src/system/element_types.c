@@ -44,6 +44,10 @@ static const char *const number[] = { "#", NULL };
 #define OVERLAP { "overlap_voting", "several people label each item, the majority counts", NULL }
 #define INPUT_VALIDATION { "input_validation", "type, size and value range of inputs are checked", NULL }
 #define SCREENED { "screened", "samples are screened for poison before training", NULL }
+#define RETURNS { "returns", "what an answer holds", returns }
+#define COST_LIMIT { "cost_limit", "size and computing time of one request have a ceiling", NULL }
+#define SPEND_LIMIT { "spend_limit", "spending per user and day has a ceiling", NULL }
+#define PROMPT_SECRET { "secret_in_prompt", "the system prompt holds something that must not leak", NULL }
 #define REPLICATED { "replicated", "a second copy takes over when it fails", NULL }
 #define END { NULL, NULL, NULL }
 
@@ -115,10 +119,10 @@ static const struct rd_property_type ci_pipeline[] = {
 };
 static const struct rd_property_type inference_api[] = {
     EXPOSURE, AUTHENTICATION, RATE_LIMIT, REQUEST_LOG, INPUT_VALIDATION, DATA_CLASS, FORMAT,
-    { "returns", "what an answer holds", returns },
+    RETURNS,
     { "score_digits", "decimal places of returned scores", number },
     { "quota", "queries per key and day have a ceiling", NULL },
-    { "cost_limit", "size and computing time of one request have a ceiling", NULL },
+    COST_LIMIT,
     { "drift_monitored", "inputs and outputs are watched for drift", NULL },
     { "extraction_monitored", "queries are watched for the marks of a theft", NULL },
     { "verifies_signature", "the model's signature is checked before it is loaded", NULL },
@@ -127,7 +131,9 @@ static const struct rd_property_type inference_api[] = {
     { "explanations", "it returns explanations or gradients", NULL }, END
 };
 static const struct rd_property_type batch_inference[] = {
-    REQUEST_LOG, INPUT_VALIDATION, ISOLATED, EGRESS, DATA_CLASS, FORMAT,
+    { "exposure", "from where its inputs come and to where its answers go", exposure },
+    RATE_LIMIT, REQUEST_LOG, INPUT_VALIDATION, ISOLATED, EGRESS, DATA_CLASS, FORMAT,
+    RETURNS, COST_LIMIT,
     { "drift_monitored", "inputs and outputs are watched for drift", NULL },
     { "verifies_signature", "the model's signature is checked before it is loaded", NULL }, END
 };
@@ -170,7 +176,7 @@ static const struct rd_property_type llm[] = {
     { "hosting", "who runs it", hosting },
     { "fine_tuned", "it was fine-tuned on own data", NULL },
     { "guardrails", "prompts and answers pass a filter", NULL },
-    { "secret_in_prompt", "the system prompt holds something that must not leak", NULL }, END
+    SPEND_LIMIT, PROMPT_SECRET, END
 };
 static const struct rd_property_type llm_application[] = {
     EXPOSURE, AUTHENTICATION, RATE_LIMIT, REQUEST_LOG, DATA_CLASS,
@@ -178,7 +184,7 @@ static const struct rd_property_type llm_application[] = {
     { "input_filter", "prompts are checked for injection", NULL },
     { "output_filter", "answers are checked before they are shown or run", NULL },
     { "renders_markup", "answers are rendered as HTML or Markdown", NULL },
-    { "spend_limit", "spending per user and day has a ceiling", NULL }, END
+    SPEND_LIMIT, PROMPT_SECRET, END
 };
 static const struct rd_property_type agent[] = {
     EXPOSURE, ISOLATED, EGRESS, SECRETS, AUDIT_LOG, DATA_CLASS,

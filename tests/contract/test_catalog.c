@@ -104,10 +104,10 @@ static void the_letters_that_matter_have_a_rule(void **state)
         { "data-store", "TID" }, { "training-data", "TRID" }, { "feature-store", "TID" },
         { "data-pipeline", "RIDE" }, { "training-job", "RIE" }, { "notebook", "SIE" },
         { "pretrained-model", "TE" }, { "model-registry", "TRIDE" }, { "model-artifact", "TIDE" },
-        { "ci-pipeline", "RIE" }, { "inference-api", "STRIDE" }, { "batch-inference", "TE" },
-        { "edge-device", "TIE" }, { "gateway", "S" }, { "downstream-system", "T" },
-        { "monitoring", "R" }, { "log-store", "TRI" }, { "vector-store", "TI" }, { "llm", "SR" },
-        { "llm-application", "STRE" }, { "agent", "RIE" }, { "agent-tool", "RE" },
+        { "ci-pipeline", "RIE" }, { "inference-api", "STRIDE" }, { "batch-inference", "TRIDE" },
+        { "edge-device", "TIE" }, { "gateway", "SR" }, { "downstream-system", "T" },
+        { "monitoring", "R" }, { "log-store", "TRI" }, { "vector-store", "TI" }, { "llm", "SRID" },
+        { "llm-application", "STRIDE" }, { "agent", "TRIE" }, { "agent-tool", "TRE" },
         { "flow", "STI" } };
 
     (void)state;
@@ -137,8 +137,9 @@ static void the_techniques_are_covered(void **state)
         "AML.T0020", "AML.T0021", "AML.T0024.000", "AML.T0024.001", "AML.T0024.002", "AML.T0025",
         "AML.T0029", "AML.T0031", "AML.T0034.000", "AML.T0035", "AML.T0037", "AML.T0040",
         "AML.T0043.000", "AML.T0043.001", "AML.T0043.002", "AML.T0043.004", "AML.T0044",
-        "AML.T0048.004", "AML.T0049", "AML.T0051.000", "AML.T0053", "AML.T0055", "AML.T0059",
-        "AML.T0063", "AML.T0105", "AML.T0109", "AML.T0115.001" };
+        "AML.T0048.004", "AML.T0049", "AML.T0051.000", "AML.T0053", "AML.T0055", "AML.T0056",
+        "AML.T0057", "AML.T0059", "AML.T0063", "AML.T0066", "AML.T0070", "AML.T0071", "AML.T0077",
+        "AML.T0080.000", "AML.T0110.000", "AML.T0105", "AML.T0109", "AML.T0115.001" };
     size_t covered = 0, all = 0;
 
     (void)state;
@@ -298,6 +299,94 @@ static void the_first_five_are_what_an_expert_would_name(void **state)
     }
 }
 
+/* Nothing that belongs to another kind of system, whatever was filled in: rules by name. */
+static void has_none_of(const struct rd_threats *t, const char *path, const char *const *foreign)
+{
+    for (size_t i = 0; i < t->n; i++)
+        for (const char *const *f = foreign; *f; f++)
+            if (!strcmp(t->item[i].rule->id, *f)) {
+                print_error("%s: %s is of another kind of system\n", path, t->item[i].id);
+                fail();
+            }
+}
+
+static size_t place_of(const struct rd_threats *t, const char *id)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (!strcmp(t->item[i].id, id))
+            return i + 1;
+    return 0;
+}
+
+/* Systems that are no endpoint of pictures: the five that an expert would name first stand among
+ * the top eight, and so they apply. */
+static void other_kinds_of_systems_get_what_is_theirs(void **state)
+{
+    static const struct {
+        const char *path, *five[5], *also[8], *foreign[16];
+    } lists[] = {
+        { "tests/fixtures/rules/credit-batch.yaml",
+            { "evasion@scoring", "model-extraction@scoring", "unreviewed-decision@lending",
+                "code-on-load@registry", "unapproved-promotion@registry" },
+            { "membership-inference@scoring", "attribute-inference@scoring",
+                "model-inversion@scoring", "tampered-features@features", "costly-queries@scoring",
+                NULL },
+            { "profile-injection", "stolen-from-device", "prompt-injection", "prompt-leak",
+                "poisoned-retrieval", "unbounded-spending", "unchecked-answer", "recited-data",
+                "excessive-agency", "bulk-profiling", "cross-tenant-answers", NULL } },
+        { "tests/fixtures/rules/edge-camera.yaml",
+            { "evasion@camera", "stolen-from-device@camera", "forged-flow@update",
+                "poisoned-crowd-data@plates", "unsigned-artifact@package" },
+            { "no-consent@plates", NULL },
+            { "profile-injection", "model-extraction", "score-leak", "bulk-profiling",
+                "answer-shopping", "prompt-injection", "unbounded-spending", "costly-queries",
+                "cross-tenant-answers", "tampered-features", NULL } },
+        { "tests/fixtures/rules/rag-assistant.yaml",
+            { "prompt-injection@assistant", "cross-tenant-answers@index",
+                "poisoned-retrieval@index", "excessive-agency@helper",
+                "unchecked-answer@assistant" },
+            { "poisoned-memory@helper", "prompt-leak@assistant", "unbounded-spending@assistant",
+                "missing-logs@language", NULL },
+            { "evasion", "model-extraction", "membership-inference", "attribute-inference",
+                "model-inversion", "profile-injection", "stolen-from-device", "score-leak",
+                "drift-unseen", "poisoned-crowd-data", "unreviewed-decision", "costly-queries",
+                NULL } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        struct rd_system *system = read_system(lists[i].path);
+        struct rd_threats t = derive(system);
+
+        print_message("%s: %zu elements, %zu threats\n", lists[i].path, system->n_elements, t.n);
+        assert_in_range(t.n, 8, THREATS_SHOWN_MAX);
+        has_none_of(&t, lists[i].path, lists[i].foreign);
+        for (size_t k = 0; k < 5; k++) {
+            const size_t place = place_of(&t, lists[i].five[k]);
+
+            if (place < 1 || place > 8) {
+                print_error("%s stands at %zu\n", lists[i].five[k], place);
+                fail();
+            }
+            assert_int_equal(t.item[place - 1].applicability, RD_APPLIES_YES);
+        }
+        for (const char *const *also = lists[i].also; *also; also++) {
+            const size_t place = place_of(&t, *also);
+
+            if (!place || t.item[place - 1].applicability != RD_APPLIES_YES) {
+                print_error("%s does not apply\n", *also);
+                fail();
+            }
+        }
+        /* Somebody who fills in nothing but the parts and the flows. */
+        for (size_t e = 0; e < system->n_elements; e++)
+            ((struct rd_element *)&system->elements[e])->properties = (struct rd_settings){ 0 };
+        t = derive(system);
+        assert_in_range(t.n, 8, THREATS_SHOWN_MAX);
+        has_none_of(&t, lists[i].path, lists[i].foreign);
+    }
+}
+
 /* tests/fixtures/guarded.yaml has every type of element and nothing left open: not even a question.
  */
 static void a_guarded_system_has_no_threats(void **state)
@@ -369,6 +458,7 @@ int main(void)
         cmocka_unit_test(no_rule_reads_what_only_its_twins_say),
         cmocka_unit_test(templates_give_at_most_forty_threats),
         cmocka_unit_test(the_first_five_are_what_an_expert_would_name),
+        cmocka_unit_test(other_kinds_of_systems_get_what_is_theirs),
         cmocka_unit_test(a_guarded_system_has_no_threats),
         cmocka_unit_test(the_same_system_turned_around_has_nearly_all),
     };

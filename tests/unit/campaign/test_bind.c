@@ -238,7 +238,8 @@ static void where_no_attack_can_run_the_first_says_why(void **state)
     "  - {id: shopper, type: end-user, boundary: internet}\n"                                      \
     "  - {id: store, type: feature-store, boundary: lab, properties: {screened: \"no\"}}\n"        \
     "  - {id: fit, type: training-job, boundary: lab}\n"                                           \
-    "flows:\n  - {id: f1, from: shopper, to: store}\n  - {id: f2, from: store, to: fit}\n"         \
+    "flows:\n  - {id: f1, from: shopper, to: store, carries: [clicks]}\n  - {id: f2, from: "       \
+    "store, to: fit}\n"                                                                            \
     "actors: [{id: seller, access: [data]}]\n"                                                     \
     "artifacts:\n  - {id: clicks, of: store, kind: dataset, format: clicks, path: c.csv}\n"
 
@@ -250,6 +251,57 @@ static void a_recommender_has_attacks_of_its_own(void **state)
     assert_string_equal(artifact(find("profile-injection@store")->recipe), "shop");
     bind(SHOP);
     assert_string_equal(find("profile-injection@store")->untried, "no recipe");
+}
+
+/* A partner's rows are scored overnight, a camera on the street decides by itself: their models are
+ * tried like that of an endpoint. */
+static void models_of_batches_and_devices_are_tried(void **state)
+{
+    static const char *const of_batch[] = { "evasion@nightly", "model-extraction@nightly" };
+    const struct rd_bound_test *t;
+
+    (void)state;
+    bind("version: 1\n"
+         "boundaries: [{id: brokers, trust: partner}, {id: street, trust: untrusted}, {id: bank}]\n"
+         "elements:\n"
+         "  - {id: broker, type: end-user, boundary: brokers}\n"
+         "  - {id: files, type: data-store, boundary: bank}\n"
+         "  - {id: past, type: training-data, boundary: bank, properties: {data_class: personal}}\n"
+         "  - {id: fit, type: training-job, boundary: bank, properties: {differential_privacy: "
+         "\"no\"}}\n"
+         "  - {id: nightly, type: batch-inference, boundary: bank, properties: {returns: scores}}\n"
+         "  - {id: camera, type: edge-device, boundary: street}\n"
+         "flows:\n  - {id: f1, from: broker, to: files}\n  - {id: f2, from: files, to: nightly}\n"
+         "  - {id: f3, from: nightly, to: broker}\n  - {id: f4, from: past, to: fit}\n"
+         "  - {id: f5, from: fit, to: nightly}\n"
+         "actors: [{id: broker-gone-bad, access: [labels, scores, gradients, files]}]\n"
+         "artifacts:\n  - {id: score, of: nightly, kind: model, path: s.onnx}\n"
+         "  - {id: rows, of: nightly, kind: dataset, path: r.csv}\n"
+         "  - {id: plates, of: camera, kind: model, path: p.onnx}\n"
+         "  - {id: shots, of: camera, kind: dataset, path: c.csv}\n"
+         "  - {id: loans, of: past, kind: dataset, path: l.csv}\n"
+         "  - {id: recipe, of: fit, kind: training, data: loans, graph: g.onnx, optimizer: {name: "
+         "adam}, epochs: 2}\n");
+    for (size_t i = 0; i < sizeof of_batch / sizeof *of_batch; i++) {
+        t = find(of_batch[i]);
+        if (i == 0) /* which of three data sets a thief may own is another question */
+            assert_null(t->untried);
+        assert_string_equal(artifact(t->model), "score");
+        assert_string_equal(artifact(t->eval), "rows");
+        assert_string_equal(sys->elements[t->serves].id, "nightly");
+    }
+    t = find("evasion@camera");
+    assert_null(t->untried);
+    assert_string_equal(t->attack->name, "pgd");
+    assert_string_equal(artifact(t->model), "plates");
+    assert_string_equal(artifact(t->eval), "shots");
+    t = find("membership-inference@nightly");
+    assert_null(t->untried);
+    assert_string_equal(artifact(t->recipe), "recipe");
+    assert_string_equal(sys->elements[t->serves].id, "nightly");
+    t = find("model-inversion@nightly");
+    assert_null(t->untried);
+    assert_string_equal(artifact(t->model), "score");
 }
 
 /* Flows in a circle, in parallel, and from an element to one long before it. */
@@ -290,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_thief_without_data_is_untried),
         cmocka_unit_test(where_no_attack_can_run_the_first_says_why),
         cmocka_unit_test(a_recommender_has_attacks_of_its_own),
+        cmocka_unit_test(models_of_batches_and_devices_are_tried),
         cmocka_unit_test(upstream_follows_flows_backwards),
     };
 
