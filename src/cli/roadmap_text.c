@@ -250,10 +250,11 @@ void rd_cli_roadmap_markdown(
         rd_buf_puts(b, r->accept[i].threat ? "- accepted: " : "- do nothing");
         if (r->accept[i].threat)
             rd_text_markdown(b, r->accept[i].threat);
-        rd_buf_printf(b, ": %s %s a year stay\n",
-            isnan(r->accept[i].ale.value) ? "no money is on it, unknown"
-                                          : rd_cli_grouped(r->accept[i].ale.value, a),
-            s->currency);
+        if (isnan(r->accept[i].ale.value))
+            rd_buf_puts(b, ": no money is on it\n");
+        else
+            rd_buf_printf(
+                b, ": %s %s a year stay\n", rd_cli_grouped(r->accept[i].ale.value, a), s->currency);
     }
 }
 

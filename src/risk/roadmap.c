@@ -282,10 +282,11 @@ static rd_status check_appetite(struct rd_roadmap_work *w, struct rd_roadmap *ou
     (void)rd_risk_money(a->loss, money);
     if (unmet(&s)) {
         out->appetite_warning = rd_risk_say(w->m,
-            "the appetite is not met: P(loss > %s) is %.3g after it, %.3g is allowed, and no set "
-            "of the measured controls%s brings it there (the strongest: %.3g)",
+            "the appetite is not met: P(loss > %s) is %.3g after it, %.3g is allowed; the set%s "
+            "that "
+            "takes most off the loss does not meet it either (%.3g)",
             money, a->probability.value, a->allowed,
-            isfinite(w->budget) ? " within the budget" : "",
+            isfinite(w->budget) ? " within the budget" : " of measured controls",
             s.appetite[a - after->appetite].probability.value);
     } else {
         st = thin_out(w, in);
