@@ -62,8 +62,9 @@ static void first_words(struct completion *c)
             continue;
         }
         (void)snprintf(family, sizeof family, "%.*s", (int)(space - (*k)->name), (*k)->name);
-        for (const struct rd_command *const *b = rd_commands; b != k && !shown; b++)
-            shown = starts((*b)->name, family) && (*b)->name[strlen(family)] == ' ';
+        for (const struct rd_command *const *b = rd_commands; *b && !shown; b++)
+            shown = !strcmp((*b)->name, family) ||
+                    (b < k && starts((*b)->name, family) && (*b)->name[strlen(family)] == ' ');
         if (!shown)
             offer(c, family, "", "several commands");
     }
@@ -370,6 +371,8 @@ rd_status rd_complete(struct rd_cli *cli, int argc, char **argv, struct rd_buf *
     if (!moved || !c.args)
         return rd_run_no_memory(&cli->run, "the words");
     c.command = before ? rd_cli_find(before, moved, &words) : NULL;
+    if (c.command && before == 1 && words == 1 && rd_is_family(moved[0]))
+        second_words(&c, moved[0]); /* `workshop merge`, where `workshop` takes a file too */
     if (c.command)
         within_command(&c, before - words + 1, moved + words);
     else if (before && moved[0][0] != '-' && !moved[1] && rd_is_family(moved[0]))

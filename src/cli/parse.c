@@ -41,11 +41,13 @@ static bool is_called(const struct rd_command *c, int argc, char **argv)
 
 const struct rd_command *rd_cli_find(int argc, char **argv, int *words_out)
 {
-    for (const struct rd_command *const *c = rd_commands; *c; c++)
-        if (is_called(*c, argc, argv)) {
-            *words_out = (int)word_count((*c)->name);
-            return *c;
-        }
+    /* `workshop merge` before `workshop` with an argument that is called so. */
+    for (size_t words = 2; words; words--)
+        for (const struct rd_command *const *c = rd_commands; *c; c++)
+            if (word_count((*c)->name) == words && is_called(*c, argc, argv)) {
+                *words_out = (int)words;
+                return *c;
+            }
     return NULL;
 }
 

