@@ -141,26 +141,35 @@ static rd_status dress_victim(
     return st;
 }
 
+static bool is_on(const struct rd_control *c, int at, int without, int with)
+{
+    return (c->state == RD_CONTROL_ACTIVE && at != without) || at == with;
+}
+
 /* The controls that are on for this run, on one side; what replaces the network first, then what
  * stands before it, in the order of the file. without, with: control indices or RD_NONE. */
 static rd_status layers(struct runner *r, const struct rd_bound_test *t, enum side side,
     int without, int with, struct dress *out)
 {
+    const struct rd_control *control = r->system->controls;
     const size_t n = r->system->n_controls;
+    size_t on = 0;
 
-    *out = (struct dress){ r->arena, RD_NEW_ARRAY(r->arena, struct layer, n + 1), 0 };
+    /* A file may propose a hundred thousand: room, and a look, for those that are on alone. */
+    for (size_t i = 0; i < n; i++)
+        on += is_on(&control[i], (int)i, without, with);
+    *out = (struct dress){ r->arena, RD_NEW_ARRAY(r->arena, struct layer, on + 1), 0 };
     if (!out->item)
         return rd_run_no_memory(r->run, "controls");
-    for (size_t i = 0; i < 2 * n; i++) {
+    for (size_t i = 0; on && i < 2 * n; i++) {
         const int at = (int)(i % n);
-        const struct rd_control *c = &r->system->controls[at];
+        const struct rd_control *c = &control[at];
         const struct rd_defense *d;
-        const bool here = side_of(r->system, c, t, &d) == side;
-        const bool on = (c->state == RD_CONTROL_ACTIVE && at != without) || at == with;
         void *values = NULL;
         rd_status st;
 
-        if (!here || !on || d->innermost != (i < n))
+        if (!is_on(c, at, without, with) || side_of(r->system, c, t, &d) != side ||
+            d->innermost != (i < n))
             continue;
         st = control_options(r, c, d, t, &values);
         if (st)
