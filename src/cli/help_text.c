@@ -177,6 +177,6 @@ void rd_help_overview(FILE *out)
         }
     }
     (void)fputs("\nstart here: redoubt init image-classifier demo && redoubt assess demo\n"
-                "more:       redoubt help COMMAND, redoubt COMMAND --help, man redoubt\n",
+                "more:       redoubt help COMMAND, redoubt COMMAND --help\n",
         out);
 }

@@ -95,11 +95,9 @@ static inline void sample_system(struct sample *s)
         .path = "model.onnx",
         .trained_by = RD_NONE,
         .clean_accuracy = (double)NAN };
-    s->artifact[1] = (struct rd_artifact){ .id = "eval",
-        .kind = RD_ARTIFACT_DATASET,
-        .of = 1,
-        .path = "eval.npy",
-        .scale = 1 };
+    s->artifact[1] = (struct rd_artifact){
+        .id = "eval", .kind = RD_ARTIFACT_DATASET, .of = 1, .path = "eval.npy", .scale = 1
+    };
     s->control[0] = sample_control("hardened", "swap-artifact");
     s->control[1] = sample_control("round-scores", "rounding");
     s->system = (struct rd_system){ .path = "redoubt.yaml",

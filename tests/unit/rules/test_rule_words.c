@@ -53,8 +53,8 @@ static void unknown_properties_name_type_and_nearest(void **state)
         "'exposur' is no property of 'inference-api', to which the rule applies; did you mean "
         "'exposure'?");
     /* Of two types, one lacks it. */
-    refused("inference-api, training-job", "exposure == \"internet\"",
-        "no property of 'training-job'");
+    refused(
+        "inference-api, training-job", "exposure == \"internet\"", "no property of 'training-job'");
 }
 
 static void a_word_that_a_property_can_never_be_is_refused(void **state)
