@@ -165,7 +165,8 @@ static rd_status ask_all(struct rd_subject *s)
     rd_status st = RD_OK;
 
     s->answer[RD_ASK_NAME] = base && base[1] ? base + 1 : s->dir;
-    if (s->o->yes || s->cli->json || s->cli->log_json || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+    if (s->o->yes || s->cli->json || s->cli->log_json || !isatty(STDIN_FILENO) ||
+        !isatty(STDERR_FILENO))
         return RD_OK;
     for (size_t i = 0; !st && !ended && i < sizeof questions / sizeof *questions; i++)
         st = ask(s, &questions[i], &ended);

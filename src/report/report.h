@@ -37,7 +37,7 @@ struct rd_pictures {
 
 struct rd_report {
     const struct rd_campaign *campaign; /* with its system and threats */
-    const struct rd_rules *rules; /* NULL: stages know no controls and no losses */
+    const struct rd_rules *rules;       /* NULL: stages know no controls and no losses */
     const struct rd_risk_result
         *risk; /* with its roadmap, where one was asked for; NULL: no money */
     const struct rd_pictures *pictures;

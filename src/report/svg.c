@@ -207,7 +207,7 @@ static void put_pill(
     const struct rd_box box = { cx - width / 2, y, width, PILL };
 
     rd_buf_printf(w->b, "<g class=\"%s\">", classes[severity]);
-    put_rect(w, "p", &box, PILL / 2);
+    put_rect(w, "p", &box, PILL / 2.0);
     put_text(w, "pt", cx, y + 11.5, text);
     rd_buf_puts(w->b, "</g>");
 }

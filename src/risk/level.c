@@ -5,444 +5,7 @@
  * those that are asked for are computed. So two configurations of controls stay paired to the last
  * campaign whatever comes of it; outcomes rise with their uniform, so pairing also means coupling.
  */
-#include "risk/model.h"
-#include "stats/interval.h"
-#include "stats/special.h"
-
-#include <math.h>
-#include <string.h>
-
-enum {
-    ONE_BY_ONE = 64,     /* campaigns of a year that are simulated singly */
-    PILOT = 256,         /* campaigns that S is estimated from */
-    PILOT_BIG = 4096,    /* where years may hold more than ONE_BY_ONE */
-    PILOT_BIG_RATE = 16, /* P(more than 64) is below 1e-18 at this rate */
-    POISSON_TABLE = 48,  /* counts that are looked up, for rates below 8: P(more) is below 1e-20 */
-    RUNS_KEPT = 16,
-    GUIDE = 64,
-    CHUNK = 64 /* years whose random numbers are computed side by side */
-};
-
-/* Philox blocks of a campaign in its year's stream, two numbers each; then those of the year. */
-enum {
-    BLOCK_OUTCOME,   /* of what was tried; of a stronger attack */
-    BLOCK_MEANS,     /* budget, days */
-    BLOCK_SECONDARY, /* does it follow; its size */
-    BLOCK_LAYER,     /* is the control met; are the active ones */
-    BLOCK_PER_LOSS,
-    BLOCKS = 8
-};
-#define BLOCK_CROWD 0x40000000u /* on: sequential numbers of a crowded year */
-#define BLOCK_COUNT 0x7fffffffu /* campaigns of this year and the next */
-static const double ENOUGH =
-    1e290; /* losses are cut here, so that sums and squares of rates stay finite */
-
-struct level {
-    const struct rd_risk_model *m;
-    const struct rd_risk_plan *p;
-    const struct rd_risk_view *v;
-    struct rd_risk_scratch *scratch;
-    struct rd_error *err;
-    size_t o;    /* draw: names the streams of years */
-    size_t draw; /* whose parameters hold: o, unless losses were observed */
-    size_t seen; /* whose evidence holds: draw, unless it is pinned */
-    double rate, action;
-    double stronger, secondary_probability;
-    bool varies;                        /* rows differ between campaigns */
-    double chance[LAYERS];              /* evade: success share at the plan's own limit */
-    double total[LAYERS];               /* evade: sum of all weights, the two prior ones included */
-    double prior_success;               /* weight of the object that always falls */
-    double factor[LAYERS][RD_MEASURES]; /* extract */
-    double cap;             /* value of the assets that magnitude names; infinity: none */
-    bool capped;            /* it mattered */
-    double just_enough;     /* loss of a campaign by a stronger attack that barely meets loss_when;
-                               negative: none */
-    bool exact;             /* s and s_tried are sums, not samples */
-    double s_tried, s;      /* of a campaign, when known */
-    double exact_mean;      /* of a loss, exact */
-    double fixed_magnitude; /* where it reads no measure; negative: not computed yet */
-    /* extract, where one threshold decides: places in the budget's and the days' distributions that
-     * pay for rows enough for a loss. */
-    double u_budget[LAYERS][RUNS_KEPT], u_days[LAYERS][RUNS_KEPT];
-    bool simple;                  /* so it is */
-    size_t guide[LAYERS][GUIDE];  /* evade, exact: into the distribution of successes */
-    size_t losers;                /* pilot losses at hand */
-    double mean[2], deviation[2]; /* of their primary and secondary parts */
-    double stronger_part;         /* of their sum */
-};
-
-/* --- random numbers by place --- */
-
-struct luck {
-    uint32_t key[2], counter[4];
-    const uint64_t *outcome, *means; /* of campaign 0, where they were computed before; or NULL */
-};
-
-static struct luck luck_of(const struct rd_rng *stream)
-{
-    struct luck k = { .outcome = NULL };
-
-    memcpy(k.key, stream->key, sizeof k.key);
-    memcpy(k.counter, stream->counter, sizeof k.counter);
-    return k;
-}
-
-static void move_to(struct luck *k, uint64_t index)
-{
-    k->counter[2] = (uint32_t)index;
-    k->counter[3] = (uint32_t)(index >> 32);
-}
-
-/* The two 64-bit numbers of a block, as rd_rng_u64 would hand them out. */
-static void block_at(const struct luck *k, uint32_t block, uint64_t out[2])
-{
-    const uint32_t counter[4] = { block, k->counter[1], k->counter[2], k->counter[3] };
-    uint32_t word[4];
-
-    rd_philox4x32(counter, k->key, word);
-    out[0] = word[0] | (uint64_t)word[1] << 32;
-    out[1] = word[2] | (uint64_t)word[3] << 32;
-}
-
-static double unit(uint64_t bits)
-{
-    return (double)(bits >> 11) * 0x1p-53;
-}
-
-static double open_unit(uint64_t bits)
-{
-    return ((double)(bits >> 12) + 0.5) * 0x1p-52;
-}
-
-/* --- expressions --- */
-
-struct words {
-    const struct rd_risk_plan *p;
-    const struct rd_risk_input *input;
-    size_t o;
-    const double *measure;
-    bool median; /* assets at their median, not at draw o */
-};
-
-static struct rd_value word_value(void *user, size_t slot)
-{
-    const struct words *w = user;
-    const struct rd_scenario_word word = rd_scenario_word_at(w->p->names, slot);
-    struct rd_value v = { .type = RD_EXPR_NUMBER };
-    const struct rd_risk_input *input;
-
-    if (word.kind == RD_WORD_PROPERTY)
-        return word.value;
-    if (word.kind == RD_WORD_MEASURE) {
-        v.number = w->measure[word.measure];
-        return v;
-    }
-    if (w->p->asset_input[word.asset] == NO_INPUT) { /* nobody said what it is worth: unpriced */
-        v.number = 1;
-        return v;
-    }
-    input = &w->input[w->p->asset_input[word.asset]];
-    v.number = w->median ? rd_range_quantile(&input->dist, 0.5) : input->x[w->o];
-    return v;
-}
-
-/* Primary loss of this outcome into *loss_out, negative when there is none; the ceiling is the
- * year's business. */
-static rd_status loss_of(struct level *l, const double measure[RD_MEASURES], double *loss_out)
-{
-    const struct rd_risk_plan *p = l->p;
-    struct words w = { p, l->m->inputs.item, l->draw, measure, false };
-    const struct rd_expr_input in = { .name = word_value, .user = &w };
-    struct rd_value v;
-    rd_status st = RD_OK;
-
-    *loss_out = -1;
-    if (p->loss_when) {
-        st = rd_expr_eval(p->loss_when, &in, &v, l->err);
-        if (st)
-            return RD_WRAP(l->err, st, "loss_when of scenario '%s'", p->scenario->id);
-        if (v.truth != RD_YES)
-            return RD_OK;
-    }
-    if (!p->magnitude) { /* unpriced: losses are counted */
-        *loss_out = p->has_per_loss ? 0 : 1;
-        return RD_OK;
-    }
-    if (!p->magnitude_varies && l->fixed_magnitude >= 0) {
-        *loss_out = l->fixed_magnitude;
-        return RD_OK;
-    }
-    st = rd_expr_eval(p->magnitude, &in, &v, l->err);
-    if (st)
-        return RD_WRAP(l->err, st, "magnitude of scenario '%s'", p->scenario->id);
-    if (v.unknown || !(v.number >= 0) || !isfinite(v.number))
-        return RD_FAIL(l->err, RD_E_INPUT,
-            "scenario '%s': magnitude comes to %g, expected a loss of at least 0", p->scenario->id,
-            v.number);
-    *loss_out = v.number < ENOUGH ? v.number : ENOUGH;
-    l->fixed_magnitude = *loss_out;
-    return RD_OK;
-}
-
-rd_status rd_risk_loss_at(const struct rd_risk_plan *p, const struct rd_risk_model *m,
-    const double measure[RD_MEASURES], bool *loss_out, struct rd_error *err)
-{
-    struct words w = { p, m->inputs.item, 0, measure, true };
-    const struct rd_expr_input in = { .name = word_value, .user = &w };
-    struct rd_value v = { .truth = RD_YES };
-    const rd_status st = p->loss_when ? rd_expr_eval(p->loss_when, &in, &v, err) : RD_OK;
-
-    if (st)
-        return RD_WRAP(err, st, "loss_when of scenario '%s'", p->scenario->id);
-    *loss_out = v.truth == RD_YES;
-    return RD_OK;
-}
-
-/* --- what is fixed for all campaigns of this draw --- */
-
-static double at(const struct level *l, int input)
-{
-    return l->m->inputs.item[input].x[l->draw];
-}
-
-static double evade_queries(const struct level *l, const struct rd_risk_evidence *e, double limit)
-{
-    return l->p->objects * (limit < e->longest ? limit : e->longest);
-}
-
-/*
- * Posterior of the success share at every limit at once: one exponential weight a trial (the
- * Bayesian bootstrap, Rubin 1981) and two objects of weight gamma(1/2), one that always falls and
- * one that never does. At any one limit with k of n successes this is Jeffreys' Beta(k + 1/2, n - k
- * + 1/2).
- */
-static void draw_weights(struct level *l)
-{
-    struct rd_rng rng = rd_rng_stream(l->m->run->seed, l->p->weight_stream, l->seen);
-    const double a = rd_normal_draw(&rng), b = rd_normal_draw(&rng);
-    double *weight = l->scratch->weight;
-    size_t n = 0;
-
-    for (int k = 0; k < LAYERS; k++)
-        if (l->v->layer[k] && l->v->layer[k]->n)
-            n = l->v->layer[k]->unit[l->v->layer[k]->n - 1] + 1 > n
-                    ? l->v->layer[k]->unit[l->v->layer[k]->n - 1] + 1
-                    : n;
-    for (size_t i = 0; i < n; i++)
-        weight[i] = rd_exponential_draw(&rng);
-    l->prior_success = a * a / 2;
-    for (int k = 0; k < LAYERS; k++) {
-        const struct rd_risk_evidence *e = l->v->layer[k];
-        double hit = l->prior_success, sum = 0;
-        double *running = l->scratch->sum[k];
-
-        if (!e)
-            continue;
-        for (size_t i = 0; i < e->n; i++)
-            sum += weight[e->unit[i]];
-        l->total[k] = sum + a * a / 2 + b * b / 2;
-        for (size_t i = 0; i < e->n; i++) { /* by rising need */
-            const size_t t = e->order[i];
-
-            running[i] = hit;
-            if (isfinite(e->need[t]) && e->need[t] <= l->p->per_object)
-                hit += weight[e->unit[t]];
-        }
-        running[e->n] = hit;
-        l->chance[k] = hit / l->total[k];
-    }
-}
-
-/* Share of objects that fall within q queries each. */
-static double chance_within(const struct level *l, int layer, double q)
-{
-    const struct rd_risk_evidence *e = l->v->layer[layer];
-    size_t low = 0, high = e->n; /* first trial, by rising need, that needs more than q */
-
-    if (!(q >= 1))
-        return 0; /* not even one question for each object */
-    while (low < high) {
-        const size_t mid = low + (high - low) / 2;
-
-        if (e->need[e->order[mid]] <= q)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return l->scratch->sum[layer][low] / l->total[layer];
-}
-
-/* How far off the mean of so few runs may be: Student's t times the standard error, the same t in
- * all layers. */
-static void draw_factors(struct level *l)
-{
-    struct rd_rng rng = rd_rng_stream(l->m->run->seed, l->p->weight_stream, l->seen);
-    const double u = rd_draw_open(&rng);
-
-    for (int k = 0; k < LAYERS; k++) {
-        const struct rd_risk_evidence *e = l->v->layer[k];
-
-        if (!e)
-            continue;
-        for (int m = 0; m < RD_MEASURES; m++) {
-            double f = 1;
-
-            if (e->spread[m] > 0)
-                f = 1 + rd_t_quantile(u, (double)(e->runs - 1)) * e->spread[m];
-            l->factor[k][m] = f > 0 ? f : 0;
-        }
-    }
-}
-
-static rd_status fill_table(struct level *l)
-{
-    double measure[RD_MEASURES] = { 0 };
-    const size_t objects = (size_t)l->p->objects;
-
-    measure[RD_MEASURE_OBJECTS] = l->p->objects;
-    measure[RD_MEASURE_QUERIES] = evade_queries(l, l->v->layer[LAYER_BASE], l->p->per_object);
-    for (size_t j = 0; j <= objects; j++) {
-        rd_status st;
-
-        measure[RD_MEASURE_SUCCESSES] = (double)j;
-        st = loss_of(l, measure, &l->scratch->table[j]);
-        if (st)
-            return st;
-    }
-    return RD_OK;
-}
-
-/* Poison: samples that survive screening, days, decisions. Infer: what tpr and fpr come to among
- * the candidates (CONTRACTS: bridges). */
-static void around(const struct level *l, int layer, double measure[RD_MEASURES])
-{
-    const struct rd_risk_plan *p = l->p;
-
-    if (p->kind == RD_POISON) {
-        if (p->samples != NO_INPUT)
-            measure[RD_MEASURE_SAMPLES] =
-                at(l, p->samples) * (1 - (l->v->layer[layer] ? l->v->layer[layer]->recall : 0));
-        measure[RD_MEASURE_DAYS] = p->days_in_use == NO_INPUT ? 0 : at(l, p->days_in_use);
-        measure[RD_MEASURE_DECISIONS] =
-            p->decisions == NO_INPUT ? 0 : at(l, p->decisions) * measure[RD_MEASURE_DAYS];
-    } else {
-        const double prior = at(l, p->prior), hits = prior * measure[RD_MEASURE_TPR];
-        const double named = hits + (1 - prior) * measure[RD_MEASURE_FPR];
-
-        measure[RD_MEASURE_CANDIDATES] = p->candidates == NO_INPUT ? 0 : at(l, p->candidates);
-        measure[RD_MEASURE_PPV] = named > 0 ? hits / named : 0;
-        measure[RD_MEASURE_DISCLOSED] = measure[RD_MEASURE_CANDIDATES] * hits;
-    }
-}
-
-/* A stronger attack than any tried: its outcome is taken to be the least that loss_when calls a
- * loss. */
-static rd_status find_just_enough(struct level *l)
-{
-    double measure[RD_MEASURES] = { 0 };
-    rd_status st = RD_OK;
-
-    l->just_enough = -1;
-    if (l->p->stronger == NO_INPUT)
-        return RD_OK;
-    if (l->p->table) {
-        for (size_t j = 0; j <= (size_t)l->p->objects && l->just_enough < 0; j++)
-            l->just_enough = l->scratch->table[j];
-        return RD_OK;
-    }
-    measure[RD_MEASURE_OBJECTS] = l->p->objects;
-    for (int i = 0; i <= 1000 && l->just_enough < 0 && !st; i++) {
-        measure[RD_MEASURE_SUCCESSES] = ceil(l->p->objects * i / 1000);
-        for (int k = RD_MEASURE_UTILITY; k <= RD_MEASURE_AUC; k++)
-            if (k != RD_MEASURE_FPR)
-                measure[k] = i / 1000.0;
-        if (l->p->kind == RD_POISON || l->p->kind == RD_INFER)
-            around(l, LAYER_BASE, measure);
-        st = loss_of(l, measure, &l->just_enough);
-    }
-    return st;
-}
-
-static double layer_share(const struct rd_risk_view *v, int layer)
-{
-    const double on = v->layer[LAYER_ON] ? v->p_on : 0;
-
-    return layer == LAYER_ON         ? on
-           : layer == LAYER_BASE     ? (1 - on) * (v->layer[LAYER_WITHOUT] ? v->p_base : 1)
-           : v->layer[LAYER_WITHOUT] ? (1 - on) * (1 - v->p_base)
-                                     : 0;
-}
-
-/* What comes on top of a primary loss, on average. */
-static double mean_on_top(const struct level *l)
-{
-    double mean = 0;
-
-    if (l->p->has_per_loss)
-        mean += rd_range_mean(&l->p->per_loss);
-    if (l->p->has_secondary)
-        mean += l->secondary_probability * rd_range_mean(&l->p->secondary);
-    return mean;
-}
-
-/* For each 1/GUIDE of the way, where the search in the distribution may begin. */
-static void fill_guide(const double *cdf, size_t objects, size_t guide[GUIDE])
-{
-    size_t j = 0;
-
-    for (size_t i = 0; i < GUIDE; i++) {
-        while (j < objects && cdf[j] <= (double)i / GUIDE)
-            j++;
-        guide[i] = j;
-    }
-}
-
-/* S as a sum over the outcomes, where they depend on successes alone; and the distribution to draw
- * them from. */
-static void sum_exactly(struct level *l)
-{
-    const double n = l->p->objects;
-    double mean = 0, cdf;
-
-    l->exact = true;
-    l->s_tried = 0;
-    for (int k = 0; k < LAYERS; k++) {
-        const double share = layer_share(l->v, k);
-
-        if (share <= 0)
-            continue;
-        cdf = 0;
-        for (size_t j = 0; j <= (size_t)n; j++) {
-            const double p = rd_binomial_pmf((double)j, n, l->chance[k]);
-
-            cdf += p;
-            l->scratch->cdf[k][j] = cdf;
-            if (l->scratch->table[j] >= 0) {
-                l->s_tried += share * p;
-                mean += share * p * l->scratch->table[j];
-            }
-        }
-    }
-    for (int k = 0; k < LAYERS; k++)
-        if (layer_share(l->v, k) > 0)
-            fill_guide(l->scratch->cdf[k], (size_t)n, l->guide[k]);
-    l->s_tried = l->s_tried < 1 ? l->s_tried : 1;
-    l->s = l->s_tried;
-    if (l->just_enough >= 0) {
-        mean += (1 - l->s_tried) * l->stronger * l->just_enough;
-        l->s += (1 - l->s_tried) * l->stronger;
-    }
-    l->exact_mean = (l->s > 0 ? mean / l->s : 0) + mean_on_top(l);
-}
-
-/* Nothing was tried: S is what an expert says, of the least that loss_when calls a loss. */
-static void take_word(struct level *l)
-{
-    l->exact = true;
-    l->s_tried = 0;
-    l->s = l->just_enough >= 0 ? l->stronger : 0;
-    l->exact_mean = (l->just_enough > 0 ? l->just_enough : 0) + mean_on_top(l);
-}
+#include "risk/level_parts.h"
 
 /* --- one campaign --- */
 
@@ -493,15 +56,15 @@ static rd_status evade_outcome(struct level *l, int layer, double rows, double u
     if (rows < (double)INFINITY && floor(rows / p->objects) < limit)
         limit = floor(rows / p->objects);
     successes = rd_binomial_quantile(
-        u, p->objects, l->varies ? chance_within(l, layer, limit) : l->chance[layer]);
+        u, p->objects, l->varies ? rd_level_chance_within(l, layer, limit) : l->chance[layer]);
     if (p->table) {
         *loss_out = l->scratch->table[(size_t)successes];
         return RD_OK;
     }
     measure[RD_MEASURE_SUCCESSES] = successes;
     measure[RD_MEASURE_OBJECTS] = p->objects;
-    measure[RD_MEASURE_QUERIES] = evade_queries(l, l->v->layer[layer], limit);
-    return loss_of(l, measure, loss_out);
+    measure[RD_MEASURE_QUERIES] = rd_level_evade_queries(l, l->v->layer[layer], limit);
+    return rd_level_loss_of(l, measure, loss_out);
 }
 
 static double measure_at(const struct level *l, const struct rd_risk_evidence *e, int layer, int m,
@@ -523,7 +86,7 @@ static rd_status extract_outcome(
     for (int m = RD_MEASURE_UTILITY; m <= RD_MEASURE_ACCURACY; m++)
         if (e->trace[m] && l->p->reads[m])
             measure[m] = measure_at(l, e, layer, m, run, floor(rows));
-    return loss_of(l, measure, loss_out);
+    return rd_level_loss_of(l, measure, loss_out);
 }
 
 /* The same where one threshold decides: is what the campaign has enough? */
@@ -551,7 +114,7 @@ static rd_status threshold_outcome(
         return RD_OK;
     }
     measure[l->p->threshold_on] = l->p->threshold + 1; /* any loss tells the magnitude */
-    return loss_of(l, measure, loss_out);
+    return rd_level_loss_of(l, measure, loss_out);
 }
 
 /* Poison and inference: one of the runs, each as likely; what is uncertain about their mean is in
@@ -560,7 +123,7 @@ static rd_status run_outcome(struct level *l, int layer, double u, double *loss_
 {
     const struct rd_risk_evidence *e = l->v->layer[layer];
     const size_t run = (size_t)(u * (double)e->runs);
-    const double x = l->p->kind == RD_POISON ? at(l, l->p->samples) : 0;
+    const double x = l->p->kind == RD_POISON ? rd_level_at(l, l->p->samples) : 0;
     double measure[RD_MEASURES] = { 0 };
 
     for (int m = RD_MEASURE_ASR; m <= RD_MEASURE_AUC; m++)
@@ -569,8 +132,8 @@ static rd_status run_outcome(struct level *l, int layer, double u, double *loss_
 
             measure[m] = y < 1 ? (y > -1 ? y : -1) : 1;
         }
-    around(l, layer, measure);
-    return loss_of(l, measure, loss_out);
+    rd_level_around(l, layer, measure);
+    return rd_level_loss_of(l, measure, loss_out);
 }
 
 struct outcome {
@@ -860,34 +423,36 @@ static rd_status prepare(struct level *l)
 
     l->action = 1;
     if (p->gain != NO_INPUT) {
-        const double gain = at(l, p->gain);
+        const double gain = rd_level_at(l, p->gain);
 
-        l->action = gain > 0 ? rd_logistic(at(l, p->slope) * (rd_log(gain) - rd_log(p->cost))) : 0;
+        l->action =
+            gain > 0 ? rd_logistic(rd_level_at(l, p->slope) * (rd_log(gain) - rd_log(p->cost))) : 0;
     }
-    l->rate = at(l, p->attempts) * l->action;
+    l->rate = rd_level_at(l, p->attempts) * l->action;
     l->cap = p->n_assets && !p->per_unit ? 0 : (double)INFINITY;
     for (size_t i = 0; i < p->n_assets && !p->per_unit; i++)
-        l->cap += p->asset_input[p->asset[i]] == NO_INPUT ? (double)INFINITY
-                                                          : at(l, p->asset_input[p->asset[i]]);
-    l->stronger = p->stronger == NO_INPUT ? 0 : at(l, p->stronger);
-    l->secondary_probability = p->has_secondary ? at(l, p->secondary_probability) : 0;
+        l->cap += p->asset_input[p->asset[i]] == NO_INPUT
+                      ? (double)INFINITY
+                      : rd_level_at(l, p->asset_input[p->asset[i]]);
+    l->stronger = p->stronger == NO_INPUT ? 0 : rd_level_at(l, p->stronger);
+    l->secondary_probability = p->has_secondary ? rd_level_at(l, p->secondary_probability) : 0;
     for (int k = 0; k < LAYERS; k++)
         quota = quota || (l->v->layer[k] && l->v->quota[k] < (double)INFINITY);
     l->varies = p->charged && ((p->price > 0 && p->has_budget) || quota);
     l->fixed_magnitude = -1;
     if (p->kind == RD_EVADE && !p->expert)
-        draw_weights(l);
+        rd_level_draw_weights(l);
     else
-        draw_factors(l);
+        rd_level_draw_factors(l);
     find_thresholds(l);
     if (p->table)
-        st = fill_table(l);
+        st = rd_level_fill_table(l);
     if (!st)
-        st = find_just_enough(l);
+        st = rd_level_find_just_enough(l);
     if (!st && p->expert)
-        take_word(l);
+        rd_level_take_word(l);
     else if (!st && p->table && !l->varies)
-        sum_exactly(l);
+        rd_level_sum_exactly(l);
     return st;
 }
 

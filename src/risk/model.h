@@ -8,7 +8,8 @@
  * plan_inputs.c  the uncertain numbers that it reads
  * observed.c  losses that were counted: which draws they speak for
  * views.c     the evidence under one configuration of controls
- * level.c     one scenario at one draw of the parameters: campaigns and years
+ * level.c     one scenario at one draw of the parameters: campaigns and years; level_fixed.c what
+ *             all of them share
  * totals.c    all scenarios together under one configuration of controls
  * break_even.c  scenarios without money: what a loss would have to cost
  * summary.c   quantiles, curve, bands, errors

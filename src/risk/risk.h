@@ -28,7 +28,7 @@ struct rd_risk_options {
     size_t years; /* simulated for each, 100 .. 1,000,000; 0: RD_RISK_YEARS */
     bool
         upper_bounds; /* use attacks that had more access than the actor; such results are marked */
-    bool total_only; /* nothing by control, no tornado, no words: what a year costs in all */
+    bool total_only;  /* nothing by control, no tornado, no words: what a year costs in all */
     const struct rd_roadmap_options *roadmap; /* NULL: no roadmap is made (risk/roadmap.h) */
 };
 #define RD_RISK_YARDSTICK                                                                          \

@@ -242,9 +242,10 @@ static const char *date_text(struct rd_arena *arena, int64_t days)
     const int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
     const int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
     const int64_t day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9;
+    const int64_t year = yoe + era * 400 + (month <= 2);
 
-    return rd_arena_printf(arena, "%04lld-%02lld-%02lld",
-        (long long)(yoe + era * 400 + (month <= 2)), (long long)month, (long long)day);
+    return rd_arena_printf(
+        arena, "%04lld-%02lld-%02lld", (long long)year, (long long)month, (long long)day);
 }
 
 rd_status rd_roadmap_when(
