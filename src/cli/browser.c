@@ -1,6 +1,8 @@
 /* browser.c - print a page with Chromium. */
 #include "cli/browser.h"
 
+#include "cli/programs.h"
+
 #include "base/child.h"
 
 #include <errno.h>
@@ -68,36 +70,27 @@ static const char *file_url(struct rd_arena *arena, const char *path)
 
 /* --- the program --- */
 
-static bool in_path(struct rd_arena *arena, const char *name)
+const char *rd_cli_browser(struct rd_arena *arena)
 {
-    /* The PATH that rd_child_run gives. */
-    static const char *const folders[] = { "/usr/local/bin", "/usr/bin", "/bin" };
+    const char *path = NULL;
 
-    if (strchr(name, '/'))
-        return access(name, X_OK) == 0;
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        const char *path = rd_path_join(arena, folders[i], name);
-
-        if (path && access(path, X_OK) == 0)
-            return true;
-    }
-    return false;
+    for (size_t i = 0; programs[i] && !path; i++)
+        path = rd_cli_program(arena, NULL, programs[i]);
+    return path;
 }
 
 static rd_status find_program(
     struct rd_cli *cli, struct rd_arena *arena, const char *wanted, const char **program_out)
 {
     if (wanted && *wanted) {
-        if (!in_path(arena, wanted))
+        if (!rd_cli_program(arena, NULL, wanted))
             return RD_FAIL(cli->run.err, RD_E_NOTFOUND, "there is no browser '%s'", wanted);
         *program_out = wanted;
         return RD_OK;
     }
-    for (size_t i = 0; programs[i]; i++)
-        if (in_path(arena, programs[i])) {
-            *program_out = programs[i];
-            return RD_OK;
-        }
+    *program_out = rd_cli_browser(arena);
+    if (*program_out)
+        return RD_OK;
     (void)RD_FAIL(cli->run.err, RD_E_NOTFOUND,
         "a PDF is printed by Chromium, and no chromium, chromium-browser or google-chrome is "
         "installed");

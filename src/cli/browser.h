@@ -28,4 +28,7 @@ struct rd_browser_options {
 rd_status rd_cli_print_pdf(struct rd_cli *cli, const struct rd_buf *html,
     const struct rd_browser_options *options, struct rd_bytes *pdf_out);
 
+/* The browser that would be asked: its path in the arena, NULL when there is none. */
+const char *rd_cli_browser(struct rd_arena *arena);
+
 #endif

@@ -97,3 +97,12 @@ const char *const *rd_build_kernels(void)
         names[i] = all[i]->name;
     return names;
 }
+
+rd_status rd_build_kernel_chosen(const char **name_out, struct rd_error *err)
+{
+    const struct rd_kernels *chosen = NULL;
+    const rd_status st = rd_kernels_choose(&chosen, err);
+
+    *name_out = st ? "" : chosen->name;
+    return st;
+}

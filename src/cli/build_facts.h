@@ -2,6 +2,8 @@
 #ifndef RD_CLI_BUILD_FACTS_H
 #define RD_CLI_BUILD_FACTS_H
 
+#include <redoubt/error.h>
+
 #include <stddef.h>
 
 struct rd_library {
@@ -16,5 +18,7 @@ const char *rd_build_type(void);      /* "optimized", "debug", "with address san
 const char *rd_build_processor(void); /* "x86_64" */
 
 const char *const *rd_build_kernels(void); /* that run here, NULL-terminated; the best is last */
+/* The one that is used; RD_E_USAGE where REDOUBT_ISA names one that does not run here. */
+rd_status rd_build_kernel_chosen(const char **name_out, struct rd_error *err);
 
 #endif

@@ -27,6 +27,7 @@ static const struct {
     { "brief", "report" },
     { "data", "data and models" },
     { "model", "data and models" },
+    { "doctor", "tools" },
 };
 
 const char *rd_command_task(const struct rd_command *c)

@@ -50,6 +50,14 @@ static bool pager_argv(char line[COMMAND_MAX], char *argv[WORDS_MAX + 1])
     return split(line, argv);
 }
 
+const char *rd_pager_program(char *out, size_t size)
+{
+    char line[COMMAND_MAX], *argv[WORDS_MAX + 1];
+
+    (void)snprintf(out, size, "%s", pager_argv(line, argv) ? argv[0] : "");
+    return out;
+}
+
 bool rd_pager_wanted(void)
 {
     const char *term = getenv("TERM"), *ci = getenv("CI");

@@ -20,4 +20,7 @@ bool rd_pager_wanted(void);
  */
 bool rd_pager_show(const char *text, size_t len);
 
+/* The program that would be asked, without its arguments; "" when none is wanted. */
+const char *rd_pager_program(char *out, size_t size);
+
 #endif

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct rd_store {
@@ -130,6 +131,33 @@ static rd_status take_lock(struct rd_store *s, const char *path, struct rd_error
         return RD_FAIL(err, RD_E_IO, "cannot write '%s': %s",
             rd_text_safe_in(safe, sizeof safe, path), strerror(errno));
     return RD_OK;
+}
+
+rd_status rd_store_holder(const char *dir, long *pid_out, struct rd_error *err)
+{
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    struct rd_arena arena = RD_ARENA_INIT;
+    const char *folder = rd_path_join(&arena, dir, ".redoubt");
+    const char *path = folder ? rd_path_join(&arena, folder, "lock") : NULL;
+    rd_status st = path ? RD_OK : RD_FAIL(err, RD_E_MEMORY, "no memory for the lock's name");
+    struct stat s;
+    int fd = -1;
+
+    *pid_out = 0;
+    if (!st && (fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) < 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            st = RD_FAIL(err, RD_E_IO, "cannot open the lock: %s", strerror(errno));
+    } else if (!st && (fstat(fd, &s) || !S_ISREG(s.st_mode) || fcntl(fd, F_OFD_GETLK, &whole))) {
+        st = RD_FAIL(err, RD_E_IO, "the lock is no file that can be locked");
+    } else if (!st && whole.l_type != F_UNLCK) {
+        *pid_out = holder(fd);
+        if (*pid_out <= 0)
+            *pid_out = -1;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    rd_arena_release(&arena);
+    return st;
 }
 
 static rd_status open_db(struct rd_store *s, const char *path, bool may_write, struct rd_error *err)

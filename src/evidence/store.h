@@ -33,6 +33,11 @@ struct rd_store;
 rd_status rd_store_open(const char *dir, struct rd_store **store_out, struct rd_error *err);
 /* Read only, never blocks, makes nothing. RD_E_NOTFOUND when there is none. */
 rd_status rd_store_open_read(const char *dir, struct rd_store **store_out, struct rd_error *err);
+/*
+ * The process that writes here now, 0: nobody; -1: somebody who has not said which. Takes no lock,
+ * makes nothing. RD_E_IO when the lock file cannot be read.
+ */
+rd_status rd_store_holder(const char *dir, long *pid_out, struct rd_error *err);
 void rd_store_close(struct rd_store *store);
 
 /* Newest result with this key, in the arena; size 0 and RD_OK when there is none. Its hash is
