@@ -1,12 +1,15 @@
 #include "cli/assess_text.h"
 
+#include "cli/color.h"
+
 #include "base/text.h"
 #include "report/stages.h"
 
 #include <math.h>
 
-static void say_threats(FILE *out, const struct rd_assessment *a)
+static void say_threats(const struct rd_cli *cli, const struct rd_assessment *a)
 {
+    FILE *out = cli->out;
     size_t untried = 0;
 
     (void)fputs("\nTried\n", out);
@@ -18,8 +21,11 @@ static void say_threats(FILE *out, const struct rd_assessment *a)
             untried++;
             continue;
         }
-        (void)fprintf(out, "  %-8s  %-34s  %s\n            %s\n", rd_severity_name(t->severity),
-            t->id, rd_threat_status_name(s->status), s->text);
+        (void)fputs("  ", out);
+        rd_cli_put_word(cli, rd_severity_name(t->severity), 8);
+        (void)fprintf(out, "  %-34s  ", t->id);
+        rd_cli_put_word(cli, rd_threat_status_name(s->status), 0);
+        (void)fprintf(out, "\n            %s\n", s->text);
     }
     (void)fprintf(out, "  %zu further threats apply or may apply and were not tried\n", untried);
 }
@@ -109,20 +115,26 @@ bool rd_cli_has_money(const struct rd_risk_result *r)
     return false;
 }
 
-static void say_appetite(FILE *out, const struct rd_risk_summary *total, const char *currency)
+static void say_appetite(
+    const struct rd_cli *cli, const struct rd_risk_summary *total, const char *currency)
 {
+    FILE *out = cli->out;
+
     for (size_t i = 0; i < total->n_appetite; i++) {
         const struct rd_risk_appetite *p = &total->appetite[i];
         char loss[40];
 
         (void)fprintf(out,
-            "  more than %s %s in a year: %.2g %% (%.2g to %.2g %%), allowed %.3g %%: %s\n",
+            "  more than %s %s in a year: %.2g %% (%.2g to %.2g %%), allowed %.3g %%: ",
             rd_cli_grouped(p->loss, loss), currency, 100 * p->probability.value,
-            100 * p->probability.low, 100 * p->probability.high, 100 * p->allowed,
-            p->state == RD_APPETITE_UNDECIDED
-                ? (p->probability.value > p->allowed ? "above it, not for certain"
-                                                     : "within it, not for certain")
-                : rd_appetite_state_name(p->state));
+            100 * p->probability.low, 100 * p->probability.high, 100 * p->allowed);
+        if (p->state != RD_APPETITE_UNDECIDED)
+            rd_cli_put_word(cli, rd_appetite_state_name(p->state), 0);
+        else
+            (void)fputs(p->probability.value > p->allowed ? "above it, not for certain"
+                                                          : "within it, not for certain",
+                out);
+        (void)fputc('\n', out);
     }
 }
 
@@ -172,8 +184,9 @@ static void say_roadmap(FILE *out, const struct rd_assessment *a)
             out, "  run together: %s a year\n", rd_cli_grouped(r->combined->ale.value, x));
 }
 
-static void say_money(FILE *out, const struct rd_assessment *a)
+static void say_money(const struct rd_cli *cli, const struct rd_assessment *a)
 {
+    FILE *out = cli->out;
     const struct rd_band *ale = &a->risk.total.ale;
     const char *currency = a->loaded.system->currency;
     char x[40], y[40], z[40];
@@ -186,7 +199,7 @@ static void say_money(FILE *out, const struct rd_assessment *a)
         a->risk.illustrative ? " (illustrative: it rests on default numbers)" : "",
         rd_cli_grouped(ale->value, x), currency, rd_cli_grouped(ale->low, y),
         rd_cli_grouped(ale->high, z));
-    say_appetite(out, &a->risk.total, currency);
+    say_appetite(cli, &a->risk.total, currency);
     say_controls(out, a);
     say_roadmap(out, a);
 }
@@ -204,11 +217,11 @@ rd_status rd_cli_assess_text(struct rd_cli *cli, const struct rd_assessment *a)
     (void)fprintf(out, "%s\n\n", rd_text_safe_in(safe, sizeof safe, a->loaded.system->name));
     for (size_t i = 0; i < n; i++)
         (void)fprintf(out, "%s\n", sentences[i]);
-    say_threats(out, a);
+    say_threats(cli, a);
     st = rd_cli_stages_text(cli, &a->report);
     if (st)
         return st;
-    say_money(out, a);
+    say_money(cli, a);
     (void)fprintf(out, "\nReport: %s/%s\n",
         rd_text_safe_in(safe, sizeof safe, a->loaded.system->folder),
         rd_report_html_available() ? "report.html" : "report.md");

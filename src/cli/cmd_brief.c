@@ -101,5 +101,6 @@ const struct rd_command rd_command_brief = {
     .options_size = sizeof(struct brief),
     .min_args = 2,
     .max_args = 2,
+    .paged = true,
     .run = run,
 };

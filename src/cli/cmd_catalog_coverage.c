@@ -242,5 +242,6 @@ const struct rd_command rd_command_catalog_coverage = {
     .options_size = 0,
     .min_args = 0,
     .max_args = 0,
+    .paged = true,
     .run = run,
 };

@@ -1,5 +1,6 @@
 /* catalog list - the rules there are, filtered by what one is looking for. */
 #include "cli/catalog_text.h"
+#include "cli/color.h"
 #include "cli/threat_text.h"
 
 #include "base/text.h"
@@ -87,16 +88,22 @@ static bool wanted(const struct rd_rule *rule, const struct list *o)
            (!o->unproved || !rule->n_proved_by);
 }
 
-static void print_rule(FILE *out, const struct rd_rule *rule, int width)
-{
-    char proof[80], first[160];
+enum { SEVERITY_WIDTH = 8 };
 
-    (void)snprintf(first, sizeof first, "%-8s  %-2s  %-10s  %-*s  ",
-        rd_severity_name(rule->severity), rule->stride, rule->stage, width, rule->id);
-    rd_cli_wrap(out, first, (int)strlen(first), rule->title);
+static void print_rule(const struct rd_cli *cli, const struct rd_rule *rule, int width)
+{
+    FILE *out = cli->out;
+    char proof[80], first[160];
+    int indent;
+
+    rd_cli_put_word(cli, rd_severity_name(rule->severity), SEVERITY_WIDTH);
+    indent = SEVERITY_WIDTH + snprintf(first, sizeof first, "  %-2s  %-10s  %-*s  ", rule->stride,
+                                  rule->stage, width, rule->id);
+    (void)fputs(first, out);
+    rd_cli_wrap_from(out, indent, indent, rule->title);
     if (rule->n_proved_by)
-        (void)fprintf(out, "%*sproved by %s\n", (int)strlen(first), "",
-            rd_cli_proof(rule, proof, sizeof proof));
+        (void)fprintf(
+            out, "%*sproved by %s\n", indent, "", rd_cli_proof(rule, proof, sizeof proof));
 }
 
 static void list_rules(struct rd_cli *cli, const struct rd_rules *rules, const struct list *o)
@@ -120,7 +127,7 @@ static void list_rules(struct rd_cli *cli, const struct rd_rules *rules, const s
         rd_json_object(cli->result);
         rd_cli_rule_members(cli->result, rule);
         rd_json_end(cli->result);
-        print_rule(cli->out, rule, width);
+        print_rule(cli, rule, width);
     }
     rd_json_end(cli->result);
     rd_json_kobject(cli->result, "counts");
@@ -192,5 +199,6 @@ const struct rd_command rd_command_catalog_list = {
     .options_size = sizeof(struct list),
     .min_args = 0,
     .max_args = 0,
+    .paged = true,
     .run = run,
 };

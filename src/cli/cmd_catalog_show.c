@@ -1,5 +1,6 @@
 /* catalog show - one rule, or one kind of control, in full. */
 #include "cli/catalog_text.h"
+#include "cli/color.h"
 #include "cli/threat_text.h"
 
 #include "base/buf.h"
@@ -44,8 +45,11 @@ static void show_rule(struct rd_cli *cli, const struct rd_rules *rules, const st
 
     (void)snprintf(first, sizeof first, "%s: ", rule->id);
     rd_cli_wrap(out, first, 2, rule->title);
-    (void)snprintf(first, sizeof first, "severity: %s. ", rd_severity_name(rule->severity));
-    rd_cli_wrap(out, first, 2, rule->severity_why);
+    (void)fputs("severity: ", out);
+    rd_cli_put_word(cli, rd_severity_name(rule->severity), 0);
+    (void)fputs(". ", out);
+    rd_cli_wrap_from(
+        out, 12 + (int)strlen(rd_severity_name(rule->severity)), 2, rule->severity_why);
     (void)fprintf(out, "STRIDE %s, stage %s\n", rule->stride, rule->stage);
     put_words(cli, "looks at: ", rule->applies_to, rule->n_applies_to);
     rd_cli_wrap(out, "\nwhy it matters: ", 2, rule->why);
@@ -172,5 +176,6 @@ const struct rd_command rd_command_catalog_show = {
     .options_size = 0,
     .min_args = 1,
     .max_args = 1,
+    .paged = true,
     .run = run,
 };

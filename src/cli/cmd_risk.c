@@ -105,5 +105,6 @@ const struct rd_command rd_command_risk = {
     .options_size = sizeof(struct risk),
     .min_args = 1,
     .max_args = 1,
+    .paged = true,
     .run = run,
 };

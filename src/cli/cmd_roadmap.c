@@ -122,7 +122,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     rd_roadmap_write(a.risk.roadmap, a.loaded.system, cli->result);
     rd_json_end(cli->result);
     if (!is_dash(o->csv) && !is_dash(o->markdown))
-        rd_cli_roadmap_print(cli->out, a.risk.roadmap, a.loaded.system);
+        rd_cli_roadmap_print(cli, a.risk.roadmap, a.loaded.system);
     return RD_OK;
 }
 
@@ -138,5 +138,6 @@ const struct rd_command rd_command_roadmap = {
     .options_size = sizeof(struct roadmap),
     .min_args = 1,
     .max_args = 1,
+    .paged = true,
     .run = run,
 };

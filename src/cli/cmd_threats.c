@@ -1,5 +1,6 @@
 /* threats - what can go wrong with a system, ranked, before anything is tried. */
 #include "cli/cli.h"
+#include "cli/color.h"
 #include "cli/load.h"
 #include "cli/stored.h"
 #include "cli/threat_text.h"
@@ -33,9 +34,10 @@ static void print_status(
 {
     const struct rd_threat_state *st = rd_cli_threat_state(stored, t);
 
-    if (stored)
-        (void)fprintf(cli->out, "  %-*s", STATUS_WIDTH,
-            rd_threat_status_name(st ? st->status : RD_THREAT_UNTRIED));
+    if (!stored)
+        return;
+    (void)fputs("  ", cli->out);
+    rd_cli_put_word(cli, rd_threat_status_name(st ? st->status : RD_THREAT_UNTRIED), STATUS_WIDTH);
 }
 
 static void print_row(struct rd_cli *cli, const struct rd_threat *t,
@@ -43,8 +45,10 @@ static void print_row(struct rd_cli *cli, const struct rd_threat *t,
 {
     char proof[64], decision[120];
 
-    (void)fprintf(cli->out, "%-8s  %-9s  %-*s  %-*s", rd_severity_name(t->severity),
-        rd_applicability_name(t->applicability), id_width, t->id, proof_width,
+    rd_cli_put_word(cli, rd_severity_name(t->severity), 8);
+    (void)fputs("  ", cli->out);
+    rd_cli_put_word(cli, rd_applicability_name(t->applicability), 9);
+    (void)fprintf(cli->out, "  %-*s  %-*s", id_width, t->id, proof_width,
         rd_cli_proof(t->rule, proof, sizeof proof));
     print_status(cli, t, stored);
     (void)fprintf(cli->out, "  %s", t->rule->title);
@@ -64,10 +68,14 @@ static void print_details(
     (void)snprintf(first, sizeof first, "%zu. %s: ", number, t->id);
     (void)fputc('\n', cli->out);
     rd_cli_wrap(cli->out, first, 3, t->rule->title);
-    if (st && st->tested != RD_NONE)
-        rd_cli_wrap(cli->out,
-            rd_arena_printf(cli->run.scratch, "   %s: ", rd_threat_status_name(st->status)), 6,
-            st->text);
+    if (st && st->tested != RD_NONE) {
+        const char *status = rd_threat_status_name(st->status);
+
+        (void)fputs("   ", cli->out);
+        rd_cli_put_word(cli, status, 0);
+        (void)fputs(": ", cli->out);
+        rd_cli_wrap_from(cli->out, 5 + (int)strlen(status), 6, st->text);
+    }
     rd_cli_wrap(cli->out, "   impact: ", 11, t->rule->impact);
     for (size_t i = 0; i < t->n_missing; i++)
         rd_cli_wrap(cli->out, i ? "            " : "   fill in: ", 12, t->missing[i]);

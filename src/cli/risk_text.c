@@ -2,6 +2,7 @@
 #include "cli/risk_text.h"
 
 #include "base/text.h"
+#include "cli/color.h"
 #include "cli/threat_text.h"
 #include "report/words.h"
 
@@ -11,6 +12,7 @@
 enum { BAR = 40, TOP = 5 };
 
 struct text {
+    const struct rd_cli *cli;
     FILE *out;
     struct rd_arena *arena;
     const struct rd_risk_result *r;
@@ -94,9 +96,10 @@ static void appetite(const struct text *t)
 
         (void)snprintf(band, sizeof band, "%s to %s", percent(t, a->probability.low),
             percent(t, a->probability.high));
-        (void)fprintf(t->out, "%-22s  %-8s  %-10s  %-20s  %s\n", money(t, a->loss),
-            percent(t, a->allowed), percent(t, a->probability.value), band,
-            rd_appetite_state_name(a->state));
+        (void)fprintf(t->out, "%-22s  %-8s  %-10s  %-20s  ", money(t, a->loss),
+            percent(t, a->allowed), percent(t, a->probability.value), band);
+        rd_cli_put_word(t->cli, rd_appetite_state_name(a->state), 0);
+        (void)fputc('\n', t->out);
     }
 }
 
@@ -234,7 +237,7 @@ static void assumptions(const struct text *t)
 
 void rd_cli_risk_text(struct rd_cli *cli, const struct rd_risk_result *r)
 {
-    const struct text t = { cli->out, cli->run.scratch, r };
+    const struct text t = { cli, cli->out, cli->run.scratch, r };
     bool any = false;
 
     for (size_t i = 0; i < r->n_scenarios; i++)

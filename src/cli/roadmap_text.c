@@ -1,6 +1,7 @@
 #include "cli/roadmap_text.h"
 
 #include "cli/assess_text.h"
+#include "cli/color.h"
 
 #include "base/text.h"
 
@@ -100,8 +101,10 @@ static void print_accepted(FILE *out, const struct rd_roadmap *r, const struct r
     }
 }
 
-static void print_combined(FILE *out, const struct rd_roadmap *r, const struct rd_system *s)
+static void print_combined(
+    const struct rd_cli *cli, const struct rd_roadmap *r, const struct rd_system *s)
 {
+    FILE *out = cli->out;
     char a[40], b[40], c[40], reason[400];
 
     if (!r->combined) {
@@ -118,13 +121,17 @@ static void print_combined(FILE *out, const struct rd_roadmap *r, const struct r
     for (size_t i = 0; i < r->combined->n_appetite; i++) {
         const struct rd_risk_appetite *p = &r->combined->appetite[i];
 
-        (void)fprintf(out, "     P(loss > %s) %.3g, allowed %.3g: %s\n", rd_cli_grouped(p->loss, a),
-            p->probability.value, p->allowed, rd_appetite_state_name(p->state));
+        (void)fprintf(out, "     P(loss > %s) %.3g, allowed %.3g: ", rd_cli_grouped(p->loss, a),
+            p->probability.value, p->allowed);
+        rd_cli_put_word(cli, rd_appetite_state_name(p->state), 0);
+        (void)fputc('\n', out);
     }
 }
 
-void rd_cli_roadmap_print(FILE *out, const struct rd_roadmap *r, const struct rd_system *s)
+void rd_cli_roadmap_print(
+    const struct rd_cli *cli, const struct rd_roadmap *r, const struct rd_system *s)
 {
+    FILE *out = cli->out;
     char a[40], b[40], c[40], d[40], safe[400];
 
     (void)fprintf(out, "%s\n\n", rd_text_safe_in(safe, sizeof safe, s->name));
@@ -151,7 +158,7 @@ void rd_cli_roadmap_print(FILE *out, const struct rd_roadmap *r, const struct rd
             rd_cli_grouped(r->cost.value, a), s->currency,
             rd_cli_grouped(r->ale_before.value - r->ale_after.value, b),
             rd_cli_grouped(r->tvar_before.value, c), rd_cli_grouped(r->tvar_after.value, d));
-    print_combined(out, r, s);
+    print_combined(cli, r, s);
     if (r->appetite_warning)
         (void)fprintf(
             out, "\nAppetite: %s\n", rd_text_safe_in(safe, sizeof safe, r->appetite_warning));

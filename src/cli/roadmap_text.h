@@ -2,11 +2,14 @@
 #ifndef RD_CLI_ROADMAP_TEXT_H
 #define RD_CLI_ROADMAP_TEXT_H
 
+#include "cli/cli.h"
 #include "risk/roadmap.h"
 
 #include <stdio.h>
 
-void rd_cli_roadmap_print(FILE *out, const struct rd_roadmap *r, const struct rd_system *s);
+/* To cli->out. */
+void rd_cli_roadmap_print(
+    const struct rd_cli *cli, const struct rd_roadmap *r, const struct rd_system *s);
 /* A document of its own; names are escaped, nothing in them becomes a link, a cell or a tag. */
 void rd_cli_roadmap_markdown(
     struct rd_buf *out, const struct rd_roadmap *r, const struct rd_system *s);

@@ -10,13 +10,17 @@ enum { COLUMNS = 96 };
 
 void rd_cli_wrap(FILE *out, const char *first, int indent, const char *text)
 {
+    (void)fputs(first, out);
+    rd_cli_wrap_from(out, (int)strlen(first), indent, text);
+}
+
+void rd_cli_wrap_from(FILE *out, int column, int indent, const char *text)
+{
     struct rd_buf safe = { 0 };
     const char *p;
-    int column = (int)strlen(first);
 
     if (text)
         rd_text_safe(&safe, text, strlen(text));
-    (void)fputs(first, out);
     p = rd_buf_text(&safe);
     for (bool begun = false; *p; begun = true) {
         const size_t len = strcspn(p, " ");

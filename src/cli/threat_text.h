@@ -30,5 +30,7 @@ const char *rd_cli_decision(const struct rd_decision *decision, char *out, size_
  * `first` (whose length counts), the others with `indent` blanks.
  */
 void rd_cli_wrap(FILE *out, const char *first, int indent, const char *text);
+/* The same where column characters stand in the line already, colors not counted. */
+void rd_cli_wrap_from(FILE *out, int column, int indent, const char *text);
 
 #endif
