@@ -192,6 +192,53 @@ void rd_text_xml(struct rd_buf *out, const char *text)
     rd_buf_release(&safe);
 }
 
+/* A character that roff reads as something else, or sets as another than a person can paste. */
+static const char *roff_name(char c)
+{
+    switch (c) {
+    case '\\':
+        return "\\(rs";
+    case '-':
+        return "\\-";
+    case '\'':
+        return "\\(aq";
+    case '`':
+        return "\\(ga";
+    case '^':
+        return "\\(ha";
+    case '~':
+        return "\\(ti";
+    case '"':
+        return "\\(dq";
+    default:
+        return NULL;
+    }
+}
+
+void rd_text_roff(struct rd_buf *out, const char *text)
+{
+    struct rd_buf safe = { 0 };
+    uint32_t cp;
+
+    rd_text_safe(&safe, text, strlen(text));
+    if (*rd_buf_text(&safe) == '.')
+        rd_buf_puts(out, "\\&");
+    for (size_t i = 0, step; i < safe.len; i += step) {
+        const char *name = roff_name(safe.text[i]);
+
+        step = utf8_at((const unsigned char *)safe.text + i, safe.len - i, &cp);
+        if (name)
+            rd_buf_puts(out, name);
+        else if (step > 1)
+            rd_buf_printf(out, "\\[u%04X]", (unsigned)cp);
+        else
+            rd_buf_putc(out, safe.text[i]);
+        step += step == 0;
+    }
+    out->failed = out->failed || safe.failed;
+    rd_buf_release(&safe);
+}
+
 /* Nothing in it means anything to a shell, nor to an option parser at its beginning. */
 static bool is_plain_word(const char *text)
 {

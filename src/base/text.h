@@ -30,6 +30,13 @@ void rd_text_markdown(struct rd_buf *out, const char *text);
 void rd_text_xml(struct rd_buf *out, const char *text);
 
 /*
+ * The same in a manual page (roff): no text becomes a request, a macro or an escape, also not where
+ * it begins a line, inside a macro's line or in quotes; a hyphen stays one that can be pasted. What
+ * is not ASCII is written as \[uXXXX], so that the page is the same in every locale.
+ */
+void rd_text_roff(struct rd_buf *out, const char *text);
+
+/*
  * The same as one cell of CSV (RFC 4180), quoted where it must be. A cell that a spreadsheet would
  * take for a formula (it begins with = + - @, also behind blanks) gets a ' in front. NULL: an empty
  * cell. For names and sentences; numbers are written as they are.

@@ -94,6 +94,25 @@ static void a_cell_is_never_a_formula(void **state)
     }
 }
 
+static void text_is_never_a_request_of_a_manual_page(void **state)
+{
+    static const char *const row[][2] = { { "plain words", "plain words" },
+        { ".sy rm", "\\&.sy rm" }, { "'br", "\\(aqbr" }, { "a.b", "a.b" },
+        { "\\fB\\n(x", "\\(rsfB\\(rsn(x" }, { "--set", "\\-\\-set" },
+        { "say \"hi\"", "say \\(dqhi\\(dq" }, { "`~^", "\\(ga\\(ti\\(ha" },
+        { "a\n.so x", "a\\(rsx0a.so x" }, { "\xc3\xa9", "\\[u00E9]" },
+        { "\xf0\x9f\x98\x80", "\\[u1F600]" }, { "\xff", "\\(rsxff" }, { "", "" } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct rd_buf out = { 0 };
+
+        rd_text_roff(&out, row[i][0]);
+        assert_string_equal(rd_buf_text(&out), row[i][1]);
+        rd_buf_release(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +120,7 @@ int main(void)
         cmocka_unit_test(controls_and_deceivers_are_escaped),
         cmocka_unit_test(long_text_is_cut_between_characters),
         cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
+        cmocka_unit_test(text_is_never_a_request_of_a_manual_page),
         cmocka_unit_test(the_locale_changes_nothing),
         cmocka_unit_test(the_nearest_word_is_suggested),
     };
