@@ -44,6 +44,18 @@ static rd_status io_failed(struct rd_error *err, const char *verb, const char *p
         strerror(code));
 }
 
+/* A file that is there and that we may not open is bad input, not a disk that fails. */
+static rd_status open_failed(struct rd_error *err, const char *path)
+{
+    const int code = errno;
+    char safe[SHOWN];
+
+    if (code != EACCES && code != EPERM && code != ELOOP && code != ENAMETOOLONG)
+        return io_failed(err, "open", path);
+    return RD_FAIL(err, RD_E_INPUT, "cannot open '%s': %s",
+        rd_text_safe_in(safe, sizeof safe, path), strerror(code));
+}
+
 /* Open a regular file and measure it against the limit. */
 static rd_status open_measured(
     const char *path, size_t limit, int *fd_out, size_t *size_out, struct rd_error *err)
@@ -54,7 +66,7 @@ static rd_status open_measured(
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0)
-        return io_failed(err, "open", path);
+        return open_failed(err, path);
     if (fstat(fd, &sb) || fault(EIO)) {
         st = io_failed(err, "measure", path);
     } else if (!S_ISREG(sb.st_mode)) {

@@ -155,7 +155,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
             words[n++] = rules.item[i]->id;
         for (size_t i = 0; i < rules.taxonomies->n_controls; i++)
             words[n++] = rules.taxonomies->control[i].id;
-        return rd_cli_one_of(cli, RD_E_NOTFOUND, "rule or kind of control", argv[0], words);
+        return rd_cli_one_of(cli, RD_E_USAGE, "rule or kind of control", argv[0], words);
     }
     rd_json_object(cli->result);
     if (rule)

@@ -63,7 +63,7 @@ static rd_status test_built_in(
 
     if (!ids)
         return rd_run_no_memory(&cli->run, "the ids of the rules");
-    st = id ? rd_cli_one_of(cli, RD_E_NOTFOUND, "rule", id, ids) : RD_OK;
+    st = id ? rd_cli_one_of(cli, RD_E_USAGE, "rule", id, ids) : RD_OK;
     for (size_t i = 0; !st && i < rules->n; i++)
         if (!id || !strcmp(id, rules->item[i]->id))
             report(

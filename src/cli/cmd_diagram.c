@@ -12,6 +12,7 @@
 #include "report/dot.h"
 #include "report/svg.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -186,7 +187,7 @@ static rd_status write_out(struct rd_cli *cli, const struct diagram *o, const st
             cli->run.err, RD_E_USAGE, "a PNG is not written to a terminal: use -o FILE.png");
     /* The picture is the result, whether --quiet or not. */
     if (fwrite(data, 1, size, stdout) != size || fflush(stdout))
-        return RD_FAIL(cli->run.err, RD_E_IO, "cannot write to standard output");
+        return RD_FAIL(cli->run.err, RD_E_IO, "cannot write the result: %s", strerror(errno));
     return RD_OK;
 }
 

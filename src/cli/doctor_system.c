@@ -33,7 +33,7 @@ static rd_status file(struct rd_doctor *d, const char *path, const struct rd_loa
 {
     struct rd_problems problems = { NULL, 0 };
     const rd_status st = rd_cli_load_system(d->cli, path, options, loaded, &problems);
-    char what[96];
+    char what[RD_ERROR_TEXT];
 
     *read_out = st == RD_OK;
     if (st && st != RD_E_INPUT)
@@ -44,8 +44,10 @@ static rd_status file(struct rd_doctor *d, const char *path, const struct rd_loa
         rd_doctor_say(d, &(struct rd_check){ "redoubt.yaml", RD_HEALTH_OK, what, NULL, NULL });
         return RD_OK;
     }
-    (void)snprintf(what, sizeof what, "%zu problem%s", problems.n ? problems.n : (size_t)1,
-        problems.n > 1 ? "s" : "");
+    if (problems.n)
+        (void)snprintf(what, sizeof what, "%zu problem%s", problems.n, problems.n == 1 ? "" : "s");
+    else
+        (void)snprintf(what, sizeof what, "%s", d->cli->run.err->frame[0].text);
     rd_doctor_say(d, &(struct rd_check){ "redoubt.yaml", RD_HEALTH_MISSING, what,
                          "no command works on it; what it declares is not looked at here",
                          "redoubt check FILE says which" });

@@ -141,9 +141,14 @@ rd_status rd_cli_parse(const struct rd_command *command, int argc, char **argv,
     if (common->help)
         return RD_OK;
     if (n < command->min_args || n > command->max_args) {
+        const bool few = n < command->min_args, exact = command->min_args == command->max_args;
+        const int limit = few ? command->min_args : command->max_args;
+
         (void)RD_FAIL(err, RD_E_USAGE, "'%s' takes %s%d argument%s, %d given", command->name,
-            command->min_args < command->max_args ? "up to " : "", command->max_args,
-            command->max_args == 1 ? "" : "s", n);
+            exact ? ""
+            : few ? "at least "
+                  : "up to ",
+            limit, limit == 1 ? "" : "s", n);
         return rd_error_hint(err, "usage: redoubt %s %s", command->name, command->synopsis);
     }
     return RD_OK;

@@ -70,7 +70,7 @@ expect 0 "$REDOUBT" catalog show quota
 says "stage inference, prevent"
 says "measured by a re-test"
 says "model-extraction"
-expect 3 "$REDOUBT" catalog show model-extracton
+expect 2 "$REDOUBT" catalog show model-extracton
 says "did you mean 'model-extraction'?"
 expect 2 "$REDOUBT" catalog show
 
@@ -80,7 +80,7 @@ says "$n passed, 0 failed"
 expect 0 "$REDOUBT" catalog test evasion --json
 shape catalog-test
 [ "$(field "$T/out" 'd["result"]["rules"]')" = "[{'error': None, 'id': 'evasion', 'passed': True}]" ] || fail "catalog test evasion"
-expect 3 "$REDOUBT" catalog test evasio
+expect 2 "$REDOUBT" catalog test evasio
 says "did you mean 'evasion'?"
 expect 0 "$REDOUBT" catalog test --from catalog/rules
 says "$n passed, 0 failed"
