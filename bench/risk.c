@@ -6,7 +6,8 @@
  * Ten evasions and ten thefts with evidence made by hand, each about once a year, each with assets,
  * an actor and secondary losses of its own, under an appetite of three pairs: 200 draws of 5,000
  * years, all of rd_risk_simulate (years, summary, curve with its band, tornado, reversal points).
- * Prints the median of five.
+ * Prints the median of five, and CPU seconds of all threads beside it: those tell more where other
+ * work is on the machine.
  */
 #include "risk/risk.h"
 #include "base/pool.h"
@@ -33,6 +34,14 @@ static double now(void)
     struct timespec t;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static double cpu(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
@@ -123,7 +132,7 @@ int main(int argc, char **argv)
     struct rd_buf yaml = { 0 };
     struct rd_run run = { .scratch = &arena, .err = &err, .seed = 1 };
     struct rd_risk_result result;
-    double seconds[REPEATS];
+    double seconds[REPEATS], busy[REPEATS], load[1] = { 0 };
 
     for (int i = 0; i < TRIALS; i++)
         trial[i] = (struct rd_trial){ i % 2, i % 2 ? (double)(1 + i % 60) : (double)NAN,
@@ -156,18 +165,24 @@ int main(int argc, char **argv)
         const struct rd_campaign campaign = {
             .system = system, .threats = &none, .tested = tested, .n_tested = SCENARIOS
         };
-        const double from = now();
+        const double from = now(), worked = cpu();
 
         if (rd_risk_simulate(&run, &campaign, &options, &arena, &result))
             return fail(&err);
         seconds[i] = now() - from;
+        busy[i] = cpu() - worked;
     }
     qsort(seconds, REPEATS, sizeof *seconds, ascending);
-    printf("risk: %zu scenarios x %d years (%d draws x %d) in %.2f s on %zu thread%s: %.1f million "
-           "scenario-years a second; expected loss %.4g USD a year\n",
-        result.n_scenarios, OUTER * YEARS, OUTER, YEARS, seconds[REPEATS / 2],
-        rd_pool_threads(run.pool), rd_pool_threads(run.pool) == 1 ? "" : "s",
-        (double)SCENARIOS * OUTER * YEARS / seconds[REPEATS / 2] / 1e6, result.total.ale.value);
+    qsort(busy, REPEATS, sizeof *busy, ascending);
+    (void)getloadavg(load, 1);
+    printf(
+        "risk: %zu scenarios x %d years (%d draws x %d) on %zu thread%s: %.2f s, %.2f CPU s (load "
+        "%.1f): %.1f million scenario-years a second; expected loss %.4g USD a year +- %.2g\n",
+        result.n_scenarios, OUTER * YEARS, OUTER, YEARS, rd_pool_threads(run.pool),
+        rd_pool_threads(run.pool) == 1 ? "" : "s", seconds[REPEATS / 2], busy[REPEATS / 2], load[0],
+        (double)SCENARIOS * OUTER * YEARS / seconds[REPEATS / 2] / 1e6, result.total.ale.value,
+        sqrt(result.total.error_years * result.total.error_years +
+             result.total.error_draws * result.total.error_draws));
     rd_buf_release(&yaml);
     rd_pool_free(run.pool);
     rd_arena_release(&arena);

@@ -32,51 +32,6 @@ void rd_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t ou
     memcpy(out, c, sizeof c);
 }
 
-/* LANES blocks at once: their chains of multiplications do not wait for each other. */
-enum { LANES = 4 };
-
-static void lanes(const uint32_t key[2], uint32_t c[4][LANES])
-{
-    uint32_t k0 = key[0], k1 = key[1];
-
-    for (int round = 0; round < ROUNDS; round++) {
-#pragma GCC unroll 4
-        for (int i = 0; i < LANES; i++) {
-            const uint64_t a = (uint64_t)0xD2511F53u * c[0][i], b = (uint64_t)0xCD9E8D57u * c[2][i];
-
-            c[0][i] = (uint32_t)(b >> 32) ^ c[1][i] ^ k0;
-            c[1][i] = (uint32_t)b;
-            c[2][i] = (uint32_t)(a >> 32) ^ c[3][i] ^ k1;
-            c[3][i] = (uint32_t)a;
-        }
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-}
-
-void rd_rng_blocks(const struct rd_rng *stream, uint32_t block, const uint64_t *index, size_t n,
-    uint64_t (*out)[2])
-{
-    for (size_t first = 0; first < n; first += LANES) {
-        const size_t m = n - first < LANES ? n - first : LANES;
-        uint32_t c[4][LANES];
-
-        for (size_t i = 0; i < LANES; i++) {
-            const uint64_t at = index[first + (i < m ? i : 0)];
-
-            c[0][i] = block;
-            c[1][i] = stream->counter[1];
-            c[2][i] = (uint32_t)at;
-            c[3][i] = (uint32_t)(at >> 32);
-        }
-        lanes(stream->key, c);
-        for (size_t i = 0; i < m; i++) {
-            out[first + i][0] = c[0][i] | (uint64_t)c[1][i] << 32;
-            out[first + i][1] = c[2][i] | (uint64_t)c[3][i] << 32;
-        }
-    }
-}
-
 /* FNV-1a: names become numbers; collisions would only make two modules share a stream. */
 static uint32_t hash_name(const char *name)
 {

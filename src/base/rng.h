@@ -21,12 +21,12 @@ struct rd_rng {
 void rd_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
 /*
- * Block number `block` of n streams of one module that differ in their index alone, as rd_rng_u64
- * would hand it out: two numbers each. Several are computed side by side, which takes half the
- * time.
+ * n blocks of streams of one module, two numbers each: block[i] of the stream with index[i], as
+ * rd_rng_u64 would hand them out, into first[i] and second[i]. Several are computed side by side,
+ * with the widest vectors that the machine has; the numbers are the same everywhere.
  */
-void rd_rng_blocks(const struct rd_rng *stream, uint32_t block, const uint64_t *index, size_t n,
-    uint64_t (*out)[2]);
+void rd_rng_blocks(const struct rd_rng *stream, const uint32_t *block, const uint64_t *index,
+    size_t n, uint64_t *first, uint64_t *second);
 
 /* The stream of this module ("pgd", "risk/outer", ...) and index (example, run, draw). */
 struct rd_rng rd_rng_stream(uint64_t seed, const char *module, uint64_t index);

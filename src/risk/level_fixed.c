@@ -1,6 +1,10 @@
 /* level_fixed.c - what is the same for all campaigns of one draw: weights, tables, expressions. */
 #include "risk/level_parts.h"
 
+#include "stats/special.h"
+
+#include <math.h>
+
 /* --- expressions --- */
 
 struct words {
@@ -86,11 +90,6 @@ rd_status rd_risk_loss_at(const struct rd_risk_plan *p, const struct rd_risk_mod
 }
 
 /* --- what is fixed for all campaigns of this draw --- */
-
-double rd_level_at(const struct level *l, int input)
-{
-    return l->m->inputs.item[input].x[l->draw];
-}
 
 double rd_level_evade_queries(const struct level *l, const struct rd_risk_evidence *e, double limit)
 {
@@ -200,6 +199,14 @@ rd_status rd_level_fill_table(struct level *l)
     return RD_OK;
 }
 
+double rd_level_measure_at(const struct level *l, int layer, int m, size_t run, double rows)
+{
+    const double y = rd_risk_trace_at(&l->v->layer[layer]->trace[m][run], rows);
+    const double scaled = y * l->factor[layer][m];
+
+    return scaled < 1 ? (scaled > -1 ? scaled : -1) : 1;
+}
+
 /* Poison: samples that survive screening, days, decisions. Infer: what tpr and fpr come to among
  * the candidates (CONTRACTS: bridges). */
 void rd_level_around(const struct level *l, int layer, double measure[RD_MEASURES])
@@ -275,15 +282,15 @@ static double mean_on_top(const struct level *l)
     return mean;
 }
 
-/* For each 1/GUIDE of the way, where the search in the distribution may begin. */
-static void fill_guide(const double *cdf, size_t objects, size_t guide[GUIDE])
+/* Successes where the first 8 bits of the uniform number settle them. */
+static void fill_quick(const double *cdf, size_t objects, int32_t quick[QUICK])
 {
     size_t j = 0;
 
-    for (size_t i = 0; i < GUIDE; i++) {
-        while (j < objects && cdf[j] <= (double)i / GUIDE)
+    for (size_t i = 0; i < QUICK; i++) {
+        while (j < objects && cdf[j] <= (double)i / QUICK)
             j++;
-        guide[i] = j;
+        quick[i] = j == objects || cdf[j] >= (double)(i + 1) / QUICK ? (int32_t)j : -1;
     }
 }
 
@@ -315,7 +322,7 @@ void rd_level_sum_exactly(struct level *l)
     }
     for (int k = 0; k < LAYERS; k++)
         if (layer_share(l->v, k) > 0)
-            fill_guide(l->scratch->cdf[k], (size_t)n, l->guide[k]);
+            fill_quick(l->scratch->cdf[k], (size_t)n, l->quick[k]);
     l->s_tried = l->s_tried < 1 ? l->s_tried : 1;
     l->s = l->s_tried;
     if (l->just_enough >= 0) {

@@ -8,9 +8,9 @@
  * plan_inputs.c  the uncertain numbers that it reads
  * observed.c  losses that were counted: which draws they speak for
  * views.c     the evidence under one configuration of controls
- * level.c     one scenario at one draw of the parameters: campaigns and years; level_fixed.c what
- *             all of them share
- * totals.c    all scenarios together under one configuration of controls
+ * level.c     one scenario at one draw of the parameters; level_fixed.c what all its campaigns
+ * share campaigns.c what comes of campaigns, many at a time years.c     how many campaigns a year
+ * holds, and what it loses totals.c    all scenarios together under one configuration of controls
  * break_even.c  scenarios without money: what a loss would have to cost
  * summary.c   quantiles, curve, bands, errors
  * risk.c      the order of it all
@@ -231,21 +231,23 @@ rd_status rd_risk_view_with(struct rd_risk_model *m, const struct rd_risk_plan *
 
 /* --- level.c --- */
 
-struct rd_risk_scratch {         /* one for each worker */
-    double *weight;              /* (weights) */
-    double *sum[LAYERS];         /* (weights + 1) running sums by rising need */
-    double *table;               /* (table + 1) loss by successes; negative: none */
-    double *cdf[LAYERS];         /* (table + 1) of successes */
-    double *primary, *secondary; /* (PILOT_BIG) losses of simulated campaigns */
+struct rd_level_batch;            /* level_parts.h */
+struct rd_risk_scratch {          /* one for each worker */
+    double *weight;               /* (weights) */
+    double *sum[LAYERS];          /* (weights + 1) running sums by rising need */
+    double *table;                /* (table + 1) loss by successes; negative: none */
+    double *cdf[LAYERS];          /* (table + 1) of successes */
+    double *primary, *secondary;  /* (PILOT_BIG) losses of simulated campaigns */
+    struct rd_level_batch *batch; /* campaigns that are looked at together */
 };
 struct rd_risk_level_out {
     double s_tried, s; /* of a campaign */
     double rate;       /* campaigns per year */
     double action;
-    double mean, variance; /* of the year's loss */
-    bool capped;           /* the value of an asset cut a loss */
-    double stronger;       /* mean of the part that stronger attacks than those tried make */
-    double lossy;          /* share of years with a loss */
+    double mean;     /* of the year's loss */
+    bool capped;     /* the value of an asset cut a loss */
+    double stronger; /* mean of the part that stronger attacks than those tried make */
+    double lossy;    /* share of years with a loss */
 };
 /*
  * Years of one plan at outer draw o into loss (years). Pure but for scratch: same (seed, plan,

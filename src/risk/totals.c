@@ -87,16 +87,19 @@ static rd_status one_draw(struct job *j, struct worker *w, size_t o, struct rd_e
     }
     for (size_t i = 0; i < m->n_plans; i++) { /* in the order of the file: sums have one order */
         const bool shared = !m->plan[i].unquantified && shares_group(m, i);
+        const double *part;
 
         if (m->plan[i].unquantified) {
             t->plan_mean[i * m->outer + o] = 0;
             continue;
         }
-        for (size_t y = 0; y < m->years; y++) {
-            w->part[y] = !shared || stands(j, w->loss, i, y) ? w->loss[i][y] : 0;
-            total[y] += w->part[y];
-        }
-        t->plan_mean[i * m->outer + o] = rd_mean(w->part, m->years);
+        for (size_t y = 0; shared && y < m->years; y++)
+            w->part[y] = stands(j, w->loss, i, y) ? w->loss[i][y] : 0;
+        part = shared ? w->part : w->loss[i];
+        for (size_t y = 0; y < m->years; y++)
+            total[y] += part[y];
+        t->plan_mean[i * m->outer + o] =
+            shared ? rd_mean(part, m->years) : t->level[i * m->outer + o].mean;
     }
     t->mean[o] = rd_mean(total, m->years);
     t->variance[o] = rd_variance(total, m->years);

@@ -88,20 +88,27 @@ static void shuffle_is_a_permutation(void **state)
 /* Side by side or one after the other: the same numbers, for any count of streams. */
 static void blocks_are_those_of_the_streams(void **state)
 {
-    static const uint64_t index[] = { 0, 7, 1ull << 40, 3, 9, 9, 2 };
-    const struct rd_rng stream = rd_rng_stream(5, "risk/year", 0);
-    uint64_t out[7][2];
+    enum { MOST = 37 };
+    const struct rd_rng stream = rd_rng_stream(5ull << 32 | 7, "risk/year", 0);
+    uint64_t index[MOST], first[MOST + 1], second[MOST + 1];
+    uint32_t block[MOST];
 
     (void)state;
-    for (size_t n = 1; n <= 7; n++) {
-        rd_rng_blocks(&stream, 2, index, n, out);
+    for (size_t i = 0; i < MOST; i++) {
+        index[i] = i % 3 == 0 ? i : i % 3 == 1 ? (1ull << 40) - i : 0xfffffffffull * i;
+        block[i] = (uint32_t)(i % 5);
+    }
+    for (size_t n = 0; n <= MOST; n++) {
+        first[n] = second[n] = 42; /* nothing is written behind the end */
+        rd_rng_blocks(&stream, block, index, n, first, second);
+        assert_true(first[n] == 42 && second[n] == 42);
         for (size_t i = 0; i < n; i++) {
-            struct rd_rng one = rd_rng_stream(5, "risk/year", index[i]);
+            struct rd_rng one = rd_rng_stream(5ull << 32 | 7, "risk/year", index[i]);
 
-            for (int skip = 0; skip < 4; skip++)
+            for (uint32_t skip = 0; skip < 2 * block[i]; skip++)
                 (void)rd_rng_u64(&one);
-            assert_true(out[i][0] == rd_rng_u64(&one));
-            assert_true(out[i][1] == rd_rng_u64(&one));
+            assert_true(first[i] == rd_rng_u64(&one));
+            assert_true(second[i] == rd_rng_u64(&one));
         }
     }
 }

@@ -51,6 +51,45 @@ static void compound_poisson_has_its_first_two_moments(void **state)
     stop(&f);
 }
 
+/* Each campaign costs 1, so a year's loss is its number of campaigns: P(more than k) at and around
+ * the rate, for rates that are looked up and rates that are not. */
+static void campaigns_of_a_year_are_poisson(void **state)
+{
+    static const char *const rate[] = { "0.3", "1.7", "7.5", "30", "45" };
+    enum { LOSSES = 8 };
+    const double years = 400.0 * 2000;
+
+    (void)state;
+    for (size_t r = 0; r < sizeof rate / sizeof *rate; r++) {
+        const double mean = strtod(rate[r], NULL);
+        struct rd_buf yaml = { 0 };
+        struct fixture f;
+        double first = floor(mean - LOSSES / 2), at_most = 0;
+
+        first = first > 0 ? first : 0;
+        rd_buf_printf(&yaml,
+            SYSTEM("", INSIDER, "", EVASION("%s", "1", "successes >= 0", "1") "}\n  appetite: ["),
+            rate[r]);
+        for (int k = 0; k < LOSSES; k++)
+            rd_buf_printf(&yaml, "%s{loss: %g, probability: 0.5}", k ? ", " : "", first + k);
+        rd_buf_puts(&yaml, "]\n");
+        start_compound(&f, yaml.text);
+        simulate(&f, 400, 2000);
+        for (double k = 0; k < first; k += 1)
+            at_most += rd_poisson_pmf(k, mean);
+        for (int k = 0; k < LOSSES; k++) {
+            const struct rd_risk_appetite *a = &f.result.total.appetite[k];
+
+            at_most += rd_poisson_pmf(first + k, mean);
+            assert_true(a->loss == first + k);
+            close_to(a->probability.value, 1 - at_most,
+                4.5 * sqrt(at_most * (1 - at_most) / years) + 1e-5);
+        }
+        stop(&f);
+        rd_buf_release(&yaml);
+    }
+}
+
 /* Panjer 1981: p_k = rate / k sum j f_j p_(k-j), severity rounded to a grid of 250. */
 static void quantiles_agree_with_panjer(void **state)
 {
@@ -429,6 +468,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compound_poisson_has_its_first_two_moments),
+        cmocka_unit_test(campaigns_of_a_year_are_poisson),
         cmocka_unit_test(quantiles_agree_with_panjer),
         cmocka_unit_test(losses_are_compounded_not_multiplied),
         cmocka_unit_test(rare_scenarios_keep_their_loss),
