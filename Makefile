@@ -4,13 +4,15 @@
 #   make demo     install what is missing, build, assess the built-in example
 #   make test     install, build, run every test
 #   make bench    figures, side by side with what is installed
-#   make install  PREFIX=/usr/local
+#   make install  PREFIX=/usr/local DESTDIR=    program, manual pages, completions, documentation
+#   make uninstall                              what the last install here put there
 
 PREFIX ?= /usr/local
 BUILD  := build/release
+LIST   := $(BUILD)/installed.txt
 JOBS   := $(shell nproc)
 
-.PHONY: all deps deps-test build demo test bench interop fuzz install clean format
+.PHONY: all deps deps-test build demo test bench interop fuzz install uninstall clean format
 
 all: deps build
 
@@ -46,7 +48,12 @@ fuzz:
 	@tools/fuzz
 
 install: build
-	@cmake --install $(BUILD) --prefix $(PREFIX)
+	@umask 022; DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(PREFIX)' >$(BUILD)/install.log 2>&1 || { cat $(BUILD)/install.log; exit 1; }
+	@DESTDIR='$(DESTDIR)' awk '{ print ENVIRON["DESTDIR"] $$0 }' $(BUILD)/install_manifest.txt >'$(LIST)'
+	@echo "installed: $$(wc -l <'$(LIST)') files below $(DESTDIR)$(PREFIX); make uninstall removes them"
+
+uninstall:
+	@tools/uninstall '$(LIST)'
 
 format:
 	@tools/check_format --fix
