@@ -98,6 +98,7 @@ assert {"NO_COLOR", "REDOUBT_PAGER", "REDOUBT_ISA"} <= names, names
 where = pages["redoubt.1"].split(" ENVIRONMENT ")[1].split(" FILES ")[0]
 for name in names:
     want(where + " ", "redoubt.1, ENVIRONMENT", f" {name} ")
+    want(open("docs/cli.md").read().split("## Environment")[1], "docs/cli.md, Environment", f"`{name}`")
 for line in bad[:20]:
     print(line)
 sys.exit(bool(bad))
