@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -241,11 +242,15 @@ static rd_status run_command(struct session *s, const struct rd_command *command
     return st;
 }
 
-/* A reader that had enough (redoubt threats x | head) needs no message; the exit code stays 4. */
-static bool is_broken_pipe(const struct rd_error *err)
+/*
+ * A reader that had enough (redoubt threats x | head) needs no message; the exit code stays 4. The
+ * pipe itself is asked: by the time the last flush fails, errno may speak of something else.
+ */
+static bool is_reader_gone(const struct rd_error *err)
 {
-    return err->status == RD_E_IO && err->frames == 1 &&
-           !strcmp(err->frame[0].text, "cannot write the result: Broken pipe");
+    struct pollfd out = { .fd = STDOUT_FILENO };
+
+    return err->status == RD_E_IO && poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
 }
 
 /* argv[0] is the command's first word: from here to a status. */
@@ -325,7 +330,7 @@ int main(int argc, char **argv)
     code = st ? exit_code_of(st) : s.cli.exit_code;
     if (st == RD_E_NOTFOUND && words)
         rd_hint_near_file(argc - 1, words, &s.err);
-    if (st && !is_broken_pipe(&s.err))
+    if (st && !is_reader_gone(&s.err))
         rd_console_error(&s.err, code);
     release(&s);
     return code;

@@ -25,6 +25,13 @@ expect 3 "$REDOUBT" check "$T/large.yaml"                      # RD_E_LIMIT
 rm "$T/large.yaml"
 expect 4 bash -c "\"$REDOUBT\" schema >/dev/full"              # RD_E_IO
 says "cannot write the result"
+# A reader that left: not a word, and 4. Short and long output, each by its own way to the pipe.
+for words in schema "schema --json" "catalog list --no-pager"; do
+    # shellcheck disable=SC2086
+    (trap '' PIPE; { sleep 0.3; "$REDOUBT" $words 2>"$T/pipe"; echo $? >"$T/code"; } | true)
+    [ "$(cat "$T/code")" = 4 ] || fail "$words into a closed pipe: exit $(cat "$T/code")"
+    [ ! -s "$T/pipe" ] || fail "$words into a closed pipe: $(cat "$T/pipe")"
+done
 # AddressSanitizer maps terabytes by itself: no limit on addresses can be tried there.
 grep -q __asan_init "$REDOUBT" ||
     expect 4 bash -c "ulimit -v 40000; \"$REDOUBT\" init image-classifier '$T/m' --threads 1" # RD_E_MEMORY
