@@ -84,7 +84,7 @@ static rd_status put_money(
         st = rd_roadmap_confirm(&cli->run, &a->loaded.rules, &a->campaign, &a->how, &risk, &a->risk,
             cli->run.scratch, a->risk.roadmap);
     }
-    for (size_t i = 0; !st && i < a->risk.n_warnings; i++)
+    for (size_t i = 0; !st && !o->no_warnings && i < a->risk.n_warnings; i++)
         rd_cli_warn(cli, "%s", a->risk.warnings[i]);
     return st;
 }

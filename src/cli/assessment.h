@@ -16,6 +16,7 @@ struct rd_assessment_options {
     bool reuse;       /* take over what was measured on endpoints and processes */
     bool needs_appetite; /* RD_E_USAGE before anything runs when the file declares none */
     bool no_confirm;     /* choose a roadmap, but do not run its set as a combination */
+    bool no_warnings;    /* those of the simulation stay in the result: said by assess already */
     struct rd_roadmap_options roadmap; /* budget NaN, measure -1: the file's */
     struct rd_risk_options risk;       /* .roadmap is set by rd_cli_assess */
 };

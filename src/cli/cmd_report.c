@@ -92,7 +92,7 @@ static rd_status make(struct rd_cli *cli, const struct report *o, const char *pa
     struct rd_assessment a;
     rd_status st;
 
-    how.stored_only = true;
+    how.stored_only = how.no_warnings = true;
     st = rd_cli_assess(cli, path, &o->load, &how, &a);
     if (st)
         return st;

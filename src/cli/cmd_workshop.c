@@ -142,7 +142,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
 
     (void)argc;
     how.stored_only = true;
-    how.no_confirm = true;
+    how.no_confirm = how.no_warnings = true;
     st = rd_cli_assess(cli, argv[0], &o->load, &how, &a);
     if (!st)
         st = rd_workshop_make(&cli->run, &a.report, cli->run.scratch, &w);
