@@ -31,6 +31,12 @@ static const char *owner_of(const struct rd_roadmap_step *s)
     return s->owner ? s->owner : "nobody";
 }
 
+static const char *nothing_chosen(const struct rd_roadmap *r)
+{
+    return r->budget <= 0 ? "With a budget of 0 nothing can be bought."
+                          : "No proposed control is worth its cost within the budget.";
+}
+
 /* --- terminal --- */
 
 static void print_step(
@@ -147,7 +153,7 @@ void rd_cli_roadmap_print(
         (void)fprintf(out, "     %-22s %-16s %-9s %8s %12s %14s %8s\n", "now", "", "", "", "",
             rd_cli_grouped(r->ale_before.value, a), "");
     } else {
-        (void)fputs("No proposed control is worth its cost within the budget.\n", out);
+        (void)fprintf(out, "%s\n", nothing_chosen(r));
     }
     for (size_t i = 0; i < r->n_steps; i++)
         print_step(out, &r->steps[i], i + 1, s);
@@ -227,7 +233,7 @@ void rd_cli_roadmap_markdown(
                        "after | in the best set | pays | measured again |\n"
                        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
     else
-        rd_buf_puts(b, "\nNo proposed control is worth its cost within the budget.\n");
+        rd_buf_printf(b, "\n%s\n", nothing_chosen(r));
     for (size_t i = 0; i < r->n_steps; i++)
         md_step(b, &r->steps[i], i + 1, s);
     md_combined(b, r, s);

@@ -310,6 +310,8 @@ static const char *method_of(struct rd_roadmap_work *w)
                   w->sample_years, w->sample_draws)
             : "by the expected loss";
 
+    if (!w->n && w->budget <= 0)
+        return "nothing was weighed, since nothing can be bought with a budget of 0";
     if (w->exact)
         return rd_risk_say(w->m,
             "exact: every set of %zu candidates that the budget allows, %s; "
@@ -319,6 +321,32 @@ static const char *method_of(struct rd_roadmap_work *w)
         "greedy with swaps, not exact: %zu candidates are more than the %d of which every set is "
         "weighed, %s; shares over %zu draws",
         w->n, w->tail ? RD_ROADMAP_EXACT_TVAR : RD_ROADMAP_EXACT_ALE, seen, w->p_draws);
+}
+
+/* A ceiling that stops thieves stops customers too, and is free only as long as nobody says so. */
+static void warn_free(struct rd_roadmap_work *w, const struct rd_roadmap *out)
+{
+    static const char *const kinds[] = { "quota", "input-limit", "authentication", "human-review" };
+    const char *names = NULL;
+
+    for (size_t i = 0; i < out->n_steps; i++) {
+        const struct rd_control *c = &w->m->system->controls[out->steps[i].control];
+        char safe[80];
+        bool turns_away = false;
+
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+            turns_away = turns_away || !strcmp(c->kind, kinds[k]);
+        if (!turns_away || c->cost_false_blocks.given)
+            continue;
+        (void)rd_text_safe_in(safe, sizeof safe, c->id);
+        names =
+            names ? rd_risk_say(w->m, "%s, '%s'", names, safe) : rd_risk_say(w->m, "'%s'", safe);
+    }
+    if (names)
+        rd_risk_warn(w->m,
+            "roadmap: nobody said what turning honest callers away costs: %s without "
+            "costs.false_blocks",
+            names);
 }
 
 static rd_status choose(struct rd_roadmap_work *w, struct rd_roadmap *out)
@@ -339,6 +367,8 @@ static rd_status choose(struct rd_roadmap_work *w, struct rd_roadmap *out)
         st = tell_accepted(w, out);
     if (!st)
         st = check_appetite(w, out);
+    if (!st)
+        warn_free(w, out);
     out->exact = w->exact;
     out->method = method_of(w);
     return st;

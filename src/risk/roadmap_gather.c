@@ -10,6 +10,7 @@
 static const char static_only[] =
     "its effect was measured only against attacks that do not know it; --include-static counts it";
 static const char over_budget[] = "over the budget, with what it requires";
+static const char no_budget[] = "costs something, and the budget is 0";
 static const char too_many_needs[] = "requires more than 200 controls that are not in place";
 static const char too_many[] = "beyond the first 2,000 controls that are weighed";
 
@@ -207,7 +208,7 @@ static rd_status collect(struct rd_roadmap_work *w, const struct rd_roadmap_draw
         for (size_t k = 0; k < c->n; k++)
             weight += weight_of(w, draw_of[c->control[k]], c->control[k]);
         if (weight > w->budget * (1 + 1e-12)) {
-            w->why_not[control] = over_budget;
+            w->why_not[control] = w->budget > 0 ? over_budget : no_budget;
             continue;
         }
         if (w->n + c->n > RD_ROADMAP_CANDIDATES) {
