@@ -128,12 +128,7 @@ static void say_appetite(
             "  more than %s %s in a year: %.2g %% (%.2g to %.2g %%), allowed %.3g %%: ",
             rd_cli_grouped(p->loss, loss), currency, 100 * p->probability.value,
             100 * p->probability.low, 100 * p->probability.high, 100 * p->allowed);
-        if (p->state != RD_APPETITE_UNDECIDED)
-            rd_cli_put_word(cli, rd_appetite_state_name(p->state), 0);
-        else
-            (void)fputs(p->probability.value > p->allowed ? "above it, not for certain"
-                                                          : "within it, not for certain",
-                out);
+        rd_cli_put_word(cli, rd_risk_appetite_words(p), 0);
         (void)fputc('\n', out);
     }
 }

@@ -98,7 +98,7 @@ static void appetite(const struct text *t)
             percent(t, a->probability.high));
         (void)fprintf(t->out, "%-22s  %-8s  %-10s  %-20s  ", money(t, a->loss),
             percent(t, a->allowed), percent(t, a->probability.value), band);
-        rd_cli_put_word(t->cli, rd_appetite_state_name(a->state), 0);
+        rd_cli_put_word(t->cli, rd_risk_appetite_words(a), 0);
         (void)fputc('\n', t->out);
     }
 }

@@ -129,7 +129,7 @@ static void print_combined(
 
         (void)fprintf(out, "     P(loss > %s) %.3g, allowed %.3g: ", rd_cli_grouped(p->loss, a),
             p->probability.value, p->allowed);
-        rd_cli_put_word(cli, rd_appetite_state_name(p->state), 0);
+        rd_cli_put_word(cli, rd_risk_appetite_words(p), 0);
         (void)fputc('\n', out);
     }
 }
@@ -211,7 +211,7 @@ static void md_combined(struct rd_buf *b, const struct rd_roadmap *r, const stru
         const struct rd_risk_appetite *p = &r->combined->appetite[i];
 
         rd_buf_printf(b, "- P(loss > %s) %.3g, allowed %.3g: %s\n", rd_cli_grouped(p->loss, a),
-            p->probability.value, p->allowed, rd_appetite_state_name(p->state));
+            p->probability.value, p->allowed, rd_risk_appetite_words(p));
     }
 }
 

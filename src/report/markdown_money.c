@@ -121,7 +121,7 @@ static void appetite(struct rd_md *m, const struct rd_risk_summary *t)
         rd_buf_printf(m->out, "| %s | %s | %s (%s to %s) | %s |\n",
             rd_words_money(a->loss, m->currency, m->arena), percent(m, a->allowed),
             percent(m, a->probability.value), percent(m, a->probability.low),
-            percent(m, a->probability.high), rd_appetite_state_name(a->state));
+            percent(m, a->probability.high), rd_risk_appetite_words(a));
     }
 }
 

@@ -291,8 +291,8 @@ static rd_status one_control(
     if (st)
         return st;
     if (!got->touched) {
-        k->reason = tried ? "no scenario puts money on what it was tried against"
-                          : "no test touches it: its effect is not measured";
+        k->reason =
+            tried ? "no scenario puts money on what it was tried against" : "no test touches it";
         return RD_OK;
     }
     k->before = got->before;

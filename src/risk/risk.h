@@ -62,13 +62,16 @@ struct rd_risk_exceedance {
 };
 
 enum rd_appetite_state { RD_APPETITE_MET, RD_APPETITE_BREACHED, RD_APPETITE_UNDECIDED };
-const char *rd_appetite_state_name(enum rd_appetite_state s);
+const char *rd_appetite_state_name(enum rd_appetite_state s); /* as JSON has it */
 struct rd_risk_appetite {
     double loss, allowed;
     struct rd_band probability;
     enum rd_appetite_state
         state; /* met: the whole band is at or below what is allowed; breached: above */
 };
+/* For people: "within" and "exceeded" with the whole band, else "likely within" or "likely
+ * exceeded" by the pooled chance, which is what --fail-on appetite goes by. */
+const char *rd_risk_appetite_words(const struct rd_risk_appetite *a);
 
 /* A year's loss, all scenarios together, under one configuration of controls. */
 struct rd_risk_summary {

@@ -19,6 +19,15 @@ const char *rd_appetite_state_name(enum rd_appetite_state s)
     return names[s];
 }
 
+const char *rd_risk_appetite_words(const struct rd_risk_appetite *a)
+{
+    if (a->state == RD_APPETITE_MET)
+        return "within";
+    if (a->state == RD_APPETITE_BREACHED)
+        return "exceeded";
+    return a->probability.value > a->allowed ? "likely exceeded" : "likely within";
+}
+
 struct rd_band rd_risk_band(double value, const double *x, size_t n, double *scratch)
 {
     struct rd_band b = { value, (double)NAN, (double)NAN };

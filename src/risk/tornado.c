@@ -162,8 +162,9 @@ static const char *tell(
             d->p->m.system->controls[d->control->control].id,
             now ? "pays now, and would not" : "does not pay now, and would", k->name, where, number,
             unit, range);
-    return rd_arena_printf(arena, "the appetite is %s now, and would be %s with %s %s %s%s%s",
-        now ? "breached" : "met", now ? "met" : "breached", k->name, where, number, unit, range);
+    return rd_arena_printf(arena,
+        "the appetite is likely %s now, and would likely be %s with %s %s %s%s%s",
+        now ? "exceeded" : "kept", now ? "kept" : "exceeded", k->name, where, number, unit, range);
 }
 
 /* Both ends of the knob, then halving; *found_out false when the decision is the same at both. */
@@ -259,12 +260,13 @@ static rd_status one_scenario(struct decision *d, size_t plan, struct rd_risk_re
         did_attempts = did_attempts || rate;
     }
     if (!found)
-        out->words = d->control ? rd_arena_printf(d->arena,
-                                      "control '%s' %s whatever any one number of this scenario is",
-                                      p->m.system->controls[d->control->control].id,
-                                      now ? "pays" : "does not pay")
-                     : now ? "the appetite is breached whatever any one number of this scenario is"
-                           : "the appetite is met whatever any one number of this scenario is";
+        out->words =
+            d->control
+                ? rd_arena_printf(d->arena,
+                      "control '%s' %s whatever any one number of this scenario is",
+                      p->m.system->controls[d->control->control].id, now ? "pays" : "does not pay")
+            : now ? "the appetite is likely exceeded whatever any one number of this scenario is"
+                  : "the appetite is likely kept whatever any one number of this scenario is";
     return out->words ? RD_OK : rd_run_no_memory(p->m.run, "a reversal point");
 }
 

@@ -374,6 +374,8 @@ static void appetite_is_met_breached_or_undecided(void **state)
     assert_int_equal(f.result.total.appetite[0].state, RD_APPETITE_MET);
     assert_int_equal(f.result.total.appetite[1].state, RD_APPETITE_BREACHED);
     assert_int_equal(f.result.total.appetite[2].state, RD_APPETITE_MET);
+    assert_string_equal(rd_risk_appetite_words(&f.result.total.appetite[0]), "within");
+    assert_string_equal(rd_risk_appetite_words(&f.result.total.appetite[1]), "exceeded");
     close_to(f.result.total.appetite[0].probability.value, 1 - exp(-0.1), 0.002);
     stop(&f);
     start_compound(&f,
@@ -382,6 +384,12 @@ static void appetite_is_met_breached_or_undecided(void **state)
                 "{low: 0.02, high: 0.5}", "1", "successes >= 0", "100") "}\n"));
     simulate(&f, 400, 500);
     assert_int_equal(f.result.total.appetite[0].state, RD_APPETITE_UNDECIDED);
+    for (size_t i = 0; i < 2; i++) {
+        const struct rd_risk_appetite *a = &f.result.total.appetite[i];
+
+        assert_string_equal(rd_risk_appetite_words(a),
+            a->probability.value > a->allowed ? "likely exceeded" : "likely within");
+    }
     /* the middle of the band below what is allowed is not enough */
     assert_true(f.result.total.appetite[0].probability.value < 0.2);
     assert_int_equal(f.result.total.appetite[1].state, RD_APPETITE_UNDECIDED);
