@@ -92,8 +92,9 @@ static rd_status enough(struct level *l, struct rd_level_batch *b)
     for (size_t i = 0; i < b->n; i++) {
         const int layer = b->met[i];
         const size_t run = (size_t)(int64_t)(rd_level_unit(b->outcome[0][i]) * runs[layer]);
-        const bool short_of = (rd_level_open_unit(b->means[0][i]) < l->u_budget[layer][run]) |
-                              (rd_level_open_unit(b->means[1][i]) < l->u_days[layer][run]);
+        const int poor = rd_level_open_unit(b->means[0][i]) < l->u_budget[layer][run];
+        const int late = rd_level_open_unit(b->means[1][i]) < l->u_days[layer][run];
+        const bool short_of = (poor | late) != 0; /* both are looked at: no branch to predict */
 
         b->primary[i] = short_of ? -1 : l->simple_loss;
         any |= !short_of;

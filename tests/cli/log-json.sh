@@ -18,7 +18,7 @@ printf 'version: 1\nnmae: x\nfoo: y\n' >"$T/redoubt.yaml"
 expect 3 "$REDOUBT" threats "$T" --log-json
 [ "$(lines | sort | uniq -c | tr -s ' ')" = " 3 error" ] || fail "two problems and an error: $(lines | tr '\n' ' ')"
 expect 0 "$REDOUBT" init image-classifier "$T/demo" --log-json
-lines | grep -qx progress || fail "no progress"
+lines | grep -x progress >/dev/null || fail "no progress"
 [ -s "$T/out" ] || fail "no text on stdout"
 
 # --- color ---
