@@ -71,6 +71,9 @@ static void totals(const struct text *t)
     for (int k = 0; k < RD_RISK_TAILS; k++)
         (void)fprintf(t->out, "mean of the worst %-8s  %-16s  %s\n", k ? "1 %" : "5 %",
             money(t, s->tvar[k].value), range(t, &s->tvar[k]));
+    (void)fputs("value: the years of all draws together; band: nine of ten draws' own, so a rare "
+                "year's value may stand at its end\n",
+        t->out);
     (void)fprintf(t->out,
         "%zu draws of %zu years; simulation error of the expected loss: %s (years), %s (draws)\n",
         t->r->outer, t->r->years, money(t, s->error_years), money(t, s->error_draws));

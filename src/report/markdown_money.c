@@ -58,8 +58,14 @@ static void scenarios(struct rd_md *m)
         cell_band(m, &x->ale, true);
         rd_md_put(m, " | ");
         cell_band(m, &x->attempts, false);
-        rd_buf_printf(m->out, " | %s | %s (tried: %s) | %s%s%s%s |\n", percent(m, x->action.value),
-            percent(m, x->s.value), percent(m, x->s_tried.value), x->words ? x->words : "",
+        rd_buf_printf(m->out, " | %s | %s (", percent(m, x->action.value), percent(m, x->s.value));
+        if (x->expert)
+            rd_md_put(m, s->scenarios[x->index].susceptibility.provenance == RD_PROV_DEFAULT
+                             ? "a default"
+                             : "an expert's word");
+        else
+            rd_buf_printf(m->out, "tried: %s", percent(m, x->s_tried.value));
+        rd_buf_printf(m->out, ") | %s%s%s%s |\n", x->words ? x->words : "",
             x->measured ? "" : "; not measured",
             x->upper_bound ? "; upper bound: the attack had more access than the actor" : "",
             x->proxy ? "; proxy: digital evidence for a printed manipulation" : "");

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+enum { CURVES = 20 }; /* controls whose curve is written; thousands may be declared */
+
 static const char *provenance_name(enum rd_provenance p)
 {
     static const char *const names[] = { "default", "expert", "observed", "measured" };
@@ -26,7 +28,7 @@ static void band(struct rd_json *j, const char *key, const struct rd_band *b)
     rd_json_end(j);
 }
 
-static void summary_keys(struct rd_json *j, const struct rd_risk_summary *s)
+static void summary_keys(struct rd_json *j, const struct rd_risk_summary *s, bool curve)
 {
     band(j, "ale", &s->ale);
     band(j, "no_loss", &s->no_loss);
@@ -39,7 +41,7 @@ static void summary_keys(struct rd_json *j, const struct rd_risk_summary *s)
     }
     rd_json_end(j);
     rd_json_karray(j, "exceedance");
-    for (size_t i = 0; i < s->n_exceedance; i++) {
+    for (size_t i = 0; curve && i < s->n_exceedance; i++) {
         rd_json_object(j);
         rd_json_kreal(j, "loss", s->exceedance[i].loss);
         rd_json_kreal(j, "probability", s->exceedance[i].probability.value);
@@ -75,10 +77,10 @@ static void summary_keys(struct rd_json *j, const struct rd_risk_summary *s)
     rd_json_end(j);
 }
 
-static void summary(struct rd_json *j, const char *key, const struct rd_risk_summary *s)
+static void summary(struct rd_json *j, const char *key, const struct rd_risk_summary *s, bool curve)
 {
     rd_json_kobject(j, key);
-    summary_keys(j, s);
+    summary_keys(j, s, curve);
     rd_json_end(j);
 }
 
@@ -176,8 +178,14 @@ static void scenario(
     rd_json_end(j);
 }
 
+static bool has_effect(const struct rd_risk_control *c)
+{
+    return !c->reason && (c->difference.low < 0 || c->difference.high > 0);
+}
+
+/* The side that is as things are has the curve of the whole: it is not written again. */
 static void control(
-    struct rd_json *j, const struct rd_system *system, const struct rd_risk_control *c)
+    struct rd_json *j, const struct rd_system *system, const struct rd_risk_control *c, bool curve)
 {
     rd_json_object(j);
     rd_json_ktext(j, "id", system->controls[c->control].id);
@@ -195,8 +203,8 @@ static void control(
     rd_json_kreal(j, "accuracy_lost", c->accuracy_lost);
     band(j, "utility_cost", &c->utility_cost);
     if (!c->reason) {
-        summary(j, "with", &c->with);
-        summary(j, "without", &c->without);
+        summary(j, "with", &c->with, curve && !c->active);
+        summary(j, "without", &c->without, curve && c->active);
     }
     rd_json_end(j);
 }
@@ -259,12 +267,14 @@ static void break_even(
 
 void rd_risk_write(const struct rd_risk_result *r, struct rd_json *j)
 {
+    size_t curves = 0;
+
     rd_json_object(j);
     rd_json_ktext(j, "currency", r->system->currency);
     rd_json_kint(j, "draws", (int64_t)r->outer);
     rd_json_kint(j, "years", (int64_t)r->years);
     rd_json_kreal(j, "band_level", r->level);
-    summary_keys(j, &r->total);
+    summary_keys(j, &r->total, true);
     rd_json_kbool(j, "illustrative", r->illustrative);
     texts(j, "illustrative_because", r->illustrative_why, r->n_illustrative_why);
     rd_json_kreal(j, "ale_share_measured", r->ale_share_measured);
@@ -308,8 +318,12 @@ void rd_risk_write(const struct rd_risk_result *r, struct rd_json *j)
     rd_json_end(j);
     texts(j, "words", r->sentences, r->n_sentences);
     rd_json_karray(j, "controls");
-    for (size_t i = 0; i < r->n_controls; i++)
-        control(j, r->system, &r->controls[i]);
+    for (size_t i = 0; i < r->n_controls; i++) {
+        const bool curve = curves < CURVES && has_effect(&r->controls[i]);
+
+        control(j, r->system, &r->controls[i], curve);
+        curves += curve;
+    }
     rd_json_end(j);
     rd_json_karray(j, "effects");
     for (size_t i = 0; i < r->n_effects; i++)

@@ -35,6 +35,8 @@ for t in r["threats"]:
 risk = r["risk"]
 assert set(risk["ale"]) >= {"value", "low", "high"} and risk["illustrative"] is True
 assert risk["quantiles"] and risk["exceedance"] and 0 <= risk["ale_share_measured"] <= 1
+curves = {c["id"]: (len(c["with"]["exceedance"]), len(c["without"]["exceedance"])) for c in risk["controls"] if not c["reason"]}
+assert curves["hardened"] == (48, 0) and curves["round-scores"] == (0, 0), curves  # proposed: without it, all is as it is
 rows = {(c["id"], c["test"]): c for c in r["controls"]}
 for c in rows.values():
     assert set(c["effect"]) >= {"before", "after", "low", "high", "adaptive"}, c["effect"]

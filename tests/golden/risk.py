@@ -156,6 +156,16 @@ def exits(folder):
     check("no appetite is a usage error", "declares no appetite" in said)
 
 
+def as_markdown(folder):
+    """What nobody tried has no chance that was tried."""
+    run(folder)
+    done = subprocess.run([program, "assess", folder, "--quiet"], capture_output=True, text=True, check=False)
+    check(f"assess: {done.stderr[-300:]}", done.returncode == 0)
+    with open(os.path.join(folder, "report.md"), encoding="utf-8") as f:
+        text = f.read()
+    check("an expert's word", "(an expert's word) |" in text and "(tried: )" not in text)
+
+
 def mistakes(folder):
     """What the file hears, and where."""
     for scenario, words in (
@@ -180,6 +190,6 @@ def mistakes(folder):
 
 
 with tempfile.TemporaryDirectory() as folder:
-    for test in (expert_file, magnitude_of_an_asset, tables, counted, exits, mistakes):
+    for test in (expert_file, magnitude_of_an_asset, tables, counted, exits, as_markdown, mistakes):
         test(folder)
 sys.exit(1 if failed else 0)
