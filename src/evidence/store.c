@@ -16,7 +16,9 @@
 
 struct rd_store {
     sqlite3 *db;
-    int lock; /* descriptor that holds the OFD lock, -1 for readers */
+    int lock;         /* descriptor that holds the OFD lock, -1 for readers */
+    char *path;       /* of a file that is read as it stands, without locks; else NULL */
+    struct stat file; /* then: as it stood when it was opened */
 };
 
 /* migrations[v] takes a store of version v to v + 1; forward only, each in one transaction. */
@@ -160,19 +162,148 @@ rd_status rd_store_holder(const char *dir, long *pid_out, struct rd_error *err)
     return st;
 }
 
-static rd_status open_db(struct rd_store *s, const char *path, bool may_write, struct rd_error *err)
+static rd_status connect(struct rd_store *s, const char *name, int flags, struct rd_error *err)
 {
-    const int flags = may_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
-    rd_status st = RD_OK;
-
-    if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(name, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return s->db ? failed(s, "open it", err)
                      : RD_FAIL(err, RD_E_MEMORY, "no memory for SQLite");
     (void)sqlite3_busy_timeout(s->db, 10000);
     (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    if (may_write)
+    return RD_OK;
+}
+
+static rd_status open_to_write(struct rd_store *s, const char *path, struct rd_error *err)
+{
+    rd_status st = connect(s, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+
+    if (!st)
         st = run_sql(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", "set it up", err);
-    return st ? st : migrate(s, may_write, err);
+    return st ? st : migrate(s, true, err);
+}
+
+/* --- reading ---
+ *
+ * SQLite reads a store of this mode through two files beside it, which it makes, and which stay
+ * when who reads may not write. So as long as nothing waits in the log the file is read as it
+ * stands, without locks and without those files (immutable). A writer that comes meanwhile adds to
+ * its log alone until it has done, and what it moves into the file then changes the file's time:
+ * we look at it behind each reading, and read anew, with locks, when it is not the same.
+ */
+
+/* Something waits in a log beside it. */
+static bool has_log(const char *path)
+{
+    static const char *const tail[] = { "-wal", "-journal" };
+    struct rd_arena arena = RD_ARENA_INIT;
+    bool found = false;
+
+    for (size_t i = 0; i < sizeof tail / sizeof *tail; i++) {
+        const char *name = rd_arena_printf(&arena, "%s%s", path, tail[i]);
+        struct stat s;
+
+        found = found || !name || (stat(name, &s) == 0 && s.st_size > 0);
+    }
+    rd_arena_release(&arena);
+    return found;
+}
+
+/* With locks. Whoever may write takes its files away again at the end, and what waits in the log
+ * into the store, as every last connection does; nothing of it is lost. */
+static rd_status open_shared(struct rd_store *s, const char *path, struct rd_error *err)
+{
+    const bool may_clean = access(path, W_OK) == 0;
+    rd_status st = connect(s, path, may_clean ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, err);
+
+    if (!st)
+        st = run_sql(s, "PRAGMA query_only=1", "set it up", err);
+    return st ? st : migrate(s, false, err);
+}
+
+/* As it stands: a URI, in which all but plain letters are written as %XX. */
+static rd_status open_as_it_stands(struct rd_store *s, const char *path, struct rd_error *err)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+    struct rd_buf uri = { 0 };
+    rd_status st;
+
+    while (path[0] == '/' && path[1] == '/') /* else the next word is a host */
+        path++;
+    rd_buf_puts(&uri, "file:");
+    for (const char *p = path; *p; p++)
+        rd_buf_printf(&uri, strchr(plain, *p) ? "%c" : "%%%02X", (unsigned char)*p);
+    rd_buf_puts(&uri, "?immutable=1");
+    st = uri.failed ? RD_FAIL(err, RD_E_MEMORY, "no memory for the evidence store")
+                    : connect(s, rd_buf_text(&uri), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
+    rd_buf_release(&uri);
+    return st ? st : migrate(s, false, err);
+}
+
+static bool is_as_it_stood(const struct rd_store *s)
+{
+    struct stat now;
+
+    return stat(s->path, &now) == 0 && now.st_ino == s->file.st_ino &&
+           now.st_dev == s->file.st_dev && now.st_size == s->file.st_size &&
+           now.st_mtim.tv_sec == s->file.st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == s->file.st_mtim.tv_nsec;
+}
+
+/* Was what has just been read read from a file that somebody wrote meanwhile? Then the store is
+ * open with locks now, and it is to be read again. */
+static bool must_read_again(struct rd_store *s, rd_status *st, struct rd_error *err)
+{
+    char *path = s->path;
+
+    if (!path || is_as_it_stood(s))
+        return false;
+    if (err)
+        *err = (struct rd_error){ 0 };
+    (void)sqlite3_close(s->db);
+    s->db = NULL;
+    s->path = NULL;
+    *st = open_shared(s, path, err);
+    rd_free(path);
+    return *st == RD_OK;
+}
+
+/* The file, or why not: there is none, or it is there and is not for us. */
+static rd_status look(const char *path, struct stat *file_out, struct rd_error *err)
+{
+    char safe[200];
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    rd_status st = RD_OK;
+
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return RD_FAIL(err, RD_E_NOTFOUND, "there is no evidence here yet");
+    if (fd < 0 || fstat(fd, file_out)) {
+        st = RD_FAIL(err, RD_E_INPUT, "cannot open the evidence '%s': %s",
+            rd_text_safe_in(safe, sizeof safe, path), strerror(errno));
+        (void)rd_error_hint(err, "read it as its owner, or ask them for a copy of the folder");
+    } else if (!S_ISREG(file_out->st_mode)) {
+        st = RD_FAIL(err, RD_E_INPUT, "the evidence '%s' is no file",
+            rd_text_safe_in(safe, sizeof safe, path));
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    return st;
+}
+
+static rd_status open_to_read(struct rd_store *s, const char *path, struct rd_error *err)
+{
+    rd_status st = look(path, &s->file, err);
+
+    if (st)
+        return st;
+    if (has_log(path))
+        return open_shared(s, path, err);
+    s->path = rd_alloc(strlen(path) + 1);
+    if (!s->path)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for the evidence store");
+    memcpy(s->path, path, strlen(path) + 1);
+    st = open_as_it_stands(s, path, err);
+    (void)must_read_again(s, &st, err);
+    return st;
 }
 
 static rd_status open_store(
@@ -195,11 +326,11 @@ static rd_status open_store(
         st = rd_file_mkdirs(folder, 0700, err);
         if (!st)
             st = take_lock(s, lock, err);
-    } else if (!rd_file_exists(db)) {
-        st = RD_FAIL(err, RD_E_NOTFOUND, "there is no evidence here yet");
+        if (!st)
+            st = open_to_write(s, db, err);
+    } else {
+        st = open_to_read(s, db, err);
     }
-    if (!st)
-        st = open_db(s, db, may_write, err);
     rd_arena_release(&arena);
     if (st) {
         rd_store_close(s);
@@ -224,12 +355,13 @@ void rd_store_close(struct rd_store *s)
     if (!s)
         return;
     (void)sqlite3_close(s->db);
+    rd_free(s->path);
     if (s->lock >= 0)
         (void)close(s->lock); /* lets the lock go */
     rd_free(s);
 }
 
-rd_status rd_store_find(struct rd_store *s, const char *key, struct rd_arena *arena,
+static rd_status find(struct rd_store *s, const char *key, struct rd_arena *arena,
     struct rd_bytes *result_out, struct rd_error *err)
 {
     static const char sql[] =
@@ -276,6 +408,14 @@ out:
     return st;
 }
 
+rd_status rd_store_find(struct rd_store *s, const char *key, struct rd_arena *arena,
+    struct rd_bytes *result_out, struct rd_error *err)
+{
+    rd_status st = find(s, key, arena, result_out, err);
+
+    return must_read_again(s, &st, err) ? find(s, key, arena, result_out, err) : st;
+}
+
 rd_status rd_store_append(struct rd_store *s, const char *key, const void *result,
     size_t result_size, const void *run, size_t run_size, struct rd_error *err)
 {
@@ -302,8 +442,12 @@ rd_status rd_store_append(struct rd_store *s, const char *key, const void *resul
 
 rd_status rd_store_count(struct rd_store *s, size_t *count_out, struct rd_error *err)
 {
+    static const char sql[] = "SELECT count(*) FROM record";
     int64_t n = 0;
-    const rd_status st = read_pragma(s, "SELECT count(*) FROM record", &n, err);
+    rd_status st = read_pragma(s, sql, &n, err);
+
+    if (must_read_again(s, &st, err))
+        st = read_pragma(s, sql, &n, err);
 
     if (!st)
         *count_out = (size_t)n;

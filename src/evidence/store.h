@@ -31,7 +31,10 @@ struct rd_store;
  * transaction.
  */
 rd_status rd_store_open(const char *dir, struct rd_store **store_out, struct rd_error *err);
-/* Read only, never blocks, makes nothing. RD_E_NOTFOUND when there is none. */
+/*
+ * Read only, never blocks, leaves nothing behind, also in a folder that may not be written.
+ * RD_E_NOTFOUND when there is none; RD_E_INPUT when there is one and it may not be read.
+ */
 rd_status rd_store_open_read(const char *dir, struct rd_store **store_out, struct rd_error *err);
 /*
  * The process that writes here now, 0: nobody; -1: somebody who has not said which. Takes no lock,

@@ -106,4 +106,23 @@ says "It was not tried: its evidence cannot be matched"
 expect 0 "$REDOUBT" threats shop --json
 [ "$(field "$T/out" '[t["status_reason"] for t in d["result"]["threats"] if t["id"] == "evasion@authorization"]')" = \
     "['its evidence cannot be matched: a file of the test cannot be read']" ] || fail "why it is untried now"
+mv shop/gone.onnx shop/model.onnx
+
+# Reading leaves nothing beside the evidence.
+[ -z "$(find shop/.redoubt -name 'evidence.db-*')" ] || fail "left beside the evidence: $(ls shop/.redoubt)"
+
+# Evidence that is there and may not be read is no "nothing was measured".
+nobody=()
+[ "$(id -u)" -ne 0 ] || nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+chmod 755 "$T"
+chmod 0 shop/.redoubt
+if "${nobody[@]}" "$REDOUBT" version >/dev/null 2>&1; then # it may lie where only we can go
+    for command in "brief shop evasion" "report shop" "risk shop" "workshop shop"; do
+        expect 3 "${nobody[@]}" "$REDOUBT" $command
+        says "cannot open the evidence 'shop/.redoubt/evidence.db': Permission denied"
+    done
+    expect 0 "${nobody[@]}" "$REDOUBT" threats shop
+    says "the evidence in .redoubt was left aside: cannot open"
+fi
+chmod 700 shop/.redoubt
 finish
