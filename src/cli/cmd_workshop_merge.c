@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 struct merge {
     struct rd_load_options load;
@@ -35,6 +36,24 @@ struct work {
     struct rd_workshop_counts was, is;
 };
 
+/* Nobody answers on a day that has not come. One day ahead may be today elsewhere. */
+static rd_status check_date(struct work *w, const struct rd_workshop_sheet *sheet)
+{
+    const time_t tomorrow = time(NULL) + 24 * 60 * 60;
+    struct tm day;
+    char latest[16];
+
+    if (!gmtime_r(&tomorrow, &day) || !strftime(latest, sizeof latest, "%Y-%m-%d", &day) ||
+        strcmp(sheet->date, latest) <= 0)
+        return RD_OK;
+    rd_cli_problem(w->cli, sheet->file, sheet->date_at.line, sheet->date_at.column,
+        rd_arena_printf(w->cli->run.scratch,
+            "expected 'date': the day of the answers, found '%s', which has not come yet",
+            sheet->date));
+    return RD_FAIL(
+        w->cli->run.err, RD_E_INPUT, "'%s' has 1 problem; nothing was merged", sheet->file);
+}
+
 /* Every mistake of a sheet at its place. */
 static rd_status read_sheet(struct work *w, const char *path)
 {
@@ -61,6 +80,8 @@ static rd_status read_sheet(struct work *w, const char *path)
         return RD_FAIL(cli->run.err, RD_E_INPUT, "'%s' has %zu problem%s; nothing was merged", name,
             problems.n, problems.n == 1 ? "" : "s");
     }
+    if (!st)
+        st = check_date(w, &w->sheet[w->n_sheets]);
     w->n_sheets += !st;
     return st;
 }

@@ -285,8 +285,14 @@ static rd_status find_and_run(struct session *s, int argc, char **argv)
         st = rd_options_reset(command->options, values, &s->err);
     if (!st)
         st = rd_cli_parse(command, argc - words, argv + words, &common, values, &n_args, &s->err);
-    if (st || !common.help)
-        return st ? st : run_command(s, command, &common, values, n_args, argv + words);
+    if (st)
+        return st;
+    if (!common.help) {
+        st = run_command(s, command, &common, values, n_args, argv + words);
+        if (st == RD_E_NOTFOUND)
+            rd_hint_near_subcommand(command, n_args, argv + words, &s->err);
+        return st;
+    }
     (void)snprintf(name, sizeof name, "%s", command->name);
     for (n_args = 0; n_args < words; n_args++)
         help_args[n_args] = strsep(&rest, " ");

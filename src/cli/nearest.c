@@ -149,6 +149,20 @@ static rd_status no_subcommand(const char *family, const char *word, struct rd_e
                 : rd_error_hint(err, "redoubt %s %s", family, all);
 }
 
+void rd_hint_near_subcommand(
+    const struct rd_command *command, int argc, char **argv, struct rd_error *err)
+{
+    const char *words[WORDS_MAX + 1], *near;
+
+    if (argc < 1 || !rd_is_family(command->name) || rd_file_exists(argv[0]) ||
+        rd_file_is_dir(argv[0]))
+        return;
+    command_words(command->name, words);
+    near = rd_text_nearest(argv[0], words);
+    if (near)
+        (void)rd_error_hint(err, "did you mean 'redoubt %s %s'?", command->name, near);
+}
+
 rd_status rd_no_command(int argc, char **argv, struct rd_error *err)
 {
     const char *const first = argv[0];

@@ -14,6 +14,11 @@ rd_status rd_no_option(const struct rd_command *command, const char *name, struc
  */
 void rd_hint_near_file(int argc, char **argv, struct rd_error *err);
 
+/* `workshop mrege`: the command is a family too, and its first argument, which is no file, nearly
+ * one of its words: a hint says so. */
+void rd_hint_near_subcommand(
+    const struct rd_command *command, int argc, char **argv, struct rd_error *err);
+
 /* Is there a command "word ..." of two words? */
 bool rd_is_family(const char *word);
 

@@ -149,6 +149,7 @@ rd_status rd_cli_parse(const struct rd_command *command, int argc, char **argv,
             : few ? "at least "
                   : "up to ",
             limit, limit == 1 ? "" : "s", n);
+        rd_hint_near_subcommand(command, n, argv, err);
         return rd_error_hint(err, "usage: redoubt %s %s", command->name, command->synopsis);
     }
     return RD_OK;

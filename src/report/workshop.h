@@ -145,6 +145,7 @@ struct rd_workshop_answer {
 };
 struct rd_workshop_sheet {
     const char *file, *name, *date; /* date YYYY-MM-DD */
+    struct rd_place date_at;        /* that it has not come yet only who knows today can say */
     int role;                       /* RD_NONE: not said */
     const struct rd_workshop_answer *answer;
     size_t n;

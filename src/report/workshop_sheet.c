@@ -100,13 +100,15 @@ static const char *read_name(struct reader *r, const struct rd_doc *doc)
     return d->text;
 }
 
-static const char *read_date(struct reader *r, const struct rd_doc *doc)
+static const char *read_date(struct reader *r, const struct rd_doc *doc, struct rd_place *at_out)
 {
     const struct rd_doc *d = rd_doc_get(doc, "date");
     char was[120];
 
-    if (!is_empty(d) && d->kind == RD_DOC_SCALAR && rd_text_is_date(d->text))
+    if (!is_empty(d) && d->kind == RD_DOC_SCALAR && rd_text_is_date(d->text)) {
+        *at_out = (struct rd_place){ d->line, d->column };
         return d->text;
+    }
     wrong(r, d ? d : doc, "expected 'date': a day such as 2026-11-25, found %s",
         d ? found(d, was) : "none");
     return "";
@@ -418,7 +420,7 @@ rd_status rd_workshop_read(struct rd_run *run, const char *file, const void *byt
         check_version(&r, doc);
         check_keys(&r, doc, keys);
         sheet.name = read_name(&r, doc);
-        sheet.date = read_date(&r, doc);
+        sheet.date = read_date(&r, doc, &sheet.date_at);
         sheet.role = read_role(&r, doc);
         read_answers(&r, doc, &sheet);
         read_calibration(&r, doc, &sheet);

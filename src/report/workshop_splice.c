@@ -169,10 +169,32 @@ static rd_status add_line(
 
 /* --- maps --- */
 
+/* Whose it is, behind what it is called: the last of id and name that open the map, each a scalar
+ * of one line; NULL where it opens with something else. */
+static const struct rd_doc *title_of(const struct rd_splice *s, const struct rd_doc *map)
+{
+    const struct rd_doc *title = NULL;
+
+    for (size_t i = 0; i < map->n; i++) {
+        const struct rd_doc *v = &map->item[i];
+        struct rd_run quiet = *s->run;
+        struct rd_splice look = *s;
+        size_t at, len;
+
+        quiet.err = NULL; /* it is no error, another place will do */
+        look.run = &quiet;
+        if ((strcmp(v->key, "id") != 0 && strcmp(v->key, "name") != 0) ||
+            v->kind != RD_DOC_SCALAR || v->line != v->key_line || span_of(&look, v, &at, &len))
+            break;
+        title = v;
+    }
+    return title;
+}
+
 static rd_status add_member(
     struct rd_splice *s, const struct rd_doc *map, const char *key, const char *yaml)
 {
-    const struct rd_doc *first = map->n ? &map->item[0] : NULL;
+    const struct rd_doc *first = map->n ? &map->item[0] : NULL, *title = title_of(s, map);
     const char *indent;
     size_t at, len;
 
@@ -184,6 +206,10 @@ static rd_status add_member(
             return refuse(s, map, "this empty map is not written as {}");
         return edit(s, at, len + 1, rd_arena_printf(s->arena, "{%s: %s}", key, yaml));
     }
+    if (title && !is_flow(s, map))
+        return add_line(s, title, key, yaml);
+    if (title && !span_of(s, title, &at, &len))
+        return edit(s, at + len, 0, rd_arena_printf(s->arena, ", %s: %s", key, yaml));
     at = offset_of(s, first->key_line, first->key_column);
     if (is_flow(s, map))
         return edit(s, at, 0, rd_arena_printf(s->arena, "%s: %s, ", key, yaml));

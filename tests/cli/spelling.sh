@@ -14,6 +14,9 @@ hint "did you mean 'redoubt attack run'?" attack-run pgd
 hint "did you mean 'redoubt attack run'?" run attack
 hint "did you mean 'redoubt attack'? It goes on with list, info or run" attak
 hint "redoubt attack list, info or run" attack
+hint "did you mean 'redoubt workshop merge'?" workshop mrege x.yaml ann.yaml
+expect 3 "$REDOUBT" workshop mrege
+says "did you mean 'redoubt workshop merge'?"
 hint "options are not abbreviated: --threads" check --thr 3 x
 hint "did you mean --json?" check --jsno x
 hint "it is a setting of attacks: --set eps=VALUE" attack run pgd --eps 3

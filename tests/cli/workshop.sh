@@ -109,6 +109,14 @@ cmp -s once.yaml shop/redoubt.yaml || fail "a bad sheet changed the file"
 printf 'workshop: 1\nname: [\n' >broken.yaml
 expect 3 "$REDOUBT" workshop merge shop broken.yaml
 says "broken.yaml:"
+# Nobody has answered on a day that has not come.
+printf 'workshop: 1\nname: Ann\ndate: 2099-01-01\nanswers:\n' >future.yaml
+expect 3 "$REDOUBT" workshop merge shop future.yaml
+says "future.yaml:3:7: expected 'date': the day of the answers, found '2099-01-01', which has not come yet"
+cmp -s once.yaml shop/redoubt.yaml || fail "a sheet from the future was merged"
+# Elsewhere it is tomorrow already.
+sed "s/2099-01-01/$(date -u -d tomorrow +%F)/" future.yaml >tomorrow.yaml
+expect 0 "$REDOUBT" workshop merge shop tomorrow.yaml --dry-run
 head -c 3000 /dev/urandom >noise.yaml
 expect 3 "$REDOUBT" workshop merge shop noise.yaml
 sed 's/^date: .*/date: 2026-11-25/; /nobody/d; /model-copy/d' bad.yaml >hostile.yaml

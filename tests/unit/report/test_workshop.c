@@ -170,7 +170,7 @@ static void answers_land_where_they_belong_and_comments_stay(void **state)
     assert_int_equal(p->merged.n_changes, 12);
     assert_int_equal(p->merged.n_open, 0);
     assert_string_equal(new_lines(p, town, p->merged.text),
-        "  - {properties: {identity_verified: \"no\"}, owner: \"off\", id: crowd, type: annotator} "
+        "  - {id: crowd, properties: {identity_verified: \"no\"}, owner: \"off\", type: annotator} "
         "  "
         "# people\n"
         "    properties: {exposure: internet, rate_limit: \"yes\", returns: 'scores'}\n"
@@ -182,8 +182,8 @@ static void answers_land_where_they_belong_and_comments_stay(void **state)
         "shilling\n"
         "actors: [{id: a, access: [labels], days: {low: 1, high: 4, provenance: expert, by: Ann, "
         "date: 2026-11-25}}]\n"
-        "controls: [{cost_per_year: {low: 10, high: 20, provenance: expert, by: Ann, date: "
-        "2026-11-25}, id: k, kind: quota, at: api, state: proposed}]\n"
+        "controls: [{id: k, cost_per_year: {low: 10, high: 20, provenance: expert, by: Ann, date: "
+        "2026-11-25}, kind: quota, at: api, state: proposed}]\n"
         "        low: 0.2\n"
         "        high: 3\n"
         "        provenance: expert   # a guess\n"
