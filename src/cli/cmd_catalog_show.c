@@ -169,7 +169,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
 const struct rd_command rd_command_catalog_show = {
     .name = "catalog show",
     .summary = "one threat rule, or one kind of control, in full",
-    .synopsis = "RULE",
+    .synopsis = "RULE|CONTROL",
     .examples = "  redoubt catalog show model-extraction\n"
                 "  redoubt catalog show quota\n",
     .options = options,

@@ -215,6 +215,10 @@ static void slot(struct completion *c, enum rd_slot what, const char *words, siz
     case RD_SLOT_CONTROL:
         controls(c);
         break;
+    case RD_SLOT_CATALOG:
+        rules(c, "");
+        controls(c);
+        break;
     case RD_SLOT_COMMAND:
         first_words(c);
         break;

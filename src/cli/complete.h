@@ -20,6 +20,7 @@ enum rd_slot {
     RD_SLOT_RULE,
     RD_SLOT_THREAT,
     RD_SLOT_CONTROL,
+    RD_SLOT_CATALOG, /* a rule or a control */
     RD_SLOT_COMMAND,
     RD_SLOT_SETTING, /* NAME=VALUE of the attack or defense named elsewhere in the line */
     RD_SLOT_WORDS    /* a|b|c, in the synopsis itself */

@@ -206,6 +206,8 @@ static const char *slot_help(enum rd_slot slot)
         return "one of those that redoubt threats shows for this system";
     case RD_SLOT_CONTROL:
         return "one of those that redoubt catalog list --controls shows";
+    case RD_SLOT_CATALOG:
+        return "one of those that redoubt catalog list or redoubt catalog list --controls shows";
     case RD_SLOT_COMMAND:
         return "the words of a command, like attack run";
     case RD_SLOT_FOLDER:

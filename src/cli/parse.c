@@ -108,6 +108,16 @@ static rd_status parse_option(const struct rd_command *command, int argc, char *
     return rd_options_set(table, into, name, text, err);
 }
 
+/* -x, or a name like "-final.yaml", which a shell's * hands over as it is. */
+static rd_status no_word(const struct rd_command *command, const char *word, struct rd_error *err)
+{
+    char safe[160];
+
+    (void)RD_FAIL(err, RD_E_USAGE, "unknown option '%s'; options are --words",
+        rd_text_safe_in(safe, sizeof safe, word));
+    return rd_error_hint(err, "if that is a name: redoubt %s ... -- %s", command->name, safe);
+}
+
 rd_status rd_cli_parse(const struct rd_command *command, int argc, char **argv,
     struct rd_common *common, void *values, int *n_args_out, struct rd_error *err)
 {
@@ -132,7 +142,7 @@ rd_status rd_cli_parse(const struct rd_command *command, int argc, char **argv,
         if (!strcmp(argv[i], "-o")) /* the habit of compilers */
             argv[i] = (char *)(uintptr_t) "--output";
         if (strncmp(argv[i], "--", 2) != 0)
-            return RD_FAIL(err, RD_E_USAGE, "unknown option '%s'; options are --words", argv[i]);
+            return no_word(command, argv[i], err);
         st = parse_option(command, argc, argv, &i, common, values, err);
         if (st)
             return st;

@@ -15,6 +15,7 @@ static const struct {
     { "THREAT-ID", RD_SLOT_THREAT },
     { "CONTROL", RD_SLOT_CONTROL },
     { "KIND", RD_SLOT_CONTROL },
+    { "RULE|CONTROL", RD_SLOT_CATALOG },
     { "COMMAND", RD_SLOT_COMMAND },
     { "DIR", RD_SLOT_FOLDER },
     { "FOLDER", RD_SLOT_FOLDER },

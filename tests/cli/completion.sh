@@ -4,6 +4,7 @@
 export PATH="$(dirname "$REDOUBT"):$PATH"
 cp tests/fixtures/system/full.yaml "$T/redoubt.yaml"
 mkdir -p "$T/a folder" "$T/sub"
+cp "$T/redoubt.yaml" "$T/a folder/in here.yaml"
 : >"$T/model.onnx"
 : >"$T/sub/one.npy"
 cd "$T" || exit 1
@@ -53,6 +54,8 @@ offers image-classifier init ""
 offers 'model-extraction@inference-api' explain "$T/redoubt.yaml" ""
 offers 'model-extraction@' explain "$T/none" mod
 offers rounding data screen --method rou
+offers rounding catalog show rou
+offers evasion catalog show eva
 offers run help attack r
 offers zsh completion ""
 offers --fail-on=high threats x --fail-on=hi
@@ -131,6 +134,12 @@ if command -v fish >/dev/null; then
     fish_is "redoubt explain redoubt.yaml model-ex" model-extraction@inference-api
     fish_is "redoubt completion " bash zsh fish
     fish_is "redoubt attack run pgd --target s" sub/
+    # Names with blanks, as fish writes them: escaped, in quotes, in quotes that are still open.
+    fish_is "redoubt check a\\ folder/in" "a folder/in here.yaml"
+    fish_is "redoubt check \"a folder/in\"" "a folder/in here.yaml"
+    fish_is "redoubt check \"a folder/in" "a folder/in here.yaml"
+    fish_is "redoubt attack run pgd --target=a\\ f" "--target=a folder/"
+    fish_is "redoubt explain a\\ folder/in\\ here.yaml model-ex" model-extraction@inference-api
     fish_offers "redoubt che" | grep -q "check.say all that is wrong" || fail "fish shows no description"
 else
     echo "fish is not installed: not tried"

@@ -69,7 +69,7 @@ BAD = ["not/there", "folder", "nonsense", "empty", "round", "fifo"] + ([] if os.
 # --- what a word of a synopsis stands for; FILES are those that a bad one takes the place of ---
 FILES = {"FILE": demo, "FILE|DIR": demo, "DIR": demo, "MODEL.onnx": f"{made}/model.onnx", "M.onnx": f"{made}/model.onnx",
          "GRAPH.onnx": f"{made}/net.onnx", "PATH": f"{made}/eval-x.npy"}
-WORDS = {"THREAT": "model-extraction@api", "RULE": "evasion", "ATTACK": "pgd", "TEMPLATE": "recommender",
+WORDS = {"THREAT": "model-extraction@api", "RULE": "evasion", "RULE|CONTROL": "rounding", "ATTACK": "pgd", "TEMPLATE": "recommender",
          "COMMAND": "check"}
 x, y = f"{made}/eval-x.npy", f"{made}/eval-y.npy"
 sheet = f"{T}/answers.yaml"

@@ -23,6 +23,9 @@ hint "it is a setting of attacks: --set eps=VALUE" attack run pgd --eps 3
 hint "--pdf is an option of 'redoubt report'" check --pdf x
 hint "did you mean 'high'?" threats --fail-on hihg x
 hint "if that is its value: --top=--json" threats --top --json x
+hint "if that is a name: redoubt check ... -- -final.yaml" check -final.yaml
+expect 2 "$REDOUBT" check "$(printf -- '-\033[31m\n')"
+says "unknown option '-\x1b[31m'"
 cp tests/fixtures/system/full.yaml "$T/redoubt.yaml"
 expect 3 "$REDOUBT" check "$T/redoubt.yml"
 says "did you mean '$T/redoubt.yaml'?"
