@@ -16,7 +16,7 @@ static const char *const measures[] = { "file", "ale", "tvar", NULL };
 struct roadmap {
     struct rd_load_options load;
     const char *budget, *measure, *csv, *markdown;
-    bool include_static, no_confirm, reuse;
+    bool include_static, include_expected, no_confirm, reuse;
     int64_t draws, years;
 };
 
@@ -28,6 +28,8 @@ static const struct rd_option options[] = {
         "what is brought down: the expected loss (ale) or the worst 5 % of years (tvar)"),
     RD_BOOL(struct roadmap, include_static, "include-static", "no",
         "count effects that no attack which knows the control has tried"),
+    RD_BOOL(struct roadmap, include_expected, "include-expected", "no",
+        "count what experts expect of controls (`expects` in the file) where nothing was tried"),
     RD_BOOL(struct roadmap, no_confirm, "no-confirm", "no",
         "do not run the chosen set as a combination"),
     RD_BOOL(struct roadmap, reuse, "reuse", "no",
@@ -52,6 +54,7 @@ static rd_status read_options(
     how->risk.outer = (size_t)o->draws;
     how->risk.years = (size_t)o->years;
     how->roadmap.include_static = o->include_static;
+    how->roadmap.include_expected = o->include_expected;
     if (strcmp(o->measure, "file") != 0)
         how->roadmap.measure = strcmp(o->measure, "tvar") == 0 ? RD_ROADMAP_TVAR : RD_ROADMAP_ALE;
     if (!o->budget || !*o->budget)
@@ -78,7 +81,7 @@ static rd_status put(struct rd_cli *cli, const char *path, const struct rd_buf *
 }
 
 static rd_status write_files(
-    struct rd_cli *cli, const struct roadmap *o, const struct rd_assessment *a)
+    struct rd_cli *cli, const struct roadmap *o, const struct rd_assessment *a, const char *path)
 {
     struct rd_buf csv = { 0 }, markdown = { 0 };
     rd_status st = RD_OK;
@@ -88,7 +91,7 @@ static rd_status write_files(
         st = put(cli, o->csv, &csv);
     }
     if (!st && o->markdown && *o->markdown) {
-        rd_cli_roadmap_markdown(&markdown, a->risk.roadmap, a->loaded.system);
+        rd_cli_roadmap_markdown(&markdown, a, path);
         st = put(cli, o->markdown, &markdown);
     }
     rd_buf_release(&csv);
@@ -112,7 +115,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     if (!st)
         st = rd_cli_assess(cli, argv[0], &o->load, &how, &a);
     if (!st)
-        st = write_files(cli, o, &a);
+        st = write_files(cli, o, &a, argv[0]);
     if (st)
         return st;
     rd_json_ktext(cli->info, "file", argv[0]);
@@ -122,7 +125,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     rd_roadmap_write(a.risk.roadmap, a.loaded.system, cli->result);
     rd_json_end(cli->result);
     if (!is_dash(o->csv) && !is_dash(o->markdown))
-        rd_cli_roadmap_print(cli, a.risk.roadmap, a.loaded.system);
+        rd_cli_roadmap_print(cli, &a, argv[0]);
     return RD_OK;
 }
 

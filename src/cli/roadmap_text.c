@@ -31,12 +31,6 @@ static const char *owner_of(const struct rd_roadmap_step *s)
     return s->owner ? s->owner : "nobody";
 }
 
-static const char *nothing_chosen(const struct rd_roadmap *r)
-{
-    return r->budget <= 0 ? "With a budget of 0 nothing can be bought."
-                          : "No proposed control is worth its cost within the budget.";
-}
-
 /* --- terminal --- */
 
 static void print_step(
@@ -44,12 +38,13 @@ static void print_step(
 {
     char id[80], owner[80], cost[40], after[40], best[16], effort[40], words[300];
 
-    (void)fprintf(out, "%3zu  %-22s %-16s %-9s %8s %12s %14s %8s%s%s\n", at,
+    (void)fprintf(out, "%3zu  %-22s %-16s %-9s %8s %12s %14s %8s%s%s%s\n", at,
         rd_text_safe_in(id, 23, s->controls[p->control].id),
         rd_text_safe_in(owner, 17, owner_of(p)), p->quarter, days(p->effort_days, effort),
         rd_cli_grouped(p->cost.total.value, cost), rd_cli_grouped(p->ale_after.value, after),
         share(p->p_in_best_set, best), p->assumed ? "  assumed" : "",
-        p->is_static ? "  not adaptively tested" : "");
+        p->is_static ? "  not adaptively tested" : "",
+        p->expected ? "  expected, not measured" : "");
     for (size_t i = 0; i < p->n_requires; i++)
         (void)fprintf(out, "%s%s%s", i ? ", " : "     requires ",
             rd_text_safe_in(id, sizeof id, s->controls[p->requires_control[i]].id),
@@ -121,9 +116,10 @@ static void print_combined(
     }
     if (!r->n_steps)
         return;
-    (void)fprintf(out, "\nTogether, run as a combination: %s %s a year (90 %% band %s to %s)\n",
+    (void)fprintf(out, "\nTogether, run as a combination: %s %s a year (90 %% band %s to %s)%s\n",
         rd_cli_grouped(r->combined->ale.value, a), s->currency,
-        rd_cli_grouped(r->combined->ale.low, b), rd_cli_grouped(r->combined->ale.high, c));
+        rd_cli_grouped(r->combined->ale.low, b), rd_cli_grouped(r->combined->ale.high, c),
+        r->include_expected ? ", with what is expected where nothing was tried" : "");
     for (size_t i = 0; i < r->combined->n_appetite; i++) {
         const struct rd_risk_appetite *p = &r->combined->appetite[i];
 
@@ -134,9 +130,21 @@ static void print_combined(
     }
 }
 
-void rd_cli_roadmap_print(
-    const struct rd_cli *cli, const struct rd_roadmap *r, const struct rd_system *s)
+static void print_first(FILE *out, const struct rd_assessment *a, const char *path)
 {
+    struct rd_buf b = { 0 };
+
+    rd_cli_roadmap_first(&b, a, path, "     ");
+    if (b.len)
+        (void)fprintf(out, "\nWhat to do first\n%s", rd_buf_text(&b));
+    rd_buf_release(&b);
+}
+
+void rd_cli_roadmap_print(
+    const struct rd_cli *cli, const struct rd_assessment *all, const char *path)
+{
+    const struct rd_roadmap *r = all->risk.roadmap;
+    const struct rd_system *s = all->loaded.system;
     FILE *out = cli->out;
     char a[40], b[40], c[40], d[40], safe[400];
 
@@ -153,7 +161,8 @@ void rd_cli_roadmap_print(
         (void)fprintf(out, "     %-22s %-16s %-9s %8s %12s %14s %8s\n", "now", "", "", "", "",
             rd_cli_grouped(r->ale_before.value, a), "");
     } else {
-        (void)fprintf(out, "%s\n", nothing_chosen(r));
+        (void)fprintf(out, "%s\n", r->nothing);
+        print_first(out, all, path);
     }
     for (size_t i = 0; i < r->n_steps; i++)
         print_step(out, &r->steps[i], i + 1, s);
@@ -187,8 +196,21 @@ static void md_step(
         rd_cli_grouped(p->cost.total.value, cost), rd_cli_grouped(p->ale_after.value, after),
         share(p->p_in_best_set, best));
     rd_text_markdown(b, p->reversal.words ? p->reversal.words : "");
-    rd_buf_printf(b, "%s%s | %s |\n", p->assumed ? "; assumed" : "",
-        p->is_static ? "; not adaptively tested" : "", p->retest);
+    rd_buf_printf(b, "%s%s%s | %s |\n", p->assumed ? "; assumed" : "",
+        p->is_static ? "; not adaptively tested" : "",
+        p->expected ? "; expected, not measured" : "", p->retest);
+}
+
+static void md_nothing(struct rd_buf *b, const struct rd_assessment *a, const char *path)
+{
+    struct rd_buf first = { 0 };
+
+    rd_buf_printf(b, "\n%s\n", a->risk.roadmap->nothing);
+    rd_cli_roadmap_first(&first, a, path, "    ");
+    if (first.len) /* indented: commands and names stand as they are */
+        rd_buf_printf(b, "\nWhat to do first:\n\n%s", rd_buf_text(&first));
+    b->failed = b->failed || first.failed;
+    rd_buf_release(&first);
 }
 
 static void md_combined(struct rd_buf *b, const struct rd_roadmap *r, const struct rd_system *s)
@@ -202,8 +224,9 @@ static void md_combined(struct rd_buf *b, const struct rd_roadmap *r, const stru
         rd_buf_puts(b, ".\n");
         return;
     }
-    rd_buf_printf(b, "%s: %s %s a year (90 %% band %s to %s).%s\n",
+    rd_buf_printf(b, "%s%s: %s %s a year (90 %% band %s to %s).%s\n",
         r->n_steps ? "Run as a combination" : "Nothing was chosen",
+        r->n_steps && r->include_expected ? ", with what is expected where nothing was tried" : "",
         rd_cli_grouped(r->combined->ale.value, a), s->currency,
         rd_cli_grouped(r->combined->ale.low, c), rd_cli_grouped(r->combined->ale.high, d),
         r->combined->n_appetite ? "\n" : "");
@@ -215,9 +238,10 @@ static void md_combined(struct rd_buf *b, const struct rd_roadmap *r, const stru
     }
 }
 
-void rd_cli_roadmap_markdown(
-    struct rd_buf *b, const struct rd_roadmap *r, const struct rd_system *s)
+void rd_cli_roadmap_markdown(struct rd_buf *b, const struct rd_assessment *all, const char *path)
 {
+    const struct rd_roadmap *r = all->risk.roadmap;
+    const struct rd_system *s = all->loaded.system;
     char a[40], c[40];
 
     rd_buf_puts(b, "# Roadmap: ");
@@ -233,7 +257,7 @@ void rd_cli_roadmap_markdown(
                        "after | in the best set | pays | measured again |\n"
                        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
     else
-        rd_buf_printf(b, "\n%s\n", nothing_chosen(r));
+        md_nothing(b, all, path);
     for (size_t i = 0; i < r->n_steps; i++)
         md_step(b, &r->steps[i], i + 1, s);
     md_combined(b, r, s);
@@ -308,7 +332,8 @@ static void csv_step(
         number(b, numbers[i]);
     text(b, p->reversal.words);
     rd_buf_puts(b, p->assumed ? ",yes" : ",no");
-    rd_buf_puts(b, p->is_static ? ",yes\r\n" : ",no\r\n");
+    rd_buf_puts(b, p->is_static ? ",yes" : ",no");
+    rd_buf_puts(b, p->expected ? ",yes\r\n" : ",no\r\n");
 }
 
 static void blanks(struct rd_buf *b, int n)
@@ -323,7 +348,7 @@ void rd_cli_roadmap_csv(struct rd_buf *b, const struct rd_roadmap *r, const stru
         "row,order,control,name,owner,quarter,retest,effort_days,cost,cost_declared,cost_license,"
         "cost_people,cost_latency,cost_false_blocks,cost_accuracy,ale_after,ale_after_low,"
         "ale_after_high,tvar_after,net,net_low,net_high,p_in_best_set,reversal,words,assumed,"
-        "static\r\n");
+        "static,expected\r\n");
     for (size_t i = 0; i < r->n_steps; i++)
         csv_step(b, &r->steps[i], i + 1, s);
     for (size_t i = 0; i < r->n_left_out; i++) {
@@ -336,7 +361,7 @@ void rd_cli_roadmap_csv(struct rd_buf *b, const struct rd_roadmap *r, const stru
         number(b, l->p_in_best_set);
         number(b, l->reversal.value);
         text(b, l->reason);
-        rd_buf_puts(b, ",,\r\n");
+        rd_buf_puts(b, ",,,\r\n");
     }
     for (size_t i = 0; i < r->n_accept; i++) {
         const struct rd_roadmap_accept *a = &r->accept[i];
@@ -349,7 +374,7 @@ void rd_cli_roadmap_csv(struct rd_buf *b, const struct rd_roadmap *r, const stru
         number(b, a->ale.value);
         number(b, a->ale.low);
         number(b, a->ale.high);
-        blanks(b, 9);
+        blanks(b, 10);
         rd_buf_puts(b, "\r\n");
     }
 }

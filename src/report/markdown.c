@@ -56,7 +56,9 @@ static void roadmap_row(struct rd_md *m, const struct rd_roadmap *r)
     if (!r)
         return;
     if (!r->n_steps) {
-        rd_md_put(m, "| roadmap | no proposed control is worth its cost | |\n");
+        rd_buf_printf(m->out, "| roadmap | %s | |\n",
+            r->unmeasured ? "no effect of a proposed control is known"
+                          : "no proposed control is worth its cost");
         return;
     }
     rd_buf_printf(m->out, "| roadmap | %s for %s a year |",

@@ -359,8 +359,8 @@ static void step_row(
 {
     rd_buf_printf(m->out, "| %zu | ", number);
     rd_md_text(m, sys->controls[s->control].name);
-    rd_buf_printf(
-        m->out, "%s%s | ", s->assumed ? " (assumed)" : "", s->is_static ? " (static)" : "");
+    rd_buf_printf(m->out, "%s%s%s | ", s->assumed ? " (assumed)" : "",
+        s->is_static ? " (static)" : "", s->expected ? " (expected, not measured)" : "");
     rd_md_text(m, s->quarter);
     rd_md_put(m, ", ");
     rd_md_text(m, s->owner ? s->owner : "no owner");
@@ -444,7 +444,8 @@ static void left_out(struct rd_md *m, const struct rd_system *sys, const struct 
 static void plan_head(struct rd_md *m, const struct rd_roadmap *plan)
 {
     if (!plan->n_steps)
-        rd_md_put(m, "No proposed control is worth what it costs");
+        rd_md_put(m, plan->unmeasured ? "No effect of a proposed control is known"
+                                      : "No proposed control is worth what it costs");
     else
         rd_buf_printf(m->out, "%s for %s a year take the expected loss from %s to %s a year",
             rd_words_count(plan->n_steps, "control", "controls", m->arena),

@@ -33,7 +33,7 @@ size_t rd_risk_result_configurations(const struct rd_risk_model *m)
 
     for (size_t c = 0; c < m->system->n_controls; c++) {
         const size_t touched = m->system->controls[c].state == RD_CONTROL_RETIRED || !m->tried[c]
-                                   ? 0
+                                   ? m->expected[c] != NULL
                                    : tests_touched(m, (int)c);
 
         n += touched > 1 ? touched + 1 : touched;
@@ -59,7 +59,7 @@ static rd_status costs_that_matter(const struct rd_risk_model *m, bool **matters
     for (size_t c = 0; c < s->n_controls && s->n_controls <= ALL_COSTS_MAX; c++)
         matters[c] = true;
     for (size_t c = 0; c < s->n_controls; c++)
-        matters[c] = matters[c] || m->tried[c];
+        matters[c] = matters[c] || m->tried[c] || m->expected[c];
     for (size_t c = 0; c < s->n_controls; c++)
         if (matters[c])
             queue[n++] = (int)c;
@@ -246,6 +246,14 @@ static size_t describe(const struct rd_risk_model *m, struct rd_risk_control *k)
     return n;
 }
 
+static bool rests_on_word(const struct comparison *c)
+{
+    for (size_t i = 0; i < c->m->n_plans; i++)
+        if (c->view_list[i] && c->m->plan[i].expert)
+            return true;
+    return false;
+}
+
 /* Another active control on the same scenario: the combination was not run as it is drawn here. */
 static bool rests_on_assumption(const struct comparison *c, int control)
 {
@@ -256,7 +264,9 @@ static bool rests_on_assumption(const struct comparison *c, int control)
 
         if (!c->view_list[i])
             continue;
-        for (size_t k = 0; k < m->system->n_controls; k++)
+        if (c->view_list[i]->word && c->view_list[i]->word_on)
+            return true;
+        for (size_t k = 0; k < m->system->n_controls && m->plan[i].n_candidates; k++)
             if ((int)k != control && m->system->controls[k].state == RD_CONTROL_ACTIVE)
                 for (size_t t = 0; t < m->plan[i].n_candidates; t++)
                     others += rd_risk_retest(
@@ -273,6 +283,7 @@ static rd_status one_control(
     struct rd_risk_model *m = c->m;
     const struct rd_control *control = &m->system->controls[k->control];
     const struct rd_risk_input *accuracy = accuracy_cost(m);
+    const bool expected = m->expected[k->control] && control->state == RD_CONTROL_PROPOSED;
     const size_t tried = m->tried[k->control] ? describe(m, k) : 0;
     const double points = k->accuracy_lost > 0 ? 100 * k->accuracy_lost : 0;
     rd_status st;
@@ -287,7 +298,7 @@ static rd_status one_control(
     k->error = (double)NAN;
     *got = (struct compared){ no_band, no_band, no_band, (double)NAN, false };
     k->cost = cost_band(m, k->control, c->difference, c->scratch);
-    st = tried ? compare(c, k->control, NULL, got) : RD_OK;
+    st = tried || expected ? compare(c, k->control, NULL, got) : RD_OK;
     if (st)
         return st;
     if (!got->touched) {
@@ -299,6 +310,7 @@ static rd_status one_control(
     k->after = got->after;
     k->difference = got->difference;
     k->error = got->error;
+    k->expected = rests_on_word(c);
     k->assumed = rests_on_assumption(c, k->control);
     if (!k->active && m->roadmap) {
         st = rd_roadmap_note(m, k, c->view_list, &c->other, c->heavy);

@@ -87,6 +87,23 @@ static bool asks_for_means(const struct level *l, bool quota)
     return false;
 }
 
+/* What an expert says, with what is expected of controls; the best of two counts (expected.c). */
+static double expected(const struct level *l)
+{
+    const struct rd_risk_view *v = l->v;
+    double s = rd_level_at(l, l->p->stronger);
+
+    if (v->word)
+        s += v->p_word * (rd_level_at(l, v->word - 1) - s);
+    if (v->word_on) {
+        const double with = rd_level_at(l, v->word_on - 1);
+
+        if (!v->word || with < s)
+            s += v->p_word_on * (with - s);
+    }
+    return s;
+}
+
 static rd_status prepare(struct level *l)
 {
     const struct rd_risk_plan *p = l->p;
@@ -106,7 +123,9 @@ static rd_status prepare(struct level *l)
         l->cap += p->asset_input[p->asset[i]] == NO_INPUT
                       ? (double)INFINITY
                       : rd_level_at(l, p->asset_input[p->asset[i]]);
-    l->stronger = p->stronger == NO_INPUT ? 0 : rd_level_at(l, p->stronger);
+    l->stronger = p->stronger == NO_INPUT ? 0
+                  : p->expert             ? expected(l)
+                                          : rd_level_at(l, p->stronger);
     l->secondary_probability = p->has_secondary ? rd_level_at(l, p->secondary_probability) : 0;
     for (int k = 0; k < LAYERS; k++)
         quota = quota || (l->v->layer[k] && l->v->quota[k] < (double)INFINITY);

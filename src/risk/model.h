@@ -8,6 +8,7 @@
  * plan_inputs.c  the uncertain numbers that it reads
  * observed.c  losses that were counted: which draws they speak for
  * views.c     the evidence under one configuration of controls
+ * expected.c  what experts expect of controls, where nothing was tried
  * level.c     one scenario at one draw of the parameters; level_fixed.c what all its campaigns
  * share campaigns.c what comes of campaigns, many at a time years.c     how many campaigns a year
  * holds, and what it loses totals.c    all scenarios together under one configuration of controls
@@ -117,6 +118,10 @@ struct rd_risk_view {
         *layer[LAYERS];   /* the control tried; the active ones; none. NULL: not there */
     double quota[LAYERS]; /* rows for a key and day; infinity: none */
     double p_on, p_base;  /* coverage x uptime of the control tried; of all active ones */
+    /* Where nothing was tried: inputs that hold what an expert expects with an active control, and
+     * with the one that is looked at; 0: none, else one more than the input. With their cover. */
+    int word, word_on;
+    double p_word, p_word_on;
 };
 
 struct rd_risk_plan {
@@ -199,6 +204,9 @@ struct rd_risk_model {
     bool no_memory;        /* a text could not be kept: asked for at the end */
     int (*cost)[RD_COSTS]; /* (controls) inputs of its costs, NO_INPUT where there is none */
     bool *tried;           /* (controls) by some test */
+    int **expected;        /* (controls) input of each of its `expects`, NO_INPUT: does not count;
+                              NULL: none of them does */
+    bool include_expected; /* of proposed controls too */
     int accuracy_cost;     /* input of risk.accuracy_point_per_year */
     struct rd_roadmap_draws *roadmap; /* what a choice of controls needs; NULL: none is asked for */
     size_t done, todo;                /* outer draws, of all configurations, for progress */
@@ -228,6 +236,14 @@ const struct rd_retest *rd_risk_retest(const struct rd_tested *t, int control); 
  */
 rd_status rd_risk_view_with(struct rd_risk_model *m, const struct rd_risk_plan *p, int control,
     const char *test, struct rd_risk_view *view_out, bool *touched_out);
+
+/* --- expected.c --- */
+
+/* Inputs of the `expects` that count, and what active controls make of p->base; after the plans. */
+rd_status rd_risk_expect_all(struct rd_risk_model *m);
+/* A proposed control put on, where nothing was tried: as rd_risk_view_with. */
+bool rd_risk_expect_view(const struct rd_risk_model *m, const struct rd_risk_plan *p, int control,
+    struct rd_risk_view *view);
 
 /* --- level.c --- */
 

@@ -29,7 +29,7 @@ bool rd_risk_plan_reads(const struct rd_risk_plan *p, int input)
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (own[i] == input)
             return true;
-    return false;
+    return p->base.word && p->base.word - 1 == input;
 }
 
 /* An input of several scenarios keeps its own draws. */

@@ -119,6 +119,7 @@ rd_status rd_risk_simulate(struct rd_run *run, const struct rd_campaign *campaig
         .outer = options && options->outer ? options->outer : RD_RISK_OUTER,
         .years = options && options->years ? options->years : RD_RISK_YEARS,
         .upper_bounds = options && options->upper_bounds,
+        .include_expected = options && options->roadmap && options->roadmap->include_expected,
         .cap_warnings = WARNINGS_MAX };
     struct rd_risk_result r = { .system = campaign->system, .level = 0.9 };
     struct rd_arena heavy = RD_ARENA_INIT;
@@ -132,6 +133,8 @@ rd_status rd_risk_simulate(struct rd_run *run, const struct rd_campaign *campaig
     st = rd_risk_inputs_init(&m.inputs, m.system, arena, run->err);
     if (!st)
         st = rd_risk_plan_all(&m);
+    if (!st)
+        st = rd_risk_expect_all(&m);
     if (!st)
         st = rd_risk_add_costs(&m);
     if (!st)

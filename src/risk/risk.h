@@ -182,6 +182,7 @@ struct rd_risk_control {
     int control;
     bool active;
     bool is_static; /* on some test no attack that knows the control was run */
+    bool expected;  /* part of it is what an expert expects, where nothing was tried */
     bool assumed;   /* combinations that were not run */
     struct rd_band before, after, difference;
     double error;

@@ -78,9 +78,27 @@ static const char *reason_of(struct rd_roadmap_work *w, size_t item)
     return "costs more than it saves";
 }
 
-static const char *not_measured(struct rd_roadmap_work *w, const struct rd_risk_control *k)
+/* Does an expert expect something of it, on a scenario that nobody tried? */
+static bool speaks(const struct rd_roadmap_work *w, int control)
 {
-    return rd_risk_say(w->m, "not measured: %s", k->reason ? k->reason : "no effect is known");
+    const struct rd_control *c = &w->m->system->controls[control];
+
+    for (size_t i = 0; i < c->n_expects; i++)
+        if (w->m->plan[c->expects[i].scenario].expert)
+            return true;
+    return false;
+}
+
+/* Of what was weighed by nobody. Tried and without money on it is not the same as not tried. */
+static const char *not_weighed(struct rd_roadmap_work *w, const struct rd_risk_control *k)
+{
+    if (w->why_not[k->control])
+        return w->why_not[k->control];
+    if (!w->options->include_expected && speaks(w, k->control))
+        return "not measured; what an expert expects of it counts with --include-expected";
+    return rd_risk_say(w->m,
+        w->m->tried[k->control] ? "its effect has no money on it: %s" : "not measured: %s",
+        k->reason ? k->reason : "no effect is known");
 }
 
 static rd_status tell_left_out(struct rd_roadmap_work *w, struct rd_roadmap *out)
@@ -112,7 +130,7 @@ static rd_status tell_left_out(struct rd_roadmap_work *w, struct rd_roadmap *out
                 row.p_in_best_set = w->p_best[item];
                 st = rd_roadmap_reversal_of(w, (size_t)item, &row.reversal);
             } else {
-                row.reason = w->why_not[k->control] ? w->why_not[k->control] : not_measured(w, k);
+                row.reason = not_weighed(w, k);
             }
             list[out->n_left_out++] = row;
         }
@@ -280,7 +298,12 @@ static rd_status check_appetite(struct rd_roadmap_work *w, struct rd_roadmap *ou
     if (st)
         return st;
     (void)rd_risk_money(a->loss, money);
-    if (unmet(&s)) {
+    if (!w->n) {
+        out->appetite_warning = rd_risk_say(w->m,
+            "the appetite is not met: P(loss > %s) is %.3g, %.3g is allowed, and no control whose "
+            "effect is known could be weighed against it",
+            money, a->probability.value, a->allowed);
+    } else if (unmet(&s)) {
         out->appetite_warning = rd_risk_say(w->m,
             "the appetite is not met: P(loss > %s) is %.3g after it, %.3g is allowed; the set%s "
             "that "
@@ -310,8 +333,10 @@ static const char *method_of(struct rd_roadmap_work *w)
                   w->sample_years, w->sample_draws)
             : "by the expected loss";
 
-    if (!w->n && w->budget <= 0)
+    if (!w->n && w->m->roadmap->n && w->budget <= 0)
         return "nothing was weighed, since nothing can be bought with a budget of 0";
+    if (!w->n)
+        return "nothing was weighed";
     if (w->exact)
         return rd_risk_say(w->m,
             "exact: every set of %zu candidates that the budget allows, %s; "
@@ -349,6 +374,48 @@ static void warn_free(struct rd_roadmap_work *w, const struct rd_roadmap *out)
             names);
 }
 
+/* What is wrong with "not worth its cost" where nobody knows what it is worth. */
+static void tell_nothing(struct rd_roadmap_work *w, struct rd_roadmap *out)
+{
+    const struct rd_risk_model *m = w->m;
+    size_t proposed = 0, weighed = 0;
+
+    if (out->n_steps)
+        return;
+    for (size_t i = 0; i < m->system->n_controls; i++)
+        proposed += m->system->controls[i].state == RD_CONTROL_PROPOSED;
+    for (size_t i = 0; i < m->roadmap->n; i++)
+        weighed += w->options->include_static || !m->roadmap->item[i].is_static;
+    out->unmeasured = proposed && !m->roadmap->n;
+    if (!proposed)
+        out->nothing = "No control is proposed, so there is nothing to choose from.";
+    else if (out->unmeasured)
+        out->nothing = "Nothing was measured: no proposed control was tried on a threat that money "
+                       "is on, so no effect is known and nothing can be said about what pays.";
+    else if (w->budget <= 0)
+        out->nothing = "With a budget of 0 nothing can be bought.";
+    else if (!weighed)
+        out->nothing = "No effect was measured against an attack that knows the control, and what "
+                       "holds only against others was not asked for (--include-static).";
+    else
+        out->nothing = isfinite(w->budget)
+                           ? "No proposed control is worth its cost within the budget."
+                           : "No proposed control is worth its cost.";
+}
+
+static void warn_expected(struct rd_roadmap_work *w, const struct rd_roadmap *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < out->n_steps; i++)
+        n += out->steps[i].expected;
+    if (n)
+        rd_risk_warn(w->m,
+            "roadmap: %zu of %zu steps count what is expected of the control, which nobody "
+            "measured",
+            n, out->n_steps);
+}
+
 static rd_status choose(struct rd_roadmap_work *w, struct rd_roadmap *out)
 {
     rd_status st = rd_roadmap_gather(w);
@@ -369,7 +436,10 @@ static rd_status choose(struct rd_roadmap_work *w, struct rd_roadmap *out)
         st = check_appetite(w, out);
     if (!st)
         warn_free(w, out);
+    warn_expected(w, out);
+    tell_nothing(w, out);
     out->exact = w->exact;
+    out->include_expected = w->options->include_expected;
     out->method = method_of(w);
     return st;
 }

@@ -26,9 +26,10 @@ enum {
 };
 
 struct rd_roadmap_options {
-    double budget;       /* a year, all costs together; NaN: the file's risk.roadmap, or none */
-    int measure;         /* enum rd_roadmap_measure; -1: the file's, or ALE */
-    bool include_static; /* count effects that no attack which knows the control has tried */
+    double budget;         /* a year, all costs together; NaN: the file's risk.roadmap, or none */
+    int measure;           /* enum rd_roadmap_measure; -1: the file's, or ALE */
+    bool include_static;   /* count effects that no attack which knows the control has tried */
+    bool include_expected; /* count what experts expect of controls where nothing was tried */
 };
 
 /* The full cost of one control in a year, part by part; NaN: not declared or not measured. */
@@ -63,15 +64,16 @@ struct rd_roadmap_step {
     struct rd_risk_summary after; /* the residual curve; assumed where steps share a scenario */
     bool assumed; /* another step acts on one of its scenarios: the best single effect counts */
     bool is_static;
+    bool expected;        /* part of its effect is an expert's expectation, not a measurement */
     double p_in_best_set; /* share of the outer draws whose own best set holds it */
     struct rd_roadmap_reversal reversal;
 };
 
 struct rd_roadmap_left_out {
     int control;
-    const char
-        *reason; /* "costs more than it saves", "over the budget", "not measured: ...", ... */
-    double p_in_best_set;                /* NaN: was no candidate */
+    const char *reason;   /* "costs more than it saves", "over the budget", "not measured: no test
+                             touches it" */
+    double p_in_best_set; /* NaN: was no candidate */
     struct rd_roadmap_reversal reversal; /* what would bring it in */
 };
 
@@ -83,9 +85,12 @@ struct rd_roadmap_accept {
 
 struct rd_roadmap {
     enum rd_roadmap_measure measure;
-    bool exact;         /* every set was weighed; else greedy with swaps */
-    const char *method; /* in words */
-    double budget;      /* NaN: none */
+    bool exact; /* every set was weighed; else greedy with swaps */
+    bool include_expected;
+    const char *method;  /* in words */
+    const char *nothing; /* why there is no step, in words; NULL: there are some */
+    bool unmeasured;     /* then: because no effect of a proposed control is known */
+    double budget;       /* NaN: none */
     struct rd_band ale_before, tvar_before, ale_after, tvar_after, cost;
     const struct rd_roadmap_step *steps;
     size_t n_steps; /* in the order to do them */

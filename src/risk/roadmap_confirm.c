@@ -21,6 +21,8 @@ struct confirm {
     struct rd_campaign campaign;
 };
 
+/* include_expected false: what an expert expects of what was chosen is no part of the
+ * combination, as it was no part of the choice. */
 static rd_status copy_system(struct confirm *c)
 {
     const struct rd_system *s = c->before->system;
@@ -32,8 +34,11 @@ static rd_status copy_system(struct confirm *c)
     for (size_t i = 0; i < s->n_controls; i++)
         if (controls[i].state == RD_CONTROL_PROPOSED)
             controls[i].state = RD_CONTROL_RETIRED;
-    for (size_t i = 0; i < c->roadmap->n_steps; i++)
+    for (size_t i = 0; i < c->roadmap->n_steps; i++) {
         controls[c->roadmap->steps[i].control].state = RD_CONTROL_ACTIVE;
+        if (!c->roadmap->include_expected)
+            controls[c->roadmap->steps[i].control].n_expects = 0;
+    }
     c->system = *s;
     c->system.controls = controls;
     return RD_OK;

@@ -53,6 +53,7 @@ rd_status rd_roadmap_note(struct rd_risk_model *m, const struct rd_risk_control 
     *d = (struct rd_roadmap_draw){ .control = k->control,
         .is_static = k->is_static,
         .assumed = k->assumed,
+        .expected = k->expected,
         .points = k->accuracy_lost > 0 ? 100 * k->accuracy_lost : 0 };
     d->group = RD_NEW_ARRAY(heavy, int, n + 1);
     d->mean = RD_NEW_ARRAY(heavy, double *, n + 1);

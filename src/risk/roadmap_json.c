@@ -95,6 +95,7 @@ static void step(struct rd_json *j, const struct rd_system *s, const struct rd_r
     reversal(j, &p->reversal);
     rd_json_kbool(j, "assumed", p->assumed);
     rd_json_kbool(j, "static", p->is_static);
+    rd_json_kbool(j, "expected", p->expected);
     curve(j, &p->after);
     rd_json_end(j);
 }
@@ -162,6 +163,7 @@ void rd_roadmap_write(const struct rd_roadmap *r, const struct rd_system *system
     rd_json_ktext(j, "measure", r->measure == RD_ROADMAP_TVAR ? "tvar" : "ale");
     rd_json_ktext(j, "method", r->exact ? "exact" : "greedy with swaps");
     rd_json_ktext(j, "method_words", r->method);
+    rd_json_ktext(j, "no_steps_reason", r->nothing);
     rd_json_kreal(j, "budget", r->budget);
     rd_json_ktext(j, "currency", system->currency);
     rd_json_kreal(j, "ale_before", r->ale_before.value);

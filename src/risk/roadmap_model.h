@@ -24,7 +24,7 @@
 /* One proposed control, alone on the base system. */
 struct rd_roadmap_draw {
     int control;
-    bool is_static, assumed;
+    bool is_static, assumed, expected;
     double points; /* of accuracy that it takes */
     size_t n_units;
     int *group;    /* (n_units) plan->group of each unit that it touches */

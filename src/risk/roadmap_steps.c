@@ -121,6 +121,7 @@ static rd_status one_step(
         .owner = c->owner,
         .assumed = assumed(w, k->in, item),
         .is_static = it->draw && it->draw->is_static,
+        .expected = it->draw && it->draw->expected,
         .p_in_best_set = w->p_best[item],
         .tvar_after = { (double)NAN, (double)NAN, (double)NAN } };
     memcpy(k->before, k->after, outer * sizeof *k->before);

@@ -151,6 +151,10 @@ rd_status rd_risk_view_with(struct rd_risk_model *m, const struct rd_risk_plan *
 
     *v = p->base;
     *touched_out = false;
+    if (p->expert) {
+        *touched_out = !test && rd_risk_expect_view(m, p, control, v);
+        return RD_OK;
+    }
     for (size_t i = 0; i < p->n_candidates; i++) {
         const struct rd_tested *t = &m->campaign->tested[p->candidate[i]];
         const struct rd_retest *r = rd_risk_retest(t, control);

@@ -484,6 +484,45 @@ static void check_prerequisites(struct rd_reader *r)
     }
 }
 
+/* --- what experts expect of controls --- */
+
+static void check_expects(struct rd_reader *r)
+{
+    const struct rd_system *s = r->system;
+    /* (scenarios) control that spoke of it last, from 1 on, and where */
+    size_t *seen = RD_NEW_ARRAY(&r->scratch, size_t, s->n_scenarios + 1);
+    int *line = RD_NEW_ARRAY(&r->scratch, int, s->n_scenarios + 1);
+
+    if (!seen || !line) {
+        r->no_memory = true;
+        return;
+    }
+    for (size_t c = 0; c < s->n_controls; c++)
+        for (size_t k = 0; k < s->controls[c].n_expects; k++) {
+            const struct rd_expects *e = &s->controls[c].expects[k];
+            const struct rd_crumb control = { NULL, "controls", s->controls[c].id, c + 1 };
+            const struct rd_crumb crumb = { &control, "expects", NULL, k + 1 };
+            const struct rd_scenario *sc;
+            char safe[80];
+
+            if (e->scenario < 0 || (size_t)e->scenario >= s->n_scenarios)
+                continue;
+            sc = &s->scenarios[e->scenario];
+            (void)rd_text_safe_in(safe, sizeof safe, sc->id ? sc->id : "?");
+            if (seen[e->scenario] == c + 1)
+                rd_problem_add(r, e->at, &crumb, "scenario",
+                    "'%s' is named already in line %d; one expectation each", safe,
+                    line[e->scenario]);
+            else if (!sc->susceptibility.given)
+                rd_problem_add(r, e->at, &crumb, "scenario",
+                    "'%s' (line %d) gives no susceptibility; what is expected of a control counts "
+                    "only beside what an expert says without it",
+                    safe, sc->at.line);
+            seen[e->scenario] = c + 1;
+            line[e->scenario] = e->at.line;
+        }
+}
+
 /* --- appetite and decisions --- */
 
 /* Items of the file in another order. */
@@ -576,6 +615,7 @@ void rd_system_check(struct rd_reader *r)
     check_asset_ids(r);
     check_scenarios(r);
     check_prerequisites(r);
+    check_expects(r);
     check_appetite(r);
     check_decisions(r);
 }

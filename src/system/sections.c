@@ -225,6 +225,13 @@ static const struct rd_field costs[] = {
 };
 static const struct rd_section costs_section = PART_OF("costs", "what a control costs in a year beside cost_per_year", costs);
 
+static const struct rd_field expects[] = {
+    { RD_F_REF, REQ, .key = "scenario", .space = RD_SPACE_SCENARIO, .offset = AT(rd_expects, scenario), .help = "whose susceptibility it changes" },
+    { RD_F_CHANCE, REQ, .key = "susceptibility", .max = 1, .offset = AT(rd_expects, susceptibility), .help = "chance that a campaign which meets the control becomes a loss, by an expert's word" },
+    FIELD_END,
+};
+static const struct rd_section expects_section = ITEMS("expected-effect", "what an expert expects of a control where nothing was tried: an assumption, counted by roadmap --include-expected and with an active control", expects, rd_expects);
+
 static const struct rd_field control[] = {
     ID_NAME(rd_control),
     { RD_F_CONTROL, REQ, .key = "kind", .offset = AT(rd_control, kind), .help = "a defense (swap-artifact, rounding, quota, ...) or a control that rules name (signing, egress-deny, ...)" },
@@ -240,6 +247,7 @@ static const struct rd_field control[] = {
     { RD_F_REFS, .key = "requires", .space = RD_SPACE_CONTROL, .offset = AT(rd_control, prerequisites), .help = "controls that must be in place before it" },
     { RD_F_MAP, .key = "costs", .sub = &costs_section, .offset2 = RD_F_NONE, .help = "what it costs in a year beside cost_per_year" },
     { RD_F_INT, .key = "retest_days", .preset = "90", .min = 1, .max = 36500, .unit = "days", .offset = AT(rd_control, retest_days), .help = "after it is in place, until its effect is measured again" },
+    { RD_F_LIST, .key = "expects", .sub = &expects_section, .offset = AT(rd_control, expects), .offset2 = AT(rd_control, n_expects), .help = "what an expert expects of it on scenarios that nobody tried" },
     FIELD_END,
 };
 static const struct rd_section control_section = ITEMS("control", "what removes or weakens a threat", control, rd_control, .space = RD_SPACE_CONTROL);

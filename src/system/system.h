@@ -187,6 +187,13 @@ struct rd_artifact {
 };
 
 enum rd_control_state { RD_CONTROL_ACTIVE, RD_CONTROL_PROPOSED, RD_CONTROL_RETIRED };
+/* What an expert expects of a control where nothing was tried: an assumption, never evidence. */
+struct rd_expects {
+    int scenario;
+    struct rd_uncertain susceptibility; /* with the control in place */
+    struct rd_place at;
+};
+
 struct rd_control {
     const char *id, *kind; /* kind: name of a defense, or of a control the rules know */
     const char *name;
@@ -203,6 +210,8 @@ struct rd_control {
     /* A year, beside cost_per_year: what else it takes. */
     struct rd_uncertain cost_license, cost_people, cost_latency, cost_false_blocks;
     int64_t retest_days; /* after it is in place, until its effect is measured again */
+    const struct rd_expects *expects;
+    size_t n_expects;
     struct rd_place at;
 };
 

@@ -101,6 +101,8 @@ export interface RoadmapStep {
   reversal: Reversal;
   assumed: boolean;
   static: boolean;
+  /** Part of its effect is what an expert expects, not a measurement. */
+  expected: boolean;
   exceedance: Exceedance[];
   appetite: Appetite[];
 }
@@ -108,6 +110,8 @@ export interface Roadmap {
   measure: "ale" | "tvar";
   method: string;
   method_words: string;
+  /** Why there are no steps; null where there are. */
+  no_steps_reason: string | null;
   budget: Num;
   currency: string;
   ale_before: Num;

@@ -172,6 +172,94 @@ static void an_appetite_that_the_best_set_does_not_meet_is_said(void **state)
     stop(&f);
 }
 
+/* Nobody tried anything: two campaigns a year, half of them a loss of 1,000. */
+#define WORD                                                                                       \
+    "  scenarios:\n    - {id: word, threat: evasion@api, actor: insider, attempts_per_year: 2, "   \
+    "susceptibility: 0.5, per_loss: 1000}\n"
+#define LIKELY                                                                                     \
+    "{id: likely, kind: swap-artifact, at: api, state: proposed, cost_per_year: 100, coverage: "   \
+    "0.8, expects: [{scenario: word, susceptibility: {low: 0.1, high: 0.1, provenance: expert, "   \
+    "by: ops, date: 2026-11-01}}]}"
+#define LESS                                                                                       \
+    "{id: less, kind: rounding, at: api, state: active, expects: [{scenario: word, "               \
+    "susceptibility: 0.25}]}"
+
+static void by_word(struct fixture *f, const char *yaml, bool expected)
+{
+    const struct rd_roadmap_options roadmap = {
+        .budget = (double)NAN, .measure = -1, .include_expected = expected
+    };
+    const struct rd_risk_options options = { .outer = 200, .years = 2000, .roadmap = &roadmap };
+
+    start(f, yaml);
+    if (rd_risk_simulate(&f->run, &f->campaign, &options, &f->arena, &f->result))
+        fail_msg("%s", f->err.frame[0].text);
+    assert_non_null(f->result.roadmap);
+}
+
+static void where_nothing_was_measured_nobody_says_that_nothing_pays(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    by_word(&f, SYSTEM("", INSIDER, OTHER ", " LIKELY, WORD), false);
+    assert_true(f.result.roadmap->n_steps == 0 && f.result.roadmap->unmeasured);
+    assert_non_null(strstr(f.result.roadmap->nothing, "Nothing was measured"));
+    assert_null(strstr(f.result.roadmap->nothing, "worth"));
+    assert_string_equal(left_out(&f, 0), "not measured: no test touches it");
+    assert_non_null(strstr(left_out(&f, 1), "--include-expected"));
+    stop(&f);
+    by_word(&f, SYSTEM("", INSIDER, "", WORD), false);
+    assert_false(f.result.roadmap->unmeasured);
+    assert_non_null(strstr(f.result.roadmap->nothing, "No control is proposed"));
+    stop(&f);
+    /* And where it was, that is said. */
+    plan(&f,
+        PLAN("{id: dear, kind: swap-artifact, at: api, state: proposed, cost_per_year: 90000}, "
+             "{id: dearer, kind: swap-artifact, at: api, state: proposed, cost_per_year: 90000}",
+            ""),
+        (double)NAN, -1, true);
+    assert_false(f.result.roadmap->unmeasured);
+    assert_string_equal(f.result.roadmap->nothing, "No proposed control is worth its cost.");
+    stop(&f);
+}
+
+/* 1,000 a year; of 0.5, four in five meet the control and 0.1: 0.18, so 360 a year. */
+static void what_an_expert_expects_counts_when_asked_and_is_labeled(void **state)
+{
+    const struct rd_roadmap *r;
+    struct fixture f;
+
+    (void)state;
+    by_word(&f, SYSTEM("", INSIDER, LIKELY, WORD), true);
+    r = f.result.roadmap;
+    assert_int_equal(r->n_steps, 1);
+    assert_true(r->steps[0].expected && !r->steps[0].is_static && !r->steps[0].assumed);
+    assert_true(f.result.controls[0].expected);
+    close_to(r->ale_before.value, 1000, 10);
+    close_to(r->ale_after.value, 360, 10);
+    close_to(f.result.ale_share_measured, 0, 0);
+    stop(&f);
+}
+
+/* An active control's word stands beside the scenario's; of two the better counts, and not both. */
+static void of_two_expectations_the_better_one_counts(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    by_word(&f, SYSTEM("", INSIDER, LESS ", " LIKELY, WORD), false);
+    close_to(f.result.total.ale.value, 500, 10);
+    assert_int_equal(f.result.roadmap->n_steps, 0);
+    stop(&f);
+    by_word(&f, SYSTEM("", INSIDER, LESS ", " LIKELY, WORD), true);
+    assert_int_equal(f.result.roadmap->n_steps, 1);
+    assert_true(f.result.roadmap->steps[0].assumed && f.result.roadmap->steps[0].expected);
+    /* four in five meet 0.1, the others 0.25 */
+    close_to(f.result.roadmap->ale_after.value, 2000 * (0.8 * 0.1 + 0.2 * 0.25), 10);
+    stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +269,9 @@ int main(void)
         cmocka_unit_test(the_tail_is_another_measure),
         cmocka_unit_test(no_start_means_counted_quarters),
         cmocka_unit_test(an_appetite_that_the_best_set_does_not_meet_is_said),
+        cmocka_unit_test(where_nothing_was_measured_nobody_says_that_nothing_pays),
+        cmocka_unit_test(what_an_expert_expects_counts_when_asked_and_is_labeled),
+        cmocka_unit_test(of_two_expectations_the_better_one_counts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,7 @@ function Limits({ appetite, roadmap, cash }: { appetite: Appetite[]; roadmap: Ro
 function Buys({ roadmap: r, cash }: { roadmap: Roadmap | null; cash: Cash }) {
   const then = after(r);
   if (!r || !then) return <p className="quiet">This assessment holds no roadmap.</p>;
-  if (!r.steps.length) return <p>No proposed control is worth its cost within this budget. Doing nothing costs {cash(r.ale_before)} a year.</p>;
+  if (!r.steps.length) return <p>{r.no_steps_reason} Doing nothing costs {cash(r.ale_before)} a year.</p>;
   const saved = r.ale_before !== null && then.ale.value !== null ? r.ale_before - then.ale.value : null;
   return (
     <>
