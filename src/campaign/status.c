@@ -1,5 +1,7 @@
 #include "campaign/status.h"
 
+#include "evidence/metric.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,8 +45,8 @@ static char *example_text(struct rd_arena *arena, const struct rd_record *r)
 
     if (!r->successes)
         return rd_arena_printf(arena,
-            "%s with %s: none of %zu; the share is at most %.2g at 95 %% confidence", r->attack,
-            access, r->n, r->interval.high);
+            "%s with %s: none of %zu; the share is at most %.2g %% at 95 %% confidence", r->attack,
+            access, r->n, 100 * r->interval.high);
     return rd_arena_printf(arena, "%s with %s: %zu of %zu (%.1f to %.1f %%)", r->attack, access,
         r->successes, r->n, 100 * r->interval.low, 100 * r->interval.high);
 }
@@ -87,48 +89,45 @@ static bool is_assumed(const struct rd_record *r)
 static char *recipe_text(
     struct rd_arena *arena, const struct rd_record *r, const struct rd_bound_test *t)
 {
-    const char *victims = victims_text(arena, r, t);
+    const char *victims = victims_text(arena, r, t), *access = access_words(r->access);
     const char *of = is_assumed(r) ? "; of an assumed recipe, not of the deployed weights" : "";
-    const bool poison = t->attack->kind == RD_POISON;
+    const double clean = metric_of(r, "clean_accuracy");
+    const bool told = isfinite(r->interval.low) && isfinite(r->interval.high);
+    char judged[RD_METRIC_WORDS], value[96];
 
     if (!victims)
         return NULL;
     if (!isfinite(r->interval.value))
-        return rd_arena_printf(arena, "%s with %s: %s in %s%s", r->attack, access_words(r->access),
+        return rd_arena_printf(arena, "%s with %s: %s in %s%s", r->attack, access,
             r->outcome_reason ? r->outcome_reason : "no figure", victims, of);
-    if (!isfinite(r->interval.low) || !isfinite(r->interval.high))
-        return rd_arena_printf(arena, "%s with %s: %s %.3f in %s%s", r->attack,
-            access_words(r->access), r->judged, r->interval.value, victims, of);
-    if (poison && isfinite(metric_of(r, "clean_accuracy")))
-        return rd_arena_printf(arena,
-            "%s with %s: %s %.3f (%.3f to %.3f) over %s, clean accuracy %.1f %%%s", r->attack,
-            access_words(r->access), r->judged, r->interval.value, r->interval.low,
-            r->interval.high, victims, 100 * metric_of(r, "clean_accuracy"), of);
-    return rd_arena_printf(arena, "%s with %s: %s %.3f (%.3f to %.3f) over %s%s", r->attack,
-        access_words(r->access), r->judged, r->interval.value, r->interval.low, r->interval.high,
-        victims, of);
+    (void)rd_metric_judged(r, judged);
+    (void)rd_metric_interval(r->judged, &r->interval, value);
+    if (told && t->attack->kind == RD_POISON && isfinite(clean))
+        return rd_arena_printf(arena, "%s with %s: %s is %s over %s, clean accuracy %.1f %%%s",
+            r->attack, access, judged, value, victims, 100 * clean, of);
+    return rd_arena_printf(arena, "%s with %s: %s is %s %s %s%s", r->attack, access, judged, value,
+        told ? "over" : "in", victims, of);
 }
 
 static char *run_text(
     struct rd_arena *arena, const struct rd_record *r, const struct rd_bound_test *t)
 {
-    const char *access = access_words(r->access);
     const double queries = r->n ? (double)r->queries / (double)r->n : 0;
+    const bool told = !isnan(r->interval.low) && !isnan(r->interval.high);
+    char judged[RD_METRIC_WORDS], value[96];
 
     if (t->attack->kind == RD_POISON || t->attack->kind == RD_INFER)
         return recipe_text(arena, r, t);
-    if (isnan(r->interval.low) || isnan(r->interval.high))
-        return rd_arena_printf(arena, "%s with %s: %s %.3f in %zu run%s of %.0f queries", r->attack,
-            access, r->judged, r->interval.value, r->n, r->n == 1 ? "" : "s", queries);
-    return rd_arena_printf(arena,
-        "%s with %s: %s %.3f (%.3f to %.3f) over %zu runs of %.0f queries", r->attack, access,
-        r->judged, r->interval.value, r->interval.low, r->interval.high, r->n, queries);
+    return rd_arena_printf(arena, "%s with %s: %s is %s %s %zu run%s of %.0f queries", r->attack,
+        access_words(r->access), rd_metric_judged(r, judged),
+        rd_metric_interval(r->judged, &r->interval, value), told ? "over" : "in", r->n,
+        r->n == 1 ? "" : "s", queries);
 }
 
-/* What the figure was judged against: 'utility 0.852' says nothing, and misleads, without it. */
+/* What the figure was judged against: 'utility 85.2 %' says nothing, and misleads, without it. */
 static char *with_bar(struct rd_arena *arena, const struct rd_record *r, const char *text)
 {
-    const bool share = r->unit[0] == 'e';
+    const bool share = r->unit[0] == 'e' || rd_metric_form_of(r->judged) == RD_METRIC_SHARE;
 
     if (!isfinite(r->criterion) || !isfinite(r->interval.low) || !isfinite(r->interval.high))
         return rd_arena_printf(arena, "%s", text);

@@ -2,6 +2,7 @@
 #include "cli/attack_text.h"
 
 #include "base/text.h"
+#include "evidence/metric.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -135,17 +136,23 @@ static void print_metric(FILE *out, const struct shown *s, const struct rd_metri
     (void)fputc('\n', out);
 }
 
+static void curve_label(const struct rd_curve *c, char out[2 * RD_METRIC_WORDS])
+{
+    char y[RD_METRIC_WORDS], x[RD_METRIC_WORDS];
+
+    (void)snprintf(out, 2 * RD_METRIC_WORDS, "%.100s by %.100s", rd_metric_name(c->metric, y),
+        rd_metric_name(c->budget, x));
+}
+
 /* One block an eighth of a cell high for each eighth of the scale 0..1. */
-static void print_curve(FILE *out, const struct rd_curve *c)
+static void print_curve(FILE *out, const struct rd_curve *c, int width)
 {
     static const char *const bar[] = { "\xE2\x96\x81", "\xE2\x96\x82", "\xE2\x96\x83",
         "\xE2\x96\x84", "\xE2\x96\x85", "\xE2\x96\x86", "\xE2\x96\x87", "\xE2\x96\x88" };
-    char label[40];
+    char label[2 * RD_METRIC_WORDS];
 
-    if (c->n < 2)
-        return;
-    (void)snprintf(label, sizeof label, "%.16s by %.16s", c->metric, c->budget);
-    (void)fprintf(out, "  %-22s%9.4g ", label, c->x[0]);
+    curve_label(c, label);
+    (void)fprintf(out, "  %-*s%9.4g ", width, label, c->x[0]);
     for (size_t i = 0; i < c->n; i++) {
         const double v = fmin(fmax(c->y[i].value, 0), 1);
 
@@ -153,6 +160,29 @@ static void print_curve(FILE *out, const struct rd_curve *c)
     }
     (void)fprintf(out, " %.4g   (%.1f %% to %.1f %%)\n", c->x[c->n - 1], 100 * c->y[0].value,
         100 * c->y[c->n - 1].value);
+}
+
+static bool is_drawn(const struct rd_curve *c)
+{
+    return c->n > 1 && strcmp(c->metric, "kappa") != 0 && strcmp(c->metric, "accuracy") != 0 &&
+           strcmp(c->metric, "clean_accuracy") != 0;
+}
+
+/* Below each other, however long their names. */
+static void print_curves(FILE *out, const struct rd_record *r)
+{
+    char label[2 * RD_METRIC_WORDS];
+    int width = 22;
+
+    for (size_t i = 0; i < r->n_curves; i++) {
+        if (!is_drawn(&r->curves[i]))
+            continue;
+        curve_label(&r->curves[i], label);
+        width = (int)strlen(label) > width ? (int)strlen(label) : width;
+    }
+    for (size_t i = 0; i < r->n_curves; i++)
+        if (is_drawn(&r->curves[i]))
+            print_curve(out, &r->curves[i], width);
 }
 
 static const char *trial_name(const struct rd_record *r)
@@ -164,7 +194,7 @@ static const char *trial_name(const struct rd_record *r)
 
 static void print_outcome(FILE *out, const struct rd_record *r)
 {
-    char safe[160];
+    char safe[160], judged[RD_METRIC_WORDS], value[96], bar[32];
     const struct rd_interval *v = &r->interval;
 
     (void)fprintf(out, "  %-22s%s: ", "outcome", rd_outcome_name(r->outcome));
@@ -174,8 +204,8 @@ static void print_outcome(FILE *out, const struct rd_record *r)
         (void)fprintf(out, "%zu of %zu %s%s reached the criterion", r->successes, r->n,
             trial_name(r), r->n == 1 ? "" : "s");
     if (!isnan(v->low) && !isnan(v->high))
-        (void)fprintf(out, ", %s %.1f %% (%.1f to %.1f) against %.1f %%", r->judged, 100 * v->value,
-            100 * v->low, 100 * v->high, 100 * r->criterion);
+        (void)fprintf(out, ", %s is %s against %s", rd_metric_judged(r, judged),
+            rd_metric_interval(r->judged, v, value), rd_metric_value(r->judged, r->criterion, bar));
     if (!strcmp(r->unit, "example") && !r->successes)
         (void)fprintf(out, ": at most %.1f %% at 95 %%, not never", 100 * v->high);
     if (r->outcome_reason)
@@ -191,18 +221,16 @@ static void print_others(FILE *out, const struct rd_record *r)
     if (!a || (a->kind != RD_POISON && a->kind != RD_INFER))
         return;
     for (size_t i = 0; i < r->n_metrics; i++) {
-        struct shown plain = { r->metrics[i].name, NULL, PLAIN };
+        const char *id = r->metrics[i].name;
+        char label[RD_METRIC_WORDS];
+        const struct shown plain = { id, rd_metric_name(id, label),
+            rd_metric_form_of(id) == RD_METRIC_SHARE ? SHARE : PLAIN };
         bool known = false;
-        char label[24];
 
         for (size_t k = 0; k < sizeof shown / sizeof *shown; k++)
             known |= !strcmp(shown[k].metric, plain.metric);
         if (known)
             continue;
-        (void)snprintf(label, sizeof label, "%.21s", plain.metric);
-        for (char *c = label; *c; c++)
-            *c = *c == '_' ? ' ' : *c;
-        plain.label = label;
         print_metric(out, &plain, &r->metrics[i]);
     }
 }
@@ -225,10 +253,7 @@ void rd_attack_print_record(FILE *out, const struct rd_record *r)
             print_metric(out, &shown[i], m);
     }
     print_others(out, r);
-    for (size_t i = 0; i < r->n_curves; i++)
-        if (strcmp(r->curves[i].metric, "kappa") && strcmp(r->curves[i].metric, "accuracy") &&
-            strcmp(r->curves[i].metric, "clean_accuracy"))
-            print_curve(out, &r->curves[i]);
+    print_curves(out, r);
     print_outcome(out, r);
     if (!r->rows_total && !r->queries) /* poisoning asks no target */
         return;

@@ -6,6 +6,7 @@
 #include "attacks/harness.h"
 #include "base/text.h"
 #include "data/dataset.h"
+#include "evidence/metric.h"
 #include "target/open.h"
 
 #include <math.h>
@@ -135,13 +136,15 @@ static void say_victims(
     struct rd_cli *cli, const struct rd_trial_request *q, const struct rd_record *r)
 {
     enum { SHOWN = 10 };
+    char judged[RD_METRIC_WORDS];
 
     if (!trains_victims(q) || r->n_trials < 2)
         return;
     (void)fprintf(cli->out, "  %-22s", "victim by victim");
     for (size_t i = 0; i < r->n_trials && i < SHOWN; i++)
         (void)fprintf(cli->out, "%s%.1f", i ? ", " : "  ", 100 * r->trials[i].metric);
-    (void)fprintf(cli->out, "%s %% (%s)\n", r->n_trials > SHOWN ? ", ..." : "", r->judged);
+    (void)fprintf(
+        cli->out, "%s %% (%s)\n", r->n_trials > SHOWN ? ", ..." : "", rd_metric_judged(r, judged));
 }
 
 static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)

@@ -2,6 +2,7 @@
  */
 #include "report/brief.h"
 
+#include "evidence/metric.h"
 #include "report/finding.h"
 #include "report/words.h"
 
@@ -120,17 +121,27 @@ static const char *bound_words(struct brief *b, double v)
     return text ? text : "";
 }
 
-static const char *share_words(struct brief *b, double v)
+/* Of how many a share is told, so that it is no "0 of 100". */
+static double whole_of(double v)
 {
-    const double whole = v >= 0.02 || v <= 0 ? 100 : v >= 0.002 ? 1000 : 10000;
+    return v >= 0.02 || v <= 0 || !isfinite(v) ? 100 : v >= 0.002 ? 1000 : 10000;
+}
+
+static const char *share_of(struct brief *b, double v, double whole)
+{
     const char *text = !isfinite(v)   ? "an unknown share"
                        : v < -0.005   ? "less than zero"
-                       : whole > 1000 ? rd_arena_printf(b->arena, "%.1f of 10,000", v * whole)
+                       : whole > 1000 ? rd_arena_printf(b->arena, "%.1f of 10,000", fabs(v) * whole)
                                       : rd_arena_printf(b->arena, "%.0f of %s", fabs(v) * whole,
                                             whole > 100 ? "1,000" : "100");
 
     b->failed = b->failed || !text;
     return text ? text : "";
+}
+
+static const char *share_words(struct brief *b, double v)
+{
+    return share_of(b, v, whole_of(v));
 }
 
 static const char *lower_first(struct brief *b, const char *text)
@@ -259,27 +270,19 @@ static const char *access_words(unsigned access)
 }
 
 /* What is judged, as one says it. */
-static const char *judged_words(const char *judged)
+static const char *judged_words(struct brief *b, const struct rd_record *r)
 {
-    static const struct {
-        const char *name, *words;
-    } table[] = {
-        { "success share", "the share of inputs that were misjudged" },
-        { "utility", "the share of the gap to a perfect copy that the theft closed" },
-        { "asr_gain", "the share of marked inputs that went the attacker's way, beyond a clean "
-                      "model's" },
-        { "accuracy_drop", "the accuracy that was lost" },
-        { "tpr", "the share of training examples that were recognized as such" },
-        { "advantage", "how much better than without the model a hidden value was guessed" },
-        { "recognized", "the share of classes whose rebuilt example was recognized" },
-        { "hit_rate_gain", "the share of people who were newly shown the pushed thing" },
-        { "rank_loss", "the share of places that the buried thing fell" },
-    };
+    const struct rd_metric_word *w = rd_metric_word(r->judged);
+    const struct rd_metric *fpr = rd_record_metric(r, "fpr");
+    char name[RD_METRIC_WORDS];
+    const char *text;
 
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (!strcmp(table[i].name, judged))
-            return table[i].words;
-    return judged;
+    if (w && w->said && fpr && isfinite(fpr->v.value) && !strcmp(r->judged, "tpr"))
+        text = rd_arena_printf(b->arena, "%s at %.3g %% false alarms", w->said, 100 * fpr->v.value);
+    else
+        text = rd_arena_strdup(b->arena, w && w->said ? w->said : rd_metric_name(r->judged, name));
+    b->failed = b->failed || !text;
+    return text ? text : "";
 }
 
 static const char *actor_name(const struct brief *b)
@@ -307,12 +310,12 @@ static void say_figure(struct brief *b, const struct rd_record *r, const struct 
         say(b, 0, cited, "No figure came out of it: %s",
             r->outcome_reason ? r->outcome_reason : "it could not be resolved");
     else if (!isfinite(v->low) || !isfinite(v->high))
-        say(b, 0, cited, "We judge it by %s: %s in %zu runs, with no interval",
-            judged_words(r->judged), share_words(b, v->value), r->n);
+        say(b, 0, cited, "We judge it by %s: %s in %zu runs, with no interval", judged_words(b, r),
+            share_words(b, v->value), r->n);
     else
         say(b, 0, cited,
             "We judge it by %s: over %zu independent runs, with 95 %% confidence, it is %s",
-            judged_words(r->judged), r->n, range_words(b, v->low, v->high));
+            judged_words(b, r), r->n, range_words(b, v->low, v->high));
 }
 
 static void say_outcome(struct brief *b, const struct rd_record *r)
@@ -398,6 +401,30 @@ static bool belongs(const struct brief *b, const struct rd_scenario *s, const ch
     return false;
 }
 
+/* "1 is measured and 7 are defaults that nobody here has confirmed": what there is none of is not
+ * said. */
+static const char *shares_of_numbers(
+    struct brief *b, size_t measured, size_t experts, const char *who, size_t defaults)
+{
+    const size_t count[] = { measured, experts, defaults };
+    const char *const one[] = { "is measured", "is an expert's estimate",
+        "is a default that nobody here has confirmed" };
+    const char *const many[] = { "are measured", "are experts' estimates",
+        "are defaults that nobody here has confirmed" };
+    const char *text = "", *before = "";
+    size_t left = (measured ? 1u : 0u) + (experts ? 1u : 0u) + (defaults ? 1u : 0u);
+
+    for (size_t i = 0; i < 3 && text; i++) {
+        if (!count[i])
+            continue;
+        text = rd_arena_printf(b->arena, "%s%s%zu %s%s", text, before, count[i],
+            count[i] == 1 ? one[i] : many[i], i == 1 ? who : "");
+        before = --left > 1 ? ", " : " and ";
+    }
+    b->failed = b->failed || !text;
+    return text ? text : "";
+}
+
 /* On whose numbers. */
 static void say_provenance(struct brief *b, const struct rd_scenario *s)
 {
@@ -422,13 +449,12 @@ static void say_provenance(struct brief *b, const struct rd_scenario *s)
             expert[names++] = m->by;
     }
     for (size_t k = 0; k < names; k++)
-        rd_buf_printf(&who, "%s%s", !k ? ", estimated by " : " and ", expert[k]);
+        rd_buf_printf(&who, "%s%s", !k ? " (by " : " and ", expert[k]);
+    if (names)
+        rd_buf_puts(&who, ")");
     if (n)
-        say(b, 0, NULL,
-            "Of the %zu numbers behind it, %zu %s measured, %zu %s experts' estimates%s, and %zu "
-            "%s defaults that nobody here has confirmed",
-            n, measured, measured == 1 ? "is" : "are", experts, experts == 1 ? "is" : "are",
-            rd_buf_text(&who), defaults, defaults == 1 ? "is" : "are");
+        say(b, 0, NULL, "Of the %zu numbers behind it, %s", n,
+            shares_of_numbers(b, measured, experts, rd_buf_text(&who), defaults));
     rd_buf_release(&who);
 }
 
@@ -505,6 +531,9 @@ static void say_best(struct brief *b, const struct tried_control *best)
     const struct rd_risk_effect *e =
         b->report->risk ? rd_risk_effect_find(b->report->risk, r->control, best->tested->test->id)
                         : NULL;
+    /* Both of the same number: "90 of 100 to 4 of 1,000" is hard to hear. */
+    const double whole = fmax(whole_of(r->before.value), whole_of(r->after.value));
+    const bool is_on = c->state == RD_CONTROL_ACTIVE;
     struct cited cited = { .n = 0 };
 
     cite(&cited, r->without_key);
@@ -512,9 +541,8 @@ static void say_best(struct brief *b, const struct tried_control *best)
     say(b, 0, &cited,
         "What helped most when we ran the attack again is '%s', %s: %s went from %s without it to "
         "%s with it",
-        c->name, c->state == RD_CONTROL_ACTIVE ? "which is on" : "which is only proposed",
-        judged_words(r->worse->judged), share_words(b, r->before.value),
-        share_words(b, r->after.value));
+        c->name, is_on ? "which is on" : "which is only proposed", judged_words(b, r->worse),
+        share_of(b, r->before.value, whole), share_of(b, r->after.value, whole));
     if (r->aware)
         say(b, 2, NULL, "That already counts the attack that knows the control");
     else
@@ -522,18 +550,40 @@ static void say_best(struct brief *b, const struct tried_control *best)
             "No attack that knows this control was run, so its effect is the best case");
     if (e && e->difference.low > 0)
         say(b, 1, NULL,
-            "It would take %s a year off the expected loss, on the numbers that I named",
+            is_on ? "It takes %s a year off the expected loss, on the numbers that I named"
+                  : "It would take %s a year off the expected loss, on the numbers that I named",
             rd_words_money_range(e->difference.low, e->difference.high, s->currency, b->arena));
     if (c->cost_per_year.given)
-        say(b, 1, NULL, "It costs %s a year%s",
+        say(b, 1, NULL, is_on ? "It costs %s a year%s" : "It would cost %s a year%s",
             c->cost_per_year.low < c->cost_per_year.high
                 ? rd_words_money_range(
                       c->cost_per_year.low, c->cost_per_year.high, s->currency, b->arena)
                 : rd_words_money(c->cost_per_year.low, s->currency, b->arena),
             c->cost_per_year.provenance == RD_PROV_DEFAULT ? ", by a default" : "");
     if (r->utility_before - r->utility_after > 0.0005)
-        say(b, 1, &cited, "It also takes %s of clean accuracy",
+        say(b, 1, &cited,
+            is_on ? "It also takes %s of clean accuracy"
+                  : "It would also take %s of clean accuracy",
             rd_words_percent(r->utility_before - r->utility_after, b->arena));
+}
+
+/* A control with several tests is named once: by the test in which it helped, else by the first. */
+static bool is_said_elsewhere(
+    const struct tried_control *all, size_t n, const struct tried_control *best, size_t i)
+{
+    const int control = all[i].retest->control;
+    const bool helps = rd_retest_helps(all[i].retest);
+
+    if (best && best->retest->control == control)
+        return true;
+    for (size_t k = 0; k < n; k++)
+        if (k != i && all[k].retest->control == control) {
+            const bool other = rd_retest_helps(all[k].retest);
+
+            if (other == helps ? k < i : other)
+                return true;
+        }
+    return false;
 }
 
 /* Names of those that were run again and showed nothing, and of the further ones that helped. */
@@ -548,16 +598,21 @@ static void say_others(
         for (size_t i = 0; i < n; i++) {
             const struct rd_control *c = &b->campaign->system->controls[all[i].retest->control];
 
-            if (&all[i] == best || rd_retest_helps(all[i].retest) != (helped == 1))
+            if (rd_retest_helps(all[i].retest) != (helped == 1) ||
+                is_said_elsewhere(all, n, best, i))
                 continue;
             cite(&cited, all[i].retest->worse_key);
             rd_buf_printf(&names, "%s'%s'", count++ ? ", " : "", c->name);
         }
-        if (count)
+        if (count == 1)
+            say(b, helped ? 2 : 0, &cited,
+                helped ? "This helped less: %s"
+                       : "This was run again too, and no help was measured: %s",
+                rd_buf_text(&names));
+        else if (count)
             say(b, helped ? 2 : 0, &cited,
                 helped ? "These helped less: %s"
-                       : "These were run again too, and no help was "
-                         "measured: %s",
+                       : "These were run again too, and no help was measured: %s",
                 rd_buf_text(&names));
         b->failed = b->failed || names.failed;
         rd_buf_release(&names);

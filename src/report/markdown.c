@@ -9,6 +9,7 @@
 #include "report/markdown.h"
 
 #include "base/text.h"
+#include "evidence/metric.h"
 #include "report/finding.h"
 #include "report/glossary.h"
 #include "report/stages.h"
@@ -316,14 +317,22 @@ static rd_status threat_details(struct rd_run *run, struct rd_md *m)
     return st;
 }
 
+static const char *measured(struct rd_md *m, const char *metric, double v)
+{
+    return rd_metric_form_of(metric) == RD_METRIC_SHARE ? rd_words_percent(v, m->arena)
+                                                        : rd_words_number(v, m->arena);
+}
+
 static void curve(struct rd_md *m, const struct rd_curve *c)
 {
-    rd_buf_printf(
-        m->out, "\n| %s | %s | 95 %% interval |\n| ---: | ---: | --- |\n", c->budget, c->metric);
+    char x[RD_METRIC_WORDS], y[RD_METRIC_WORDS];
+
+    rd_buf_printf(m->out, "\n| %s | %s | 95 %% interval |\n| ---: | ---: | --- |\n",
+        rd_metric_name(c->budget, x), rd_metric_name(c->metric, y));
     for (size_t i = 0; i < c->n; i++)
-        rd_buf_printf(m->out, "| %s | %s | %s to %s |\n", rd_words_number(c->x[i], m->arena),
-            rd_words_number(c->y[i].value, m->arena), rd_words_number(c->y[i].low, m->arena),
-            rd_words_number(c->y[i].high, m->arena));
+        rd_buf_printf(m->out, "| %s | %s | %s to %s |\n", measured(m, c->budget, c->x[i]),
+            measured(m, c->metric, c->y[i].value), measured(m, c->metric, c->y[i].low),
+            measured(m, c->metric, c->y[i].high));
 }
 
 /* One trial of a kind, in words. */
@@ -356,15 +365,17 @@ static void recipe_note(struct rd_md *m, const struct rd_bound_test *t)
 
 static void record(struct rd_md *m, const struct rd_bound_test *t, const struct rd_record *r)
 {
+    char name[RD_METRIC_WORDS];
+
     rd_buf_printf(m->out,
         "%s: **%s**. %zu of %s; %s %s (95 %% interval %s to %s), criterion %s. It spent %llu rows "
         "and %llu gradient "
         "rows; the target answered %llu rows in all.\n",
         r->attack, rd_outcome_name(r->outcome), r->successes,
         rd_words_count(r->n, trials_word(t, 1), trials_word(t, 2), m->arena),
-        r->judged ? r->judged : "value", rd_words_number(r->interval.value, m->arena),
-        rd_words_number(r->interval.low, m->arena), rd_words_number(r->interval.high, m->arena),
-        rd_words_number(r->criterion, m->arena), (unsigned long long)r->queries,
+        rd_metric_judged(r, name), measured(m, r->judged, r->interval.value),
+        measured(m, r->judged, r->interval.low), measured(m, r->judged, r->interval.high),
+        measured(m, r->judged, r->criterion), (unsigned long long)r->queries,
         (unsigned long long)r->gradients, (unsigned long long)r->rows_total);
     if (r->outcome_reason) {
         rd_md_put(m, "\n");
@@ -377,11 +388,11 @@ static void record(struct rd_md *m, const struct rd_bound_test *t, const struct 
         const struct rd_metric *x = &r->metrics[i];
 
         if (x->reason)
-            rd_buf_printf(m->out, "| %s | | %s |\n", x->name, x->reason);
+            rd_buf_printf(m->out, "| %s | | %s |\n", rd_metric_name(x->name, name), x->reason);
         else
-            rd_buf_printf(m->out, "| %s | %s | %s to %s |\n", x->name,
-                rd_words_number(x->v.value, m->arena), rd_words_number(x->v.low, m->arena),
-                rd_words_number(x->v.high, m->arena));
+            rd_buf_printf(m->out, "| %s | %s | %s to %s |\n", rd_metric_name(x->name, name),
+                measured(m, x->name, x->v.value), measured(m, x->name, x->v.low),
+                measured(m, x->name, x->v.high));
     }
     for (size_t i = 0; i < r->n_curves; i++)
         curve(m, &r->curves[i]);

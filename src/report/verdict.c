@@ -7,6 +7,7 @@
 #include "report/report.h"
 
 #include "base/text.h"
+#include "evidence/metric.h"
 #include "report/words.h"
 #include "risk/roadmap.h"
 
@@ -381,7 +382,9 @@ rd_status rd_report_verdict(struct rd_run *run, const struct rd_report *report,
 
 static const char *judged_value(const struct rd_record *r, double v, struct rd_arena *arena)
 {
-    return r->unit[0] == 'e' ? rd_words_percent(v, arena) : rd_words_number(v, arena);
+    return r->unit[0] == 'e' || rd_metric_form_of(r->judged) == RD_METRIC_SHARE
+               ? rd_words_percent(v, arena)
+               : rd_words_number(v, arena);
 }
 
 /* " (and 12,300 USD a year with it)" or "". */
@@ -404,13 +407,14 @@ const char *rd_report_control_sentence(const struct rd_report *report, const str
 {
     const struct rd_control *c = &report->campaign->system->controls[r->control];
     const struct rd_record *rec = r->worse ? r->worse : t->record;
-    const char *what = rec && rec->judged ? rec->judged : "success share";
     const char *attack = rec ? rec->attack : t->test->attack->name;
     const char *knows =
         r->aware ? "" : "; no attack that knows it was run, so this effect is static";
     const struct rd_interval *e = &r->effect;
-    char id[160], kind[160];
+    char id[160], kind[160], what[RD_METRIC_WORDS] = "success share";
 
+    if (rec && rec->judged)
+        (void)rd_metric_judged(rec, what);
     (void)rd_text_safe_in(id, sizeof(id), c->id);
     (void)rd_text_safe_in(kind, sizeof(kind), c->kind);
     if (!rec || isnan(r->before.value) || isnan(r->after.value) || isnan(e->low) || isnan(e->high))
@@ -426,23 +430,27 @@ const char *rd_report_control_sentence(const struct rd_report *report, const str
     if (!from || !to || !low || !high || !money)
         return NULL;
     if (e->low > 0)
-        return rd_arena_printf(arena, "'%s' (%s) lowers the %s of %s from %s to %s%s%s.", id, kind,
-            what, attack, from, to, money, knows);
+        return rd_arena_printf(arena, "'%s' (%s) lowers the %s that %s reaches from %s to %s%s%s.",
+            id, kind, what, attack, from, to, money, knows);
     if (e->high < 0 && r->aware == rec && r->aware != r->plain)
         return rd_arena_printf(arena,
-            "'%s' (%s) does not hold the attack that knows it: the %s of %s is %s without the "
+            "'%s' (%s) does not hold the attack that knows it: the %s that %s reaches is %s "
+            "without the "
             "control and %s for who works around it.",
             id, kind, what, attack, from, to);
     if (e->high < 0)
-        return rd_arena_printf(arena, "'%s' (%s) makes it worse: the %s of %s goes from %s to %s.",
-            id, kind, what, attack, from, to);
+        return rd_arena_printf(arena,
+            "'%s' (%s) makes it worse: the %s that %s reaches goes from %s to %s.", id, kind, what,
+            attack, from, to);
     if (is_nothing(r))
         return rd_arena_printf(arena,
-            "'%s' (%s) did nothing here: the %s of %s is %s without it and %s with it (difference "
+            "'%s' (%s) did nothing here: the %s that %s reaches is %s without it and %s with it "
+            "(difference "
             "%s to %s).",
             id, kind, what, attack, from, to, low, high);
     return rd_arena_printf(arena,
-        "'%s' (%s) has shown no effect: the %s of %s goes from %s to %s, and the difference of %s "
+        "'%s' (%s) has shown no effect: the %s that %s reaches goes from %s to %s, and the "
+        "difference of %s "
         "to %s includes zero.",
         id, kind, what, attack, from, to, low, high);
 }

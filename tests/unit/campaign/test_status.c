@@ -66,8 +66,8 @@ static void an_active_control_that_is_worked_around_leaves_the_threat_demonstrat
 
     (void)state;
     assert_int_equal(s->status, RD_THREAT_DEMONSTRATED);
-    assert_non_null(strstr(s->text, "utility 0.810"));
-    assert_non_null(strstr(s->text, "; the bar is 0.6"));
+    assert_non_null(strstr(s->text, "utility of the theft is 81.0 %"));
+    assert_non_null(strstr(s->text, "; the bar is 60 %"));
     assert_non_null(strstr(s->text, "working around 'key-quota'"));
     rd_arena_release(&f.arena);
 }
@@ -80,7 +80,7 @@ static void a_proposed_control_changes_no_status(void **state)
 
     (void)state;
     assert_int_equal(s->status, RD_THREAT_NOT_DEMONSTRATED);
-    assert_non_null(strstr(s->text, "utility 0.030"));
+    assert_non_null(strstr(s->text, "utility of the theft is 3.0 %"));
     rd_arena_release(&f.arena);
 }
 

@@ -159,6 +159,64 @@ static void a_measured_claim_cites_its_record(void **state)
     rd_arena_release(&d->arena);
 }
 
+static size_t times(const char *text, const char *word)
+{
+    size_t n = 0;
+
+    while ((text = strstr(text, word)) != NULL) {
+        text += strlen(word);
+        n++;
+    }
+    return n;
+}
+
+/* Two tests of one threat, and each control in both; the one helps in the first alone. */
+static void a_control_with_two_tests_is_named_once(void **state)
+{
+    struct desk *d = open_desk();
+    struct rd_tested two[2] = { d->s.tested[0], d->s.tested[0] };
+    struct rd_retest again[2] = { d->s.retest[1], d->s.retest[1] };
+
+    (void)state;
+    again[0].control = 0; /* 'hardened' does nothing in the second */
+    two[1].retests = again;
+    d->s.campaign.tested = two;
+    d->s.campaign.n_tested = 2;
+    brief(d, 0);
+    says(d, "This was run again too, and no help was measured: 'round-scores'");
+    assert_int_equal(times(all(d), "'round-scores'"), 1);
+    assert_int_equal(times(all(d), "'hardened'"), 1);
+    rd_arena_release(&d->arena);
+}
+
+static void a_control_that_is_on_takes_and_one_that_is_not_would_take(void **state)
+{
+    struct desk *d = open_desk();
+
+    (void)state;
+    brief(d, 0);
+    says(d, "It would cost 500 USD a year");
+    says(d, "It would also take 2.0 % of clean accuracy");
+    d->s.control[0].state = RD_CONTROL_ACTIVE;
+    brief(d, 0);
+    says(d, "It costs 500 USD a year");
+    says(d, "It also takes 2.0 % of clean accuracy");
+    assert_null(strstr(all(d), "t would"));
+    rd_arena_release(&d->arena);
+}
+
+/* 4 of 1,000 needs the larger number, so the other has it too. */
+static void two_shares_of_one_sentence_are_of_the_same_number(void **state)
+{
+    struct desk *d = open_desk();
+
+    (void)state;
+    d->s.retest[0].after.value = 0.004;
+    brief(d, 0);
+    says(d, "went from 900 of 1,000 without it to 4 of 1,000 with it");
+    rd_arena_release(&d->arena);
+}
+
 /* Clopper-Pearson for 0 of 10: at most 0.2589 at 95 % one-sided, 0.3085 two-sided. */
 static void none_of_n_is_a_bound_and_never_safe(void **state)
 {
@@ -222,6 +280,9 @@ int main(void)
         cmocka_unit_test(what_attack_run_cannot_say_is_repeated_by_assess),
         cmocka_unit_test(measured_help_comes_first_and_no_help_last),
         cmocka_unit_test(a_measured_claim_cites_its_record),
+        cmocka_unit_test(a_control_with_two_tests_is_named_once),
+        cmocka_unit_test(a_control_that_is_on_takes_and_one_that_is_not_would_take),
+        cmocka_unit_test(two_shares_of_one_sentence_are_of_the_same_number),
         cmocka_unit_test(none_of_n_is_a_bound_and_never_safe),
         cmocka_unit_test(what_was_not_tried_is_not_measured),
         cmocka_unit_test(it_is_said_in_two_minutes),

@@ -98,7 +98,7 @@ static void a_control_without_effect_did_nothing(void **state)
 {
     (void)state;
     assert_true(verdict_says(
-        "'hardened' (swap-artifact) lowers the success share of pgd from 90 % to 20 %"));
+        "'hardened' (swap-artifact) lowers the success share that pgd reaches from 90 % to 20 %"));
     assert_true(verdict_says("Did nothing here: round-scores (rounding against pgd)."));
     assert_non_null(strstr(
         rd_report_control_sentence(&sample.report, &sample.tested[0], &sample.retest[1], &arena),
