@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 #include "cli/load.h"
+#include "cli/programs.h"
 #include "cli/stored.h"
 
 #include "base/child.h"
@@ -124,21 +125,16 @@ static rd_status png_size(struct rd_cli *cli, const struct diagram *o, struct pi
     return rd_error_hint(cli->run.err, "a smaller --scale or --width, or SVG, which has no limit");
 }
 
-static bool is_png(const struct rd_bytes *b)
-{
-    return b->size > 8 && !memcmp(b->data, "\x89PNG\r\n\x1a\n", 8);
-}
-
 static rd_status draw_png(struct rd_cli *cli, const struct diagram *o, struct picture *p)
 {
     rd_status st = png_size(cli, o, p);
+    const char *argv[RD_RSVG_WORDS];
     char width[24];
 
     if (st)
         return st;
     (void)snprintf(width, sizeof width, "%.0f", p->width);
-    const char *const argv[] = { "rsvg-convert", "--format", "png", "--keep-aspect-ratio",
-        "--background-color", "white", "--width", width, "--unlimited", NULL };
+    rd_cli_rsvg_words(width, argv);
     const struct rd_child child = {
         .argv = argv,
         .in = p->text.text,
@@ -155,7 +151,7 @@ static rd_status draw_png(struct rd_cli *cli, const struct diagram *o, struct pi
         return rd_error_hint(cli->run.err,
             "install librsvg2-bin (Debian, Ubuntu), or write system.svg: every browser shows it");
     }
-    if (!st && !is_png(&p->png))
+    if (!st && !rd_cli_is_png(p->png.data, p->png.size))
         st = RD_FAIL(cli->run.err, RD_E_INPUT, "what rsvg-convert wrote is no PNG");
     return st ? RD_WRAP(cli->run.err, st, "drawing the PNG") : RD_OK;
 }

@@ -72,6 +72,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     rd_json_object(&d.found_json);
     rd_json_object(cli->result);
     rd_json_karray(cli->result, "checks");
+    rd_doctor_programs(&d);
     rd_doctor_machine(&d);
     if (argc)
         st = rd_doctor_system(&d, argv[0], &o->system);

@@ -29,7 +29,9 @@ struct rd_doctor {
 
 void rd_doctor_say(struct rd_doctor *d, const struct rd_check *check);
 
-/* Programs, processor, memory, libraries, terminal. */
+/* Programs that some commands ask: there, and do they do what is asked of them? */
+void rd_doctor_programs(struct rd_doctor *d);
+/* Processor, memory, libraries, terminal. */
 void rd_doctor_machine(struct rd_doctor *d);
 /* One system file and what lies beside it. Nothing is contacted, started or written. */
 rd_status rd_doctor_system(

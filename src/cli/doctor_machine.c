@@ -1,13 +1,9 @@
-/* doctor_machine.c - programs that some commands ask, the processor, memory, libraries, terminal.
- */
-#include "cli/browser.h"
+/* doctor_machine.c - the processor, memory, libraries, terminal, and what an installation adds. */
 #include "cli/build_facts.h"
 #include "cli/doctor.h"
 #include "cli/pager.h"
-#include "cli/programs.h"
 
 #include "base/buf.h"
-#include "base/child.h"
 #include "base/file.h"
 #include "report/report.h"
 
@@ -18,90 +14,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { VERSION_MAX = 4096, VERSION_MS = 3000, BROWSER_MS = 10000 };
 static const uint64_t mib = UINT64_C(1) << 20;
-
-/* --- programs --- */
-
-struct program {
-    const char *id;
-    const char *version; /* the argument that makes it say its version and end */
-    unsigned timeout_ms;
-    size_t memory_bytes;
-    const char *costs, *hint;
-};
-
-static const struct program dot = { "dot", "-V", VERSION_MS, 1u << 30,
-    "diagrams are laid out by our own layers, which cross more lines", "apt-get install graphviz" };
-static const struct program rsvg = { "rsvg-convert", "--version", VERSION_MS, 1u << 30,
-    "no PNG of a diagram: redoubt diagram -o x.svg works", "apt-get install librsvg2-bin" };
-static const struct program chromium = { "chromium", "--version", BROWSER_MS, 0,
-    "no PDF: redoubt report --html FILE works, and any browser prints it",
-    "apt-get install chromium" };
-static const struct program less = { "pager", "--version", VERSION_MS, 1u << 30,
-    "long lists are printed at once", "apt-get install less, or name another one in PAGER" };
-
-/* path, and the first line of what it says of its version; some say it on stderr, which is not
- * ours. */
-static void ask(struct rd_doctor *d, const struct program *p, const char *path)
-{
-    const char *const argv[] = { path, p->version, NULL };
-    const struct rd_child child = {
-        .argv = argv,
-        .out_limit = VERSION_MAX,
-        .timeout_ms = p->timeout_ms,
-        .memory_bytes = p->memory_bytes,
-    };
-    struct rd_check check = { .id = p->id };
-    struct rd_bytes said = { 0 };
-    struct rd_buf what = { 0 };
-    struct rd_error why = { 0 };
-    const rd_status st = rd_child_run(&child, d->cli->run.scratch, &said, &why);
-
-    if (st) {
-        check.health = RD_HEALTH_ABSENT;
-        check.costs = p->costs;
-        check.hint = p->hint;
-        rd_buf_printf(&what, "it is there and does not work: %s",
-            why.frames ? why.frame[0].text : "it could not be asked");
-    } else {
-        const char *text = (const char *)said.data;
-
-        rd_buf_printf(&what, "%s%s%.*s", path, said.size ? ": " : "",
-            (int)(said.size ? strcspn(text, "\r\n") : 0), said.size ? text : "");
-    }
-    check.what = rd_buf_text(&what);
-    rd_doctor_say(d, &check);
-    rd_buf_release(&what);
-}
-
-static void program(struct rd_doctor *d, const struct program *p, const char *path)
-{
-    if (path)
-        ask(d, p, path);
-    else
-        rd_doctor_say(
-            d, &(struct rd_check){ p->id, RD_HEALTH_ABSENT, "not in PATH", p->costs, p->hint });
-}
-
-/* Any other pager is looked for, not started: who knows what it does with --version. */
-static void pager(struct rd_doctor *d)
-{
-    char name[256];
-    const char *path;
-
-    (void)rd_pager_program(name, sizeof name);
-    path = rd_cli_program(d->cli->run.scratch, NULL, name);
-    if (!*name)
-        rd_doctor_say(d, &(struct rd_check){ "pager", RD_HEALTH_OK,
-                             "none is wanted (REDOUBT_PAGER or PAGER)", NULL, NULL });
-    else if (!strcmp(name, "less"))
-        program(d, &less, path);
-    else
-        rd_doctor_say(d, path ? &(struct rd_check){ "pager", RD_HEALTH_OK, path, NULL, NULL }
-                              : &(struct rd_check){ "pager", RD_HEALTH_ABSENT, name, less.costs,
-                                    "it is no program in PATH: set REDOUBT_PAGER or PAGER" });
-}
 
 /* --- the program itself --- */
 
@@ -309,12 +222,6 @@ static void installed(struct rd_doctor *d, const char *id, const char *const *na
 
 void rd_doctor_machine(struct rd_doctor *d)
 {
-    struct rd_arena *arena = d->cli->run.scratch;
-
-    program(d, &dot, rd_cli_program(arena, NULL, dot.id));
-    program(d, &rsvg, rd_cli_program(arena, NULL, rsvg.id));
-    program(d, &chromium, rd_cli_browser(arena));
-    pager(d);
     page(d);
     kernels(d);
     memory(d);

@@ -36,3 +36,17 @@ const char *rd_cli_program(struct rd_arena *arena, const char *folder, const cha
     }
     return NULL;
 }
+
+void rd_cli_rsvg_words(const char *width, const char *argv_out[RD_RSVG_WORDS])
+{
+    const char *const words[RD_RSVG_WORDS] = { "rsvg-convert", "--format", "png",
+        "--keep-aspect-ratio", "--background-color", "white", "--width", width, "--unlimited",
+        NULL };
+
+    memcpy(argv_out, words, sizeof words);
+}
+
+bool rd_cli_is_png(const void *bytes, size_t size)
+{
+    return size > 8 && !memcmp(bytes, "\x89PNG\r\n\x1a\n", 8);
+}

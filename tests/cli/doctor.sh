@@ -51,13 +51,38 @@ found rsvg-convert | grep -q "longer than" || fail "rsvg-convert: $(found rsvg-c
 found chromium | grep -q "more than" || fail "chromium: $(found chromium)"
 grep -q "$(printf '\033')" "$T/out" && fail "an escape sequence of a child came through"
 pgrep -f "$T/fake" >/dev/null && fail "a child stayed"
+# Programs that are called so and are something else, or too old; and what is in order.
+for name in dot rsvg-convert less; do printf '#!/bin/sh\necho "$0 version 9"\n' >"$T/fake/$name"; done
+printf '#!/bin/sh\necho "Chromium 90.0.4430.212 built on Debian 10.9"\n' >"$T/fake/chromium"
+expect 0 env PATH="$T/fake:/usr/bin:/bin" "$REDOUBT" doctor --json
+valid
+for id in dot rsvg-convert chromium pager; do
+    is $id absent
+    found $id | grep -q "^$T/fake/.* is there and does not work" || fail "$id: $(found $id)"
+done
+found chromium | grep -q "older than 112" || fail "chromium: $(found chromium)"
+printf '#!/bin/sh\necho "Google Chrome 120.0.6099.109 "\n' >"$T/fake/chromium"
+expect 0 env PATH="$T/fake:/usr/bin:/bin" "$REDOUBT" doctor --json
+is chromium ok
+rm "$T/fake"/*
+expect 0 env PATH=/usr/bin:/bin "$REDOUBT" doctor --json
+for id in dot rsvg-convert pager; do
+    program=${id/pager/less}
+    [ -x "/usr/bin/$program" ] || continue
+    is $id ok
+done
+printf '#!/bin/sh\nprintf "less \\033[31m1\\n2"\n' >"$T/fake/less"
+chmod +x "$T/fake/less"
 expect 0 env PATH="$T/none" REDOUBT_PAGER="$T/fake/less -x" "$REDOUBT" doctor --json
 is pager ok
 expect 1 env REDOUBT_ISA=pdp11 "$REDOUBT" doctor --json
 valid
 is kernels missing
 
-# --- a system without evidence ---
+# --- a system without evidence; a browser that answers at once ---
+printf '#!/bin/sh\necho "Chromium 156.0"\n' >"$T/fake/chromium"
+chmod +x "$T/fake/chromium"
+export PATH="$T/fake:$PATH"
 mkdir "$T/s"
 cat >"$T/s/redoubt.yaml" <<'YAML'
 version: 1
