@@ -103,14 +103,29 @@ static struct rd_value on_name(void *user, size_t slot)
     return look(c, &item);
 }
 
+/* is("batch-inference"): of which type something is. */
+static bool asks_type(const struct rd_item *item)
+{
+    static const char *const names[] = { "is", "from_is", "to_is" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(item->fn->name, names[i]))
+            return rd_element_type_find(item->word[0]) != NULL;
+    return false;
+}
+
 static struct rd_value on_function(
     void *user, size_t slot, const struct rd_value *arg, size_t n_args)
 {
+    struct callback *c = user;
     struct rd_item item = { .fn = &rd_rule_functions[slot], .n_words = n_args };
 
     for (size_t i = 0; i < n_args && i < RD_WORDS_MAX; i++)
         item.word[i] = arg[i].text;
-    return look(user, &item);
+    /* Not noted: a fact that everybody sees, and no advice ("let the batch not be a batch"). */
+    if (asks_type(&item))
+        return item.fn->ask(&c->e->at, item.word, item.n_words, NULL);
+    return look(c, &item);
 }
 
 rd_status rd_evaluate(struct rd_evaluation *e, const struct rd_expr *expr, enum rd_tri *truth_out,

@@ -87,6 +87,21 @@ static void ask(const char *id, const char *question, const char *answer, const 
     }
 }
 
+/* What type a part is of decides without being told as a fact or given as advice. */
+static void types_decide_without_a_word(void **state)
+{
+    const struct rd_rules rules =
+        load_probe(&arena, "training-data", "is(\"training-data\") and not versioned", "");
+    const struct rd_threat t = probe(&arena, &rules, sys, "samples");
+
+    (void)state;
+    assert_int_equal(t.applicability, RD_APPLIES_UNKNOWN);
+    assert_int_equal(t.n_facts, 1);
+    assert_string_equal(t.facts[0].what, "samples.versioned");
+    for (size_t i = 0; i < t.n_goes_away; i++)
+        assert_null(strstr(t.goes_away[i], "is not training-data"));
+}
+
 static void trust_is_inherited_from_the_boundary_around(void **state)
 {
     (void)state;
@@ -97,8 +112,7 @@ static void trust_is_inherited_from_the_boundary_around(void **state)
     ask("api", "is(\"trusted\")", "yes", NULL);
     ask("api", "is(\"untrusted\")", "no", "no");
     ask("loop-a", "is(\"trusted\")", "yes", NULL); /* in no boundary at all */
-    ask("samples", "is(\"training-data\")", "yes", NULL);
-    ask("send", "from_is(\"annotator\")", "yes", "yes (crowd)");
+    ask("send", "from_is(\"untrusted\")", "yes", "yes (crowd)");
     ask("send", "to_is(\"untrusted\")", "no", "no (upload)");
 }
 
@@ -268,6 +282,7 @@ static void numbers_compare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(types_decide_without_a_word),
         cmocka_unit_test(trust_is_inherited_from_the_boundary_around),
         cmocka_unit_test(boundaries_are_crossed_by_flows),
         cmocka_unit_test(controls_count_when_active_and_whole),
