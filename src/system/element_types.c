@@ -138,10 +138,11 @@ static const struct rd_property_type batch_inference[] = {
     { "verifies_signature", "the model's signature is checked before it is loaded", NULL }, END
 };
 static const struct rd_property_type edge_device[] = {
-    EXPOSURE, ENCRYPTED, FORMAT, DATA_CLASS,
+    EXPOSURE, ENCRYPTED, FORMAT, DATA_CLASS, RATE_LIMIT,
     { "attested", "the device proves what it runs", NULL },
     { "debug_locked", "debug ports are closed", NULL },
-    { "verifies_signature", "the model's signature is checked before it is loaded", NULL }, END
+    { "verifies_signature", "the model's signature is checked before it is loaded", NULL },
+    { "rollback_protected", "older versions of its model and firmware are refused", NULL }, END
 };
 static const struct rd_property_type gateway[] = {
     EXPOSURE, AUTHENTICATION, RATE_LIMIT, REQUEST_LOG, INPUT_VALIDATION,

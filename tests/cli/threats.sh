@@ -9,18 +9,18 @@ expect 0 "$REDOUBT" threats "$full"
 says "high      yes        evasion@inference-api"
 says "pgd or fgsm"
 says "[accepted until 2027-06-30 by risk owner]"
-says "21 threats: 5 apply, 16 unknown, 0 mitigated; 2 decided"
+says "25 threats: 5 apply, 20 unknown, 0 mitigated; 2 decided"
 says "unsigned-artifact (the system has no such part)"
 [ "$(sed -n 2p "$T/out" | cut -c1-40)" = "high      yes        evasion@inference-a" ] || fail "the first row"
 expect 0 "$REDOUBT" threats "$full" --top 2
-says "... and 19 more"
+says "... and 23 more"
 says "impact: The attacker gets the decision they want"
 says "- Put a network in place that was trained on adversarial examples"
 [ "$(grep -c 'impact:' "$T/out")" -eq 2 ] || fail "--top 2 shows other than two"
 expect 0 "$REDOUBT" threats "$full" --top 100 --quiet
 [ ! -s "$T/out" ] || fail "--quiet printed something"
 expect 0 "$REDOUBT" threats "$full" --top 1 --json
-[ "$(field "$T/out" 'len(d["result"]["threats"]), d["result"]["counts"]["all"], d["result"]["threats"][0]["status"]')" = "1 21 untried" ] ||
+[ "$(field "$T/out" 'len(d["result"]["threats"]), d["result"]["counts"]["all"], d["result"]["threats"][0]["status"]')" = "1 25 untried" ] ||
     fail "--top 1 --json"
 
 # --- a gate for CI: applies or may apply, and nobody decided ---
@@ -55,7 +55,7 @@ expect 0 "$REDOUBT" threats "$T/ended" --json
 expect 0 "$REDOUBT" explain "$T" missing-logs@api
 says 'small\u{202e}\x07'
 grep -qP '\x07|\x{202e}' "$T/out" && fail "a control character got through"
-says "api.request_log  no"
+grep -Eq '^ *api\.request_log +no$' "$T/out" || fail "the fact that decided"
 says "api.request_log is yes"
 says "an active control request-log at api: Append-only log"
 says "CWE-778"

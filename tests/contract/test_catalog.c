@@ -74,10 +74,10 @@ static struct rd_threats derive(const struct rd_system *system)
     return threats;
 }
 
-static void forty_rules_or_a_few_more(void **state)
+static void forty_rules_or_more(void **state)
 {
     (void)state;
-    assert_in_range(rules.n, 40, 60);
+    assert_in_range(rules.n, 40, 80);
 }
 
 static void every_type_of_element_is_looked_at(void **state)
@@ -99,16 +99,16 @@ static void every_type_of_element_is_looked_at(void **state)
  * out is no threat to that element, or the same as one at its neighbor. */
 static void the_letters_that_matter_have_a_rule(void **state)
 {
-    static const char *const need[][2] = { { "annotator", "S" }, { "end-user", "S" },
-        { "supplier", "S" }, { "ingestion-api", "ST" }, { "labeling-tool", "SR" },
-        { "data-store", "TID" }, { "training-data", "TRID" }, { "feature-store", "TID" },
-        { "data-pipeline", "RIDE" }, { "training-job", "RIE" }, { "notebook", "SIE" },
+    static const char *const need[][2] = { { "annotator", "SR" }, { "end-user", "SR" },
+        { "supplier", "SR" }, { "ingestion-api", "STRD" }, { "labeling-tool", "STR" },
+        { "data-store", "TRID" }, { "training-data", "TRID" }, { "feature-store", "TRID" },
+        { "data-pipeline", "RIDE" }, { "training-job", "TRIE" }, { "notebook", "SIE" },
         { "pretrained-model", "TE" }, { "model-registry", "TRIDE" }, { "model-artifact", "TIDE" },
-        { "ci-pipeline", "RIE" }, { "inference-api", "STRIDE" }, { "batch-inference", "TRIDE" },
-        { "edge-device", "TIE" }, { "gateway", "SR" }, { "downstream-system", "T" },
-        { "monitoring", "R" }, { "log-store", "TRI" }, { "vector-store", "TI" }, { "llm", "SRID" },
-        { "llm-application", "STRIDE" }, { "agent", "TRIE" }, { "agent-tool", "TRE" },
-        { "flow", "STI" } };
+        { "ci-pipeline", "TRIE" }, { "inference-api", "STRIDE" }, { "batch-inference", "TRIDE" },
+        { "edge-device", "STRIDE" }, { "gateway", "SR" }, { "downstream-system", "TD" },
+        { "monitoring", "TR" }, { "log-store", "TRI" }, { "vector-store", "TRI" },
+        { "llm", "STRIDE" }, { "llm-application", "STRIDE" }, { "agent", "TRIDE" },
+        { "agent-tool", "TRIE" }, { "flow", "STI" } };
 
     (void)state;
     for (size_t k = 0; k < sizeof need / sizeof *need; k++) {
@@ -323,21 +323,22 @@ static size_t place_of(const struct rd_threats *t, const char *id)
 static void other_kinds_of_systems_get_what_is_theirs(void **state)
 {
     static const struct {
-        const char *path, *five[5], *also[8], *foreign[16];
+        const char *path, *five[5], *also[9], *foreign[16];
     } lists[] = {
         { "tests/fixtures/rules/credit-batch.yaml",
             { "evasion@scoring", "model-extraction@scoring", "unreviewed-decision@lending",
                 "code-on-load@registry", "unapproved-promotion@registry" },
             { "membership-inference@scoring", "attribute-inference@scoring",
                 "model-inversion@scoring", "tampered-features@features", "costly-queries@scoring",
-                NULL },
+                "resubmitted-cases@scoring", "score-leak@scoring", NULL },
             { "profile-injection", "stolen-from-device", "prompt-injection", "prompt-leak",
                 "poisoned-retrieval", "unbounded-spending", "unchecked-answer", "recited-data",
                 "excessive-agency", "bulk-profiling", "cross-tenant-answers", NULL } },
         { "tests/fixtures/rules/edge-camera.yaml",
             { "evasion@camera", "stolen-from-device@camera", "forged-flow@update",
                 "poisoned-crowd-data@plates", "unsigned-artifact@package" },
-            { "no-consent@plates", NULL },
+            { "no-consent@plates", "spoofed-device@camera", "blinded-sensor@camera",
+                "rolled-back-model@camera", "device-extraction@camera", NULL },
             { "profile-injection", "model-extraction", "score-leak", "bulk-profiling",
                 "answer-shopping", "prompt-injection", "unbounded-spending", "costly-queries",
                 "cross-tenant-answers", "tampered-features", NULL } },
@@ -346,7 +347,7 @@ static void other_kinds_of_systems_get_what_is_theirs(void **state)
                 "poisoned-retrieval@index", "excessive-agency@helper",
                 "unchecked-answer@assistant" },
             { "poisoned-memory@helper", "prompt-leak@assistant", "unbounded-spending@assistant",
-                "missing-logs@language", NULL },
+                "missing-logs@language", "borrowed-rights@desk", "runaway-agent@helper", NULL },
             { "evasion", "model-extraction", "membership-inference", "attribute-inference",
                 "model-inversion", "profile-injection", "stolen-from-device", "score-leak",
                 "drift-unseen", "poisoned-crowd-data", "unreviewed-decision", "costly-queries",
@@ -382,7 +383,7 @@ static void other_kinds_of_systems_get_what_is_theirs(void **state)
         for (size_t e = 0; e < system->n_elements; e++)
             ((struct rd_element *)&system->elements[e])->properties = (struct rd_settings){ 0 };
         t = derive(system);
-        assert_in_range(t.n, 8, THREATS_SHOWN_MAX);
+        assert_in_range(t.n, 8, 5 * system->n_elements); /* then nearly every rule has to ask */
         has_none_of(&t, lists[i].path, lists[i].foreign);
     }
 }
@@ -410,8 +411,9 @@ static void a_guarded_system_has_no_threats(void **state)
     assert_int_equal(t.n, 0);
 }
 
-/* The same system with every yes made no and every no made yes: now nearly every rule has its say.
- */
+/* The same system with every yes made no and every no made yes: now nearly every rule has its say,
+ * but for those that need one thing right beside the wrong one (a signature that nobody checks) or
+ * a stranger in a place of his own. */
 static void the_same_system_turned_around_has_nearly_all(void **state)
 {
     struct rd_system *system = read_system("tests/fixtures/guarded.yaml");
@@ -445,13 +447,13 @@ static void the_same_system_turned_around_has_nearly_all(void **state)
         if (!seen)
             print_message("not found: %s\n", rules.item[r]->id);
     }
-    assert_true(found + 4 >= rules.n);
+    assert_true(found + 7 >= rules.n);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(forty_rules_or_a_few_more),
+        cmocka_unit_test(forty_rules_or_more),
         cmocka_unit_test(every_type_of_element_is_looked_at),
         cmocka_unit_test(the_letters_that_matter_have_a_rule),
         cmocka_unit_test(the_techniques_are_covered),
