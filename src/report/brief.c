@@ -191,12 +191,13 @@ static const char *facts_words(struct brief *b)
     struct rd_buf text = { 0 };
     const char *out;
 
-    for (size_t i = 0; i < n; i++)
-        rd_buf_printf(&text, "%s%s is %s",
-            !i           ? ""
-            : i + 1 == n ? ", and "
-                         : ", ",
-            t->facts[i].what, t->facts[i].value);
+    for (size_t i = 0; i < n; i++) {
+        rd_buf_puts(&text, !i ? "" : i + 1 == n ? ", and " : ", ");
+        if (t->facts[i].said)
+            rd_buf_puts(&text, t->facts[i].said);
+        else
+            rd_buf_printf(&text, "%s is %s", t->facts[i].what, t->facts[i].value);
+    }
     out = text.failed ? NULL : rd_arena_strdup(b->arena, rd_buf_text(&text));
     rd_buf_release(&text);
     b->failed = b->failed || !out;

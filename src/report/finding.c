@@ -19,12 +19,13 @@ static void put_facts(struct rd_buf *b, const struct rd_threat *t)
 {
     const size_t n = t->n_facts > FACTS_MAX ? FACTS_MAX : t->n_facts;
 
-    for (size_t i = 0; i < n; i++)
-        rd_buf_printf(b, "%s%s is %s",
-            !i           ? ""
-            : i + 1 == n ? ", and "
-                         : ", ",
-            t->facts[i].what, t->facts[i].value);
+    for (size_t i = 0; i < n; i++) {
+        rd_buf_puts(b, !i ? "" : i + 1 == n ? ", and " : ", ");
+        if (t->facts[i].said)
+            rd_buf_puts(b, t->facts[i].said);
+        else
+            rd_buf_printf(b, "%s is %s", t->facts[i].what, t->facts[i].value);
+    }
     if (t->n_facts > n)
         rd_buf_printf(b, " (and %zu more facts)", t->n_facts - n);
 }

@@ -146,7 +146,7 @@ static rd_status add_controls(const struct derivation *d, struct draft *t)
 
     for (int i = first[0]; i < first[1]; i++) {
         const struct rd_control *c = &d->system->controls[list[i]];
-        struct rd_fact fact;
+        struct rd_fact fact = { 0 };
         rd_status st;
 
         if (c->state != RD_CONTROL_ACTIVE || !rd_rule_is_removed_by(rule, c->kind))
@@ -227,7 +227,7 @@ static rd_status move_severity(const struct derivation *d, struct draft *t)
     return st;
 }
 
-/* The last resort of every threat: its controls. */
+/* The controls of the catalog for this threat. */
 static rd_status say_controls(const struct derivation *d, struct draft *t)
 {
     const struct rd_rule *rule = &t->e.code->rule;
@@ -256,6 +256,25 @@ static rd_status say_controls(const struct derivation *d, struct draft *t)
     if (text.failed)
         t->goes_away.failed = true;
     rd_buf_release(&text);
+    return t->goes_away.failed ? no_memory(d) : RD_OK;
+}
+
+enum { REMEDIES_MAX = 5, CHANGES_LEAST = 2 };
+
+/* Behind the controls what else would do, five in all: nobody weighs more. Where there are many
+ * controls the best two changes have their place too. */
+static rd_status say_changes(const struct derivation *d, struct draft *t)
+{
+    struct rd_strings changes = { .arena = d->arena };
+    const rd_status st = rd_remedy_changes(&t->e, &changes, d->err);
+    const size_t least = changes.n < CHANGES_LEAST ? changes.n : CHANGES_LEAST;
+
+    if (st)
+        return st;
+    if (t->goes_away.n > REMEDIES_MAX - least)
+        t->goes_away.n = REMEDIES_MAX - least;
+    for (size_t i = 0; i < changes.n && t->goes_away.n < REMEDIES_MAX; i++)
+        rd_strings_add(&t->goes_away, changes.item[i]);
     return t->goes_away.failed ? no_memory(d) : RD_OK;
 }
 
@@ -309,10 +328,10 @@ static rd_status derive_one(const struct derivation *d, const struct rd_rule *ru
         st = rd_remedy_missing(&t.e, &t.missing, d->err);
     if (!st)
         st = move_severity(d, &t);
-    if (!st && truth != RD_NO && out->applicability != RD_APPLIES_MITIGATED)
-        st = rd_remedy_changes(&t.e, &t.goes_away, d->err);
     if (!st && out->applicability != RD_APPLIES_NO)
         st = say_controls(d, &t);
+    if (!st && truth != RD_NO && out->applicability != RD_APPLIES_MITIGATED)
+        st = say_changes(d, &t);
     out->id = rd_arena_printf(d->arena, "%s@%s", rule->id, rd_evaluation_here(&t.e));
     if (!st && !out->id)
         st = no_memory(d);

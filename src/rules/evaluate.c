@@ -164,6 +164,27 @@ static void show(struct rd_buf *out, const struct rd_value *v)
     }
 }
 
+/* "no flow from untrusted comes into api", "a flow from ... comes into api (ask)"; NULL where it is
+ * no question of yes or no, or not known. */
+static const char *said_of(const struct rd_item *item, const char *here, const char *value,
+    struct rd_arena *arena, bool *failed)
+{
+    struct rd_buf said = { 0 };
+    const char *out = NULL;
+    const bool yes = item->value.truth == RD_YES;
+
+    if (!item->fn || item->fn->type != RD_EXPR_BOOL || item->value.unknown)
+        return NULL;
+    rd_rule_function_words(
+        &said, yes ? item->fn->if_yes : item->fn->if_no, here, item->word, item->n_words);
+    if (yes && *value && strcmp(value, "yes") != 0 && !strcasestr(rd_buf_text(&said), value))
+        rd_buf_printf(&said, " (%s)", value);
+    out = said.failed ? NULL : rd_arena_strdup(arena, rd_buf_text(&said));
+    *failed = *failed || !out;
+    rd_buf_release(&said);
+    return out;
+}
+
 rd_status rd_evaluation_fact(const struct rd_evaluation *e, const struct rd_item *item,
     struct rd_arena *arena, struct rd_fact *fact_out, const char **control_out)
 {
@@ -171,6 +192,7 @@ rd_status rd_evaluation_fact(const struct rd_evaluation *e, const struct rd_item
     struct rd_buf what = { 0 };
     struct rd_seen seen = { 0 };
     rd_status st = RD_OK;
+    bool failed = false;
 
     if (item->fn) {
         rd_rule_function_words(&what, item->fn->what, here, item->word, item->n_words);
@@ -181,9 +203,10 @@ rd_status rd_evaluation_fact(const struct rd_evaluation *e, const struct rd_item
     }
     fact_out->what = rd_arena_strdup(arena, rd_buf_text(&what));
     fact_out->value = rd_arena_strdup(arena, rd_buf_text(&seen.value));
+    fact_out->said = said_of(item, here, rd_buf_text(&seen.value), arena, &failed);
     if (control_out)
         *control_out = seen.control;
-    if (what.failed || seen.value.failed || !fact_out->what || !fact_out->value ||
+    if (failed || what.failed || seen.value.failed || !fact_out->what || !fact_out->value ||
         e->at.where->failed)
         st = RD_E_MEMORY;
     rd_buf_release(&what);

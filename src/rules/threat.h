@@ -64,6 +64,9 @@ enum rd_twin { RD_TWIN_VULNERABLE, RD_TWIN_GUARDED };
 struct rd_fact {       /* one thing that was looked at */
     const char *what;  /* "inference-api.exposure", "path from annotator to training-data" */
     const char *value; /* "internet", "unknown", "crowd -> upload-api -> training-data", ... */
+    /* Both within a sentence: "a path leads from annotator to training-data (crowd -> ...)"; NULL:
+     * "<what> is <value>" */
+    const char *said;
 };
 
 struct rd_threat {

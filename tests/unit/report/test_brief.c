@@ -117,7 +117,7 @@ static void what_attack_run_cannot_say_is_repeated_by_assess(void **state)
 static void measured_help_comes_first_and_no_help_last(void **state)
 {
     static const char *const mitigations[] = { "Ask somebody." };
-    static const struct rd_fact facts[] = { { "api.exposure", "internet" } };
+    static const struct rd_fact facts[] = { { "api.exposure", "internet", NULL } };
     struct desk *d = open_desk();
 
     (void)state;
@@ -205,6 +205,26 @@ static void a_control_that_is_on_takes_and_one_that_is_not_would_take(void **sta
     rd_arena_release(&d->arena);
 }
 
+/* "path from a to b is a -> b" is no English. */
+static void facts_are_said_as_one_says_them(void **state)
+{
+    static const struct rd_fact facts[] = {
+        { "path from crowd to api", "crowd -> api",
+            "a path leads from crowd to api (crowd -> api)" },
+        { "api.exposure", "internet", NULL },
+    };
+    struct desk *d = open_desk();
+
+    (void)state;
+    d->s.threat[0].facts = facts;
+    d->s.threat[0].n_facts = 2;
+    brief(d, 0);
+    says(d,
+        "It applies to us, because a path leads from crowd to api (crowd -> api), and api.exposure "
+        "is internet.");
+    rd_arena_release(&d->arena);
+}
+
 /* 4 of 1,000 needs the larger number, so the other has it too. */
 static void two_shares_of_one_sentence_are_of_the_same_number(void **state)
 {
@@ -283,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_control_with_two_tests_is_named_once),
         cmocka_unit_test(a_control_that_is_on_takes_and_one_that_is_not_would_take),
         cmocka_unit_test(two_shares_of_one_sentence_are_of_the_same_number),
+        cmocka_unit_test(facts_are_said_as_one_says_them),
         cmocka_unit_test(none_of_n_is_a_bound_and_never_safe),
         cmocka_unit_test(what_was_not_tried_is_not_measured),
         cmocka_unit_test(it_is_said_in_two_minutes),

@@ -117,8 +117,8 @@ static void what_passed_is_no_result_but_is_listed(void **state)
 static void a_result_points_at_the_element_and_at_the_property_that_decided(void **state)
 {
     static const struct rd_setting property[] = { { "exposure", "internet", { 31, 18 } } };
-    static const struct rd_fact fact[] = { { "api.exposure", "internet" },
-        { "path from crowd to api", "crowd -> api" } };
+    static const struct rd_fact fact[] = { { "api.exposure", "internet", NULL },
+        { "path from crowd to api", "crowd -> api", NULL } };
     const struct rd_doc *r, *related;
 
     (void)state;

@@ -73,9 +73,8 @@ static void single_changes_that_help_are_found(void **state)
 
     (void)state;
     assert_string_equal(all_of(&arena, t.goes_away, t.n_goes_away),
-        "api.exposure is internal | api.request_log is yes | "
         "an active control signing at api: Artifacts are signed by the producer and verified "
-        "before use");
+        "before use | api.request_log is yes | api.exposure is internal");
 }
 
 static void changes_are_combined_where_one_is_not_enough(void **state)
@@ -84,7 +83,7 @@ static void changes_are_combined_where_one_is_not_enough(void **state)
         API("exposure: internet, request_log: \"no\""));
 
     (void)state;
-    assert_string_equal(t.goes_away[0], "api.exposure is partner, and api.request_log is yes");
+    assert_string_equal(t.goes_away[1], "api.exposure is partner, and api.request_log is yes");
 }
 
 static void pairs_are_named_beside_what_is_enough_alone(void **state)
@@ -95,7 +94,39 @@ static void pairs_are_named_beside_what_is_enough_alone(void **state)
 
     (void)state;
     assert_string_equal(all_of(&arena, t.goes_away, t.n_goes_away),
-        "api.exposure is partner or internal | api.rate_limit is yes, and api.cost_limit is yes");
+        "api.rate_limit is yes, and api.cost_limit is yes | api.exposure is partner or internal");
+}
+
+/* What is true in logic and no advice: to hold no model, to be fed by nobody. */
+static void what_nobody_would_do_is_no_remedy(void **state)
+{
+    static const char more[] = "removed_by: []\n";
+    static const char store[] =
+        API("exposure: internet, request_log: \"no\"") "artifacts: [{id: m, of: api, kind: model, "
+                                                       "path: m.onnx}]\n";
+    struct rd_threat t = one("holds_artifact(\"model\") and exposure == \"internet\"", more, store);
+
+    (void)state;
+    assert_string_equal(
+        all_of(&arena, t.goes_away, t.n_goes_away), "api.exposure is partner or internal");
+    t = one("holds_artifact(\"model\") and not has_control(\"quota\") and not request_log", more,
+        store);
+    assert_string_equal(all_of(&arena, t.goes_away, t.n_goes_away),
+        "a control of kind quota is active at api | api.request_log is yes");
+}
+
+static void five_remedies_are_enough(void **state)
+{
+    const struct rd_threat t = one("not rate_limit and not cost_limit and not request_log and not "
+                                   "quota and not drift_monitored and not extraction_monitored",
+        "",
+        API("rate_limit: \"no\", cost_limit: \"no\", request_log: \"no\", quota: \"no\", "
+            "drift_monitored: \"no\", extraction_monitored: \"no\""));
+
+    (void)state;
+    assert_int_equal(t.n_goes_away, 5);
+    assert_non_null(strstr(t.goes_away[0], "an active control signing"));
+    assert_string_equal(t.goes_away[4], "api.quota is yes");
 }
 
 static void an_active_control_mitigates(void **state)
@@ -166,7 +197,7 @@ static void controls_in_the_expression_mitigate_too(void **state)
     t = one(when, "removed_by: [quota, input-limit]\n", half);
     assert_int_equal(t.applicability, RD_APPLIES_YES);
     assert_string_equal(all_of(&arena, t.goes_away, t.n_goes_away),
-        "api.cost_limit is yes | a control of kind input-limit is active at api");
+        "a control of kind input-limit is active at api | api.cost_limit is yes");
 }
 
 static void severity_moves_one_step_by_the_two_facts(void **state)
@@ -386,6 +417,8 @@ int main(void)
         cmocka_unit_test_teardown(single_changes_that_help_are_found, clear),
         cmocka_unit_test_teardown(changes_are_combined_where_one_is_not_enough, clear),
         cmocka_unit_test_teardown(pairs_are_named_beside_what_is_enough_alone, clear),
+        cmocka_unit_test_teardown(what_nobody_would_do_is_no_remedy, clear),
+        cmocka_unit_test_teardown(five_remedies_are_enough, clear),
         cmocka_unit_test_teardown(an_active_control_mitigates, clear),
         cmocka_unit_test_teardown(a_control_proves_nothing_where_an_attack_decides, clear),
         cmocka_unit_test_teardown(controls_in_the_expression_mitigate_too, clear),
