@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum rd_tri { RD_NO, RD_YES, RD_UNKNOWN };
 
@@ -77,6 +78,24 @@ rd_status rd_expr_compile(const char *where, const char *text, enum rd_expr_type
  * nothing. */
 rd_status rd_expr_eval(const struct rd_expr *expr, const struct rd_expr_input *in,
     struct rd_value *value_out, struct rd_error *err);
+
+/*
+ * What it can come to when each of its numbers lies somewhere in a range (both ends included); in
+ * gives the names that are no numbers. A proof where fails is yes or no; unknown: it fails for some
+ * values, or seems to, where a name is read twice.
+ */
+struct rd_expr_range {
+    double low, high;
+};
+struct rd_expr_bounds {
+    struct rd_expr_range value; /* of a number */
+    enum rd_tri truth;          /* of a condition */
+    enum rd_tri fails;          /* division by zero, overflow */
+    const char *why;            /* then: which */
+    uint32_t at;                /* then: at which character of the text; else of the last step */
+};
+void rd_expr_bound(const struct rd_expr *expr, const struct rd_expr_input *in,
+    struct rd_expr_range (*range)(void *user, size_t slot), struct rd_expr_bounds *out);
 /*
  * Is it `name >= number` or `name > number` and nothing else? Then what decides is one threshold:
  * *strict_out for >.

@@ -134,7 +134,7 @@ static void say_unknowns(struct rd_cli *cli, const struct rd_system *s)
         cli->out, "  %zu of %zu properties of its elements are known\n", known, known + unknown);
 }
 
-static void say_contents(struct rd_cli *cli, const struct rd_system *s)
+static void say_contents(struct rd_cli *cli, const char *path, const struct rd_system *s)
 {
     size_t crossing = 0, by_state[3] = { 0, 0, 0 };
     char name[200];
@@ -175,6 +175,7 @@ static void say_contents(struct rd_cli *cli, const struct rd_system *s)
     if (s->version < RD_SYSTEM_VERSION)
         rd_cli_warn(cli, "the file is of version %d; `redoubt migrate` rewrites it as version %d",
             s->version, RD_SYSTEM_VERSION);
+    rd_cli_say_notes(cli, path, s);
     say_unknowns(cli, s);
     say_files(cli, s);
     rd_json_end(cli->result);
@@ -191,7 +192,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     (void)argc;
     rd_json_ktext(cli->info, "file", argv[0]);
     if (!st) {
-        say_contents(cli, loaded.system);
+        say_contents(cli, argv[0], loaded.system);
         return RD_OK;
     }
     if (st != RD_E_INPUT)

@@ -132,6 +132,15 @@ static void say_decisions(struct rd_cli *cli, const struct rd_loaded *l)
     }
 }
 
+void rd_cli_say_notes(struct rd_cli *cli, const char *path, const struct rd_system *s)
+{
+    const char *name = rd_cli_system_file(cli, path);
+
+    for (size_t i = 0; i < s->n_notes; i++)
+        rd_cli_warn(cli, "%s:%d:%d: %s", name, s->notes[i].at.line, s->notes[i].at.column,
+            s->notes[i].text);
+}
+
 /* All that is wrong, each at its place of the file, so that an editor finds it. */
 static rd_status say_problems(
     struct rd_cli *cli, const char *path, const struct rd_problems *problems)
@@ -169,8 +178,10 @@ rd_status rd_cli_load(struct rd_cli *cli, const char *path, const struct rd_load
 {
     const rd_status st = load(cli, path, NULL, 0, options, loaded_out);
 
-    if (!st)
+    if (!st) {
         say_decisions(cli, loaded_out);
+        rd_cli_say_notes(cli, path, loaded_out->system);
+    }
     return st;
 }
 

@@ -68,8 +68,10 @@ rd_status rd_level_loss_of(struct level *l, const double measure[RD_MEASURES], d
         return RD_WRAP(l->err, st, "magnitude of scenario '%s'", p->scenario->id);
     if (v.unknown || !(v.number >= 0) || !isfinite(v.number))
         return RD_FAIL(l->err, RD_E_INPUT,
-            "scenario '%s': magnitude comes to %g, expected a loss of at least 0", p->scenario->id,
-            v.number);
+            "%s:%d:%d: magnitude of scenario '%s' comes to %g in a draw, expected a loss of at "
+            "least 0",
+            l->m->system->path, p->scenario->magnitude_at.line, p->scenario->magnitude_at.column,
+            p->scenario->id, v.number);
     *loss_out = v.number < ENOUGH ? v.number : ENOUGH;
     l->fixed_magnitude = *loss_out;
     return RD_OK;

@@ -287,26 +287,36 @@ static void look_at_name(void *user, const char *name, size_t slot)
     }
 }
 
-static void check_expr(struct used *u, const char *text, enum rd_expr_type want)
+/* The character that the compiler names: "character 7: ...". */
+static struct rd_place place_of_error(struct used *u, const char *text, const char *said)
+{
+    const unsigned long n = strncmp(said, "character ", 10) ? 1 : strtoul(said + 10, NULL, 10);
+
+    return rd_place_inside(u->r, u->at, text, n < UINT32_MAX ? (uint32_t)n : 1);
+}
+
+/* NULL: there is none, or it is wrong. */
+static struct rd_expr *check_expr(struct used *u, const char *text, enum rd_expr_type want)
 {
     const struct rd_expr_env env = rd_scenario_env(u->names);
     struct rd_error err = { 0 };
-    struct rd_expr *expr;
+    struct rd_expr *expr = NULL;
     rd_status st;
 
     if (!text)
-        return;
+        return NULL;
     st = rd_expr_compile("", text, want, &env, u->arena, &expr, &err);
     if (st == RD_E_MEMORY) {
         u->r->no_memory = true;
     } else if (st) {
-        const char *said = err.frame[0].text;
+        const char *said = err.frame[0].text + strspn(err.frame[0].text, ": ");
 
-        rd_problem_add(u->r, u->at, u->crumb, u->key, "%s%s%s", said + strspn(said, ": "),
+        rd_problem_add(u->r, place_of_error(u, text, said), u->crumb, u->key, "%s%s%s", said,
             err.hint[0] ? "; " : "", err.hint);
     } else {
         rd_expr_names(expr, look_at_name, u);
     }
+    return st ? NULL : expr;
 }
 
 /* One scenario is about one kind of attack, and says what that kind needs to be told. */
@@ -346,18 +356,23 @@ static void check_scenario(
     struct rd_scenario_names names;
     struct rd_arena arena = RD_ARENA_INIT;
     struct used u = { .r = r, .names = &names, .arena = &arena, .crumb = crumb };
+    const struct rd_expr *loss_when, *magnitude;
+    size_t before;
 
     if (rd_scenario_names_init(&names, r->system, sc, 0, &arena, NULL)) {
         r->no_memory = true;
         rd_arena_release(&arena);
         return;
     }
+    before = r->n_problems + r->more_problems;
     u.key = "loss_when";
     u.at = sc->loss_when_at;
-    check_expr(&u, sc->loss_when, RD_EXPR_BOOL);
+    loss_when = check_expr(&u, sc->loss_when, RD_EXPR_BOOL);
     u.key = "magnitude";
     u.at = sc->magnitude_at;
-    check_expr(&u, sc->magnitude, RD_EXPR_NUMBER);
+    magnitude = check_expr(&u, sc->magnitude, RD_EXPR_NUMBER);
+    if (before == r->n_problems + r->more_problems && !r->no_memory)
+        rd_check_amounts(r, crumb, &names, loss_when, magnitude);
     rd_arena_release(&arena);
     check_kinds(&u, sc);
 }

@@ -54,6 +54,7 @@ static rd_status read_all(
     if (rd_migrate_doc(r, doc)) {
         const int version = r->system->version;
 
+        r->currency = rd_currency_of(doc);
         rd_read_section(r, &rd_section_file, doc, NULL, r->system);
         r->system->version = version;
         rd_refs_resolve(r);
@@ -61,6 +62,20 @@ static rd_status read_all(
     }
     st = rd_problems_finish(r, problems_out, err);
     return st ? st : rd_check_overrides(r, err);
+}
+
+static rd_status read_with(struct rd_reader *r, struct rd_doc *doc, struct rd_system **system_out,
+    struct rd_problems *problems_out, struct rd_error *err)
+{
+    rd_status st;
+
+    if (problems_out)
+        *problems_out = (struct rd_problems){ NULL, 0 };
+    st = read_all(r, doc, problems_out, err);
+    rd_arena_release(&r->scratch);
+    if (!st)
+        *system_out = r->system;
+    return st;
 }
 
 rd_status rd_system_read_doc(const char *name, const char *folder, struct rd_doc *doc,
@@ -73,30 +88,29 @@ rd_status rd_system_read_doc(const char *name, const char *folder, struct rd_doc
         .options = options ? options : &no_options,
         .arena = arena,
     };
-    rd_status st;
 
-    if (problems_out)
-        *problems_out = (struct rd_problems){ NULL, 0 };
-    st = read_all(&r, doc, problems_out, err);
-    rd_arena_release(&r.scratch);
-    if (!st)
-        *system_out = r.system;
-    return st;
+    return read_with(&r, doc, system_out, problems_out, err);
 }
 
 rd_status rd_system_parse(const char *name, const char *folder, const void *bytes, size_t size,
     const struct rd_system_options *options, struct rd_arena *arena, struct rd_system **system_out,
     struct rd_problems *problems_out, struct rd_error *err)
 {
+    struct rd_reader r = {
+        .name = name,
+        .folder = folder,
+        .options = options ? options : &no_options,
+        .arena = arena,
+        .bytes = bytes,
+        .size = size,
+    };
     struct rd_doc *doc;
     rd_status st;
 
     if (problems_out)
         *problems_out = (struct rd_problems){ NULL, 0 };
     st = rd_doc_read_yaml(name, bytes, size, options ? options->limits : NULL, arena, &doc, err);
-    if (st)
-        return st;
-    return rd_system_read_doc(name, folder, doc, options, arena, system_out, problems_out, err);
+    return st ? st : read_with(&r, doc, system_out, problems_out, err);
 }
 
 rd_status rd_system_load(const char *path, const struct rd_system_options *options,

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* A hostile file may be wrong in a million places; nobody reads past these. */
-enum { PROBLEMS_MAX = 10000, NEAR_MAX = 1000 };
+enum { PROBLEMS_MAX = 10000, NEAR_MAX = 1000, NOTES_MAX = 200 };
 
 bool rd_reader_grow(struct rd_reader *r, void **items, size_t *cap, size_t n, size_t size)
 {
@@ -44,20 +44,14 @@ static void put_crumb(struct rd_buf *b, const struct rd_crumb *crumb)
         rd_buf_printf(b, "[%zu]", crumb->index);
 }
 
-static void add(struct rd_reader *r, struct rd_place at, const struct rd_crumb *crumb,
-    const char *key, const char *near, const char *fmt, va_list ap)
+/* The words, in the arena of the result; NULL (and r->no_memory) without memory. */
+static const char *words_of(struct rd_reader *r, const struct rd_crumb *crumb, const char *key,
+    const char *near, const char *fmt, va_list ap)
 {
     struct rd_buf b = { 0 };
     char safe[80];
     char *text;
 
-    if (r->n_problems == PROBLEMS_MAX) {
-        r->more_problems++;
-        return;
-    }
-    if (!rd_reader_grow(
-            r, (void **)&r->problem, &r->cap_problems, r->n_problems, sizeof(*r->problem)))
-        return;
     put_crumb(&b, crumb);
     if (key)
         rd_buf_printf(&b, "%s%s", b.len ? "." : "", rd_text_safe_in(safe, sizeof(safe), key));
@@ -68,11 +62,42 @@ static void add(struct rd_reader *r, struct rd_place at, const struct rd_crumb *
         rd_buf_printf(&b, "; did you mean '%s'?", rd_text_safe_in(safe, sizeof(safe), near));
     text = b.failed ? NULL : rd_arena_strdup(r->arena, rd_buf_text(&b));
     rd_buf_release(&b);
-    if (!text) {
+    if (!text)
         r->no_memory = true;
+    return text;
+}
+
+static void add(struct rd_reader *r, struct rd_place at, const struct rd_crumb *crumb,
+    const char *key, const char *near, const char *fmt, va_list ap)
+{
+    const char *text;
+
+    if (r->n_problems == PROBLEMS_MAX) {
+        r->more_problems++;
         return;
     }
-    r->problem[r->n_problems++] = (struct rd_problem){ at, text };
+    if (!rd_reader_grow(
+            r, (void **)&r->problem, &r->cap_problems, r->n_problems, sizeof(*r->problem)))
+        return;
+    text = words_of(r, crumb, key, near, fmt, ap);
+    if (text)
+        r->problem[r->n_problems++] = (struct rd_problem){ at, text };
+}
+
+void rd_note_add(struct rd_reader *r, struct rd_place at, const struct rd_crumb *crumb,
+    const char *key, const char *fmt, ...)
+{
+    const char *text;
+    va_list ap;
+
+    if (r->n_notes == NOTES_MAX ||
+        !rd_reader_grow(r, (void **)&r->note, &r->cap_notes, r->n_notes, sizeof(*r->note)))
+        return;
+    va_start(ap, fmt);
+    text = words_of(r, crumb, key, NULL, fmt, ap);
+    va_end(ap);
+    if (text)
+        r->note[r->n_notes++] = (struct rd_problem){ at, text };
 }
 
 void rd_problem_add(struct rd_reader *r, struct rd_place at, const struct rd_crumb *crumb,
@@ -145,6 +170,21 @@ static int by_place(const void *a, const void *b)
     return strcmp(p->text, q->text);
 }
 
+static rd_status keep_notes(struct rd_reader *r, struct rd_error *err)
+{
+    struct rd_problem *item = RD_NEW_ARRAY(r->arena, struct rd_problem, r->n_notes + 1);
+
+    if (!item)
+        return RD_FAIL(err, RD_E_MEMORY, "out of memory reading '%s'", r->name);
+    if (r->n_notes) {
+        qsort(r->note, r->n_notes, sizeof(*r->note), by_place);
+        memcpy(item, r->note, r->n_notes * sizeof(*item));
+    }
+    r->system->notes = item;
+    r->system->n_notes = r->n_notes;
+    return RD_OK;
+}
+
 rd_status rd_problems_finish(struct rd_reader *r, struct rd_problems *out, struct rd_error *err)
 {
     const size_t n = r->n_problems + (r->more_problems > 0);
@@ -153,7 +193,7 @@ rd_status rd_problems_finish(struct rd_reader *r, struct rd_problems *out, struc
     if (r->no_memory)
         return RD_FAIL(err, RD_E_MEMORY, "out of memory reading '%s'", r->name);
     if (!n)
-        return RD_OK;
+        return keep_notes(r, err);
     qsort(r->problem, r->n_problems, sizeof(*r->problem), by_place);
     item = RD_NEW_ARRAY(r->arena, struct rd_problem, n);
     if (!item)

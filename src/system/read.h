@@ -41,8 +41,16 @@ struct rd_pending {
     int *target, *target2; /* NULL: only checked */
 };
 
+/* Where the last look into the bytes of the file ended: lines are asked for in rising order. */
+struct rd_source_mark {
+    size_t offset;
+    int line;
+    int restarts;
+};
+
 struct rd_reader {
     const char *name, *folder; /* folder NULL: paths are judged as text, nothing is looked up */
+    const char *currency;      /* of the file, for messages; NULL: it says none that is one */
     const char *real_folder;   /* without symbolic links, NULL when that failed */
     const struct rd_system_options *options;
     struct rd_arena *arena;  /* of the result */
@@ -51,6 +59,11 @@ struct rd_reader {
     struct rd_system_index *index;
     struct rd_problem *problem;
     size_t n_problems, cap_problems, more_problems, n_near;
+    struct rd_problem *note; /* what may go wrong */
+    size_t n_notes, cap_notes;
+    const char *bytes; /* of the file, NULL: not at hand */
+    size_t size;
+    struct rd_source_mark mark;
     struct rd_pending *pending;
     size_t n_pending, cap_pending;
     bool *override_used; /* one for each --artifact */
@@ -60,6 +73,9 @@ struct rd_reader {
 /* --- problems.c --- */
 /* Say that something is wrong at a place. crumb and key (which may be NULL) name it. */
 void rd_problem_add(struct rd_reader *r, struct rd_place at, const struct rd_crumb *crumb,
+    const char *key, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* What is no mistake and may go wrong later. */
+void rd_note_add(struct rd_reader *r, struct rd_place at, const struct rd_crumb *crumb,
     const char *key, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* The same, with "; did you mean 'x'?" when one of the words is near. */
 void rd_problem_near(struct rd_reader *r, struct rd_place at, const struct rd_crumb *crumb,
@@ -95,6 +111,8 @@ bool rd_read_int(struct rd_reader *r, struct rd_at v, const struct rd_field *f, 
 bool rd_read_date(struct rd_reader *r, struct rd_at v, const char **out);
 bool rd_read_quarter(struct rd_reader *r, struct rd_at v, const char **out);
 bool rd_read_currency(struct rd_reader *r, struct rd_at v, const char **out);
+/* What a whole file says or leaves to the preset, before it is read; NULL: nothing that is one. */
+const char *rd_currency_of(const struct rd_doc *file);
 bool rd_read_host(struct rd_reader *r, struct rd_at v, const char **out);
 bool rd_read_url(struct rd_reader *r, struct rd_at v, const char **out);
 bool rd_id_is_valid(const char *id);
@@ -126,6 +144,20 @@ void rd_refs_resolve(struct rd_reader *r);
 
 /* --- check.c: what one key alone cannot say --- */
 void rd_system_check(struct rd_reader *r);
+
+/* --- check_amounts.c --- */
+/*
+ * Can these expressions of a scenario (either may be NULL) fail, or a loss be negative? For every
+ * value: a problem; for some: a note. names as they were compiled with.
+ */
+struct rd_scenario_names;
+void rd_check_amounts(struct rd_reader *r, const struct rd_crumb *crumb,
+    const struct rd_scenario_names *names, const struct rd_expr *loss_when,
+    const struct rd_expr *magnitude);
+/* Of this character (from 1) of a text at this place; the place itself where the text does not
+ * stand in the file as it reads (folded, escaped). */
+struct rd_place rd_place_inside(
+    struct rd_reader *r, struct rd_place at, const char *text, uint32_t character);
 
 /* --- migrate.c --- */
 /* Bring an older document to RD_SYSTEM_VERSION in memory; false: what is wrong with `version` was

@@ -303,6 +303,8 @@ struct rd_system {
     const struct rd_decision *decisions;
     size_t n_decisions;
     int version; /* that the file says: older than RD_SYSTEM_VERSION was migrated in memory */
+    const struct rd_problem *notes; /* no mistakes, and may go wrong later: to be told */
+    size_t n_notes;
     const struct rd_system_index *index; /* ids, for the look-ups below */
 };
 

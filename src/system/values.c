@@ -98,13 +98,19 @@ bool rd_read_tri(struct rd_reader *r, struct rd_at v, enum rd_tri *out)
     return false;
 }
 
-/* "a number of days from 0 to 36500" */
+/* "a number in days from 0 to 36500", "a number in EUR of at least 0" */
 static const char *describe_number(
-    char *out, size_t size, const struct rd_field *f, const char *what)
+    const struct rd_reader *r, char *out, size_t size, const struct rd_field *f, const char *what)
 {
-    char low[32], high[32];
+    static const char money[] = "currency";
+    char low[32], high[32], named[64];
     const char *unit = f->unit ? f->unit : "";
     const bool open = f->max >= 1e12;
+
+    if (r->currency && !strncmp(unit, money, sizeof money - 1)) {
+        (void)snprintf(named, sizeof named, "%s%s", r->currency, unit + sizeof money - 1);
+        unit = named;
+    }
 
     (void)rd_text_from_double(f->min, low);
     (void)rd_text_from_double(f->max, high);
@@ -161,7 +167,7 @@ bool rd_read_real(struct rd_reader *r, struct rd_at v, const struct rd_field *f,
         return true;
     }
     rd_problem_add(r, rd_place_of(v.doc), v.crumb, v.key, "expected %s, found %s%s",
-        describe_number(want, sizeof(want), f, "a number"), rd_found(v.doc, found),
+        describe_number(r, want, sizeof(want), f, "a number"), rd_found(v.doc, found),
         number_advice(v.doc, advice));
     return false;
 }
@@ -176,7 +182,7 @@ bool rd_read_int(struct rd_reader *r, struct rd_at v, const struct rd_field *f, 
         return true;
     }
     rd_problem_add(r, rd_place_of(v.doc), v.crumb, v.key, "expected %s, found %s%s",
-        describe_number(want, sizeof(want), f, "a whole number"), rd_found(v.doc, found),
+        describe_number(r, want, sizeof(want), f, "a whole number"), rd_found(v.doc, found),
         number_advice(v.doc, advice));
     return false;
 }
@@ -213,15 +219,30 @@ bool rd_read_quarter(struct rd_reader *r, struct rd_at v, const char **out)
     return rd_quarter_number(*out) != RD_NONE || wrong(r, v, want);
 }
 
+static bool is_currency(const char *text)
+{
+    return strlen(text) == 3 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3;
+}
+
 bool rd_read_currency(struct rd_reader *r, struct rd_at v, const char **out)
 {
     static const char want[] = "a currency code of three capital letters such as USD or EUR";
 
     if (!rd_read_text(r, v, want, out))
         return false;
-    if (strlen(*out) != 3 || strspn(*out, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
-        return wrong(r, v, want);
-    return true;
+    return is_currency(*out) || wrong(r, v, want);
+}
+
+const char *rd_currency_of(const struct rd_doc *file)
+{
+    const struct rd_doc *said = file->kind == RD_DOC_MAP ? rd_doc_get(file, "currency") : NULL;
+    const char *text = said ? rd_doc_text(said) : NULL;
+
+    if (!said)
+        for (const struct rd_field *f = rd_section_file.fields; f->kind != RD_F_END; f++)
+            if (f->kind == RD_F_CURRENCY)
+                text = f->preset;
+    return text && is_currency(text) ? text : NULL;
 }
 
 static bool is_port(const char *p)

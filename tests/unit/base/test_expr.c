@@ -535,11 +535,65 @@ static void one_threshold_is_recognized(void **state)
     }
 }
 
+static struct rd_expr_range between(void *user, size_t slot)
+{
+    (void)user; /* a in 2..8, b in -1..1, the rest as it is */
+    return slot == A ? (struct rd_expr_range){ 2, 8 }
+           : slot == B
+               ? (struct rd_expr_range){ -1, 1 }
+               : (struct rd_expr_range){ known[slot].value.number, known[slot].value.number };
+}
+
+/* By hand: the four products of the ends, the ends of a sum. */
+static void bounds_hold_every_value_and_prove_what_fails(void **state)
+{
+    static const struct {
+        const char *text;
+        double low, high;
+        enum rd_tri fails;
+        unsigned at;
+    } cases[] = {
+        { "a - 10", -8, -2, RD_NO, 3 },
+        { "2 * a * b", -16, 16, RD_NO, 7 },
+        { "10 / a", 1.25, 5, RD_NO, 4 },
+        { "-a", -8, -2, RD_NO, 1 },
+        { "a / (b - b)", -1e150, 1e150, RD_UNKNOWN, 3 }, /* b is read twice: no proof */
+        { "a / (model-copy - 1000)", -1e150, 1e150, RD_YES, 3 },
+        { "huge * 1e9 * a", 1e300, 1e300, RD_YES, 6 },
+    };
+    struct rd_expr_bounds got;
+    struct rd_expr *e;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(
+            rd_expr_compile("", cases[i].text, RD_EXPR_NUMBER, &env, &arena, &e, NULL), RD_OK);
+        rd_expr_bound(e, &input, between, &got);
+        if (got.value.low != cases[i].low || got.value.high != cases[i].high ||
+            got.fails != cases[i].fails || got.at != cases[i].at)
+            fail_msg("'%s': %g..%g, fails %d at %u", cases[i].text, got.value.low, got.value.high,
+                got.fails, got.at);
+    }
+    /* What stands behind a condition that may not hold may not be reached. */
+    assert_int_equal(rd_expr_compile("", "a > 5 and 1 / (model-copy - 1000) > 0", RD_EXPR_BOOL,
+                         &env, &arena, &e, NULL),
+        RD_OK);
+    rd_expr_bound(e, &input, between, &got);
+    assert_int_equal(got.fails, RD_UNKNOWN);
+    assert_int_equal(rd_expr_compile("", "a < 1 and 1 / (model-copy - 1000) > 0", RD_EXPR_BOOL,
+                         &env, &arena, &e, NULL),
+        RD_OK);
+    rd_expr_bound(e, &input, between, &got);
+    assert_int_equal(got.fails, RD_NO);
+    assert_int_equal(got.truth, RD_NO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(like_is_joined_with_like, release),
         cmocka_unit_test_teardown(one_threshold_is_recognized, release),
+        cmocka_unit_test_teardown(bounds_hold_every_value_and_prove_what_fails, release),
         cmocka_unit_test_teardown(numbers_are_computed_by_precedence, release),
         cmocka_unit_test_teardown(names_may_hold_a_minus_and_subtraction_has_spaces, release),
         cmocka_unit_test_teardown(comparisons_and_lists_give_truth, release),
