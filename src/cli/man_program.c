@@ -19,9 +19,9 @@ static const struct row environment[] = {
     { "LC_ALL, LC_CTYPE, LANG",
         "of doctor alone, which says what they mean for names beyond ASCII. "
         "No result and no number depends on the locale" },
-    { "LESS", "options of less; where it is not set, less is started with -FRX" },
+    { "LESS", "options of less; where it is not set, a pager finds FRX there" },
     { "NO_COLOR", "set and not empty: no color, unless --color=always says so" },
-    { "PAGER", "the program that shows long lists, where REDOUBT_PAGER is not set; else less -FRX. "
+    { "PAGER", "the program that shows long lists, where REDOUBT_PAGER is not set; else less. "
                "Parted at blanks, run without a shell; empty or cat: none" },
     { "PATH", "where less, dot, rsvg-convert, chromium and programs that a system file names are "
               "looked for" },

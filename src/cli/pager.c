@@ -19,7 +19,7 @@ static const char *command_line(void)
 {
     const char *own = getenv("REDOUBT_PAGER"), *shared = getenv("PAGER");
 
-    return own ? own : shared ? shared : "less -FRX";
+    return own ? own : shared ? shared : "less";
 }
 
 /* Parted at blanks; false when there is nothing to run. */
@@ -30,12 +30,6 @@ static bool split(char line[COMMAND_MAX], char *argv[WORDS_MAX + 1])
 
     for (char *word; n < WORDS_MAX && (word = strtok_r(rest, " \t", &rest)) != NULL;)
         argv[n++] = word;
-    if (n == 1 && !strcmp(argv[0], "less")) { /* what git gives it as well */
-        static char flags[] = "-FRX";
-
-        if (!getenv("LESS"))
-            argv[n++] = flags;
-    }
     argv[n] = NULL;
     return n && strcmp(argv[0], "cat") != 0;
 }
@@ -70,24 +64,35 @@ bool rd_pager_wanted(void)
     return pager_argv(line, argv);
 }
 
-static size_t screen_rows(void)
+/* Behind "ESC [ ... m", which takes no room: rd_tint_on writes no other sequence. */
+static size_t after_tint(const char *text, size_t len, size_t at)
 {
-    struct winsize size;
-
-    if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row)
-        return size.ws_row;
-    return 24;
+    while (at < len && text[at] != 'm')
+        at++;
+    return at;
 }
 
+/* Lines as they stand on the screen, where what is wider than it takes several. */
 static bool is_long(const char *text, size_t len)
 {
-    const size_t rows = screen_rows();
-    size_t lines = 0;
+    struct winsize size = { .ws_row = 24 };
+    size_t lines = 0, width = 0;
 
-    for (size_t i = 0; i < len; i++)
-        if (text[i] == '\n' && ++lines >= rows)
-            return true;
-    return false;
+    (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+    const size_t rows = size.ws_row ? size.ws_row : 24, columns = size.ws_col ? size.ws_col : 80;
+
+    for (size_t i = 0; i < len && lines < rows; i++) {
+        if (text[i] == '\033') {
+            i = after_tint(text, len, i);
+        } else if (text[i] == '\n') {
+            lines++;
+            width = 0;
+        } else if (((unsigned char)text[i] & 0xc0) != 0x80 && ++width > columns) {
+            lines++; /* a byte that goes on with a letter of UTF-8 takes no room */
+            width = 1;
+        }
+    }
+    return lines >= rows;
 }
 
 /* With our stdout and stderr and the reading end as stdin; signals as they were for us. */
@@ -114,6 +119,8 @@ static bool start(char *const argv[], int in, pid_t *pid_out)
         failed = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     if (!failed)
         failed = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+    if (!failed && !getenv("LESS")) /* as git does: colors as they are, no pause for short text */
+        failed = setenv("LESS", "FRX", 0);
     if (!failed)
         failed = posix_spawnp(pid_out, argv[0], &actions, &attributes, argv, environ);
     (void)posix_spawnattr_destroy(&attributes);

@@ -43,8 +43,8 @@ risk:
       per_loss: {low: 100000, high: 1000000}
   appetite: [{loss: 1, probability: 0.0001}, {loss: 1000000000, probability: 0.0001}]
 YAML
-colored breached risk "$T/experts" --draws 200 --years 100
-colored met risk "$T/experts" --draws 200 --years 100
+colored exceeded risk "$T/experts" --draws 200 --years 100
+colored within risk "$T/experts" --draws 200 --years 100
 expect 0 env PATH=/usr/bin:/bin "$REDOUBT" doctor --color always # what it says differs from run to run
 grep -q "^$esc\[32mok$esc\[0m  " "$T/out" || fail "doctor has no color"
 typed() { python3 tests/cli/lib/typed.py --rows 8 --seconds 20 "" "$@" >"$T/out" 2>"$T/err"; }

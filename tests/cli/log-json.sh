@@ -17,7 +17,7 @@ expect 2 "$REDOUBT" check --log-json --jsno x
 printf 'version: 1\nnmae: x\nfoo: y\n' >"$T/redoubt.yaml"
 expect 3 "$REDOUBT" threats "$T" --log-json
 [ "$(lines | sort | uniq -c | tr -s ' ')" = " 3 error" ] || fail "two problems and an error: $(lines | tr '\n' ' ')"
-expect 0 "$REDOUBT" init image-classifier "$T/demo" --log-json
+expect 0 "$REDOUBT" init recommender "$T/demo" --log-json
 lines | grep -x progress >/dev/null || fail "no progress"
 [ -s "$T/out" ] || fail "no text on stdout"
 
@@ -56,6 +56,20 @@ expect 0 "$REDOUBT" attack list
 grep -q PAGED "$T/out" && fail "a pipe is paged"
 REDOUBT_PAGER=/no/such/pager typed "$REDOUBT" attack list
 says "what it does"
+# Lines wider than the screen take more of it; colors take nothing; LESS is FRX unless somebody set it.
+printf '#!/bin/sh\necho "PAGED $LESS"\ncat\n' >"$T/pager"
+rows=$(($("$REDOUBT" attack list | wc -l) + 3))
+wide() { python3 tests/cli/lib/typed.py --rows $rows --columns "$1" --seconds 8 "" "$REDOUBT" attack list >"$T/out" 2>"$T/err"; }
+wide 240
+grep -q PAGED "$T/out" && fail "what fits on the screen is paged"
+wide 50
+says "PAGED FRX"
+REDOUBT_PAGER="$T/pager -S" LESS=i wide 50
+says "PAGED i"
+if command -v less >/dev/null; then
+    REDOUBT_PAGER="less -S" python3 tests/cli/lib/typed.py --rows 8 --seconds 8 '\pq' "$REDOUBT" threats "$T/demo" >"$T/out" 2>"$T/err"
+    grep -q 'ESC\[' "$T/out" && fail "less with options of one's own shows ESC instead of color"
+fi
 # A reader who leaves at once, and the command's own exit code.
 printf '#!/bin/sh\nexit 3\n' >"$T/pager"
 typed "$REDOUBT" attack list || fail "the pager's exit code counts"

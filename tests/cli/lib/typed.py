@@ -18,8 +18,8 @@ p.add_argument("command", nargs=argparse.REMAINDER)
 a = p.parse_args()
 pid, fd = pty.fork()
 if pid == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", a.rows, a.columns, 0, 0)) # before it can ask
     os.execvp(a.command[0], a.command)
-fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", a.rows, a.columns, 0, 0))
 seen = b""
 end = time.time() + a.seconds
 
