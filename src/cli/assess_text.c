@@ -115,6 +115,32 @@ bool rd_cli_has_money(const struct rd_risk_result *r)
     return false;
 }
 
+/* What cannot be judged is no pass. */
+bool rd_cli_passes_appetite(struct rd_cli *cli, const struct rd_risk_result *r)
+{
+    const struct rd_risk_scenario *contradicted;
+
+    if (!rd_risk_is_judged(r, &contradicted)) {
+        const struct rd_place at =
+            contradicted ? r->system->scenarios[contradicted->index].at : (struct rd_place){ 0 };
+
+        if (contradicted)
+            rd_cli_warn(cli,
+                "--fail-on appetite: %s:%d:%d: the losses observed of scenario '%s' contradict its "
+                "attempts and susceptibility, so nothing says that losses stay within the appetite",
+                r->system->path, at.line, at.column, r->system->scenarios[contradicted->index].id);
+        else
+            rd_cli_warn(cli,
+                "--fail-on appetite: no scenario has money on it, so nothing says that losses stay "
+                "within the appetite");
+        return false;
+    }
+    for (size_t i = 0; i < r->total.n_appetite; i++)
+        if (r->total.appetite[i].probability.value > r->total.appetite[i].allowed)
+            return false;
+    return true;
+}
+
 static void say_appetite(
     const struct rd_cli *cli, const struct rd_risk_summary *total, const char *currency)
 {

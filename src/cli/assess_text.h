@@ -10,6 +10,8 @@ rd_status rd_cli_assess_text(struct rd_cli *cli, const struct rd_assessment *a);
 rd_status rd_cli_stages_text(struct rd_cli *cli, const struct rd_report *report);
 /* Has any scenario money on it? */
 bool rd_cli_has_money(const struct rd_risk_result *risk);
+/* Do losses stay within the appetite? What cannot be judged is said, and does not. */
+bool rd_cli_passes_appetite(struct rd_cli *cli, const struct rd_risk_result *risk);
 /* 1234567.8 -> "1,234,568"; "?" for NaN. Returns out. */
 const char *rd_cli_grouped(double v, char out[40]);
 

@@ -135,30 +135,13 @@ static rd_status write_reports(
 
 /* --- findings --- */
 
-/* What cannot be judged is no pass. */
-static bool passes_appetite(const struct work *w)
-{
-    const struct rd_risk_summary *total = &w->a.risk.total;
-
-    if (!rd_cli_has_money(&w->a.risk)) {
-        rd_cli_warn(w->cli,
-            "--fail-on appetite: no scenario has money on it, so nothing says that losses stay "
-            "within the appetite");
-        return true;
-    }
-    for (size_t i = 0; i < total->n_appetite; i++)
-        if (total->appetite[i].probability.value > total->appetite[i].allowed)
-            return true;
-    return false;
-}
-
 static bool has_finding(const struct work *w, const char *level)
 {
     enum rd_severity least = RD_SEVERITY_LOW;
     const bool by_severity = rd_severity_find(level, &least);
 
     if (!strcmp(level, "appetite"))
-        return passes_appetite(w);
+        return !rd_cli_passes_appetite(w->cli, &w->a.risk);
     for (size_t i = 0; i < w->a.loaded.threats.n; i++) {
         const struct rd_threat *t = &w->a.loaded.threats.item[i];
         const enum rd_status_of_threat status = w->a.campaign.states[i].status;

@@ -2,6 +2,7 @@
  * cmd_risk.c - redoubt risk: what the scenarios of a file cost in a year, from what the evidence
  * store holds. Nothing is attacked; a file with nothing but experts' numbers is enough.
  */
+#include "cli/assess_text.h"
 #include "cli/risk_text.h"
 
 #include "base/file.h"
@@ -32,23 +33,6 @@ static const struct rd_option options[] = {
         "let attacks count that had more access than the actor; they are marked"),
     RD_OPTION_END,
 };
-
-static bool is_above_appetite(struct rd_cli *cli, const struct rd_risk_result *r)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < r->n_scenarios; i++)
-        any = any || !r->scenarios[i].unquantified;
-    if (!any) {
-        rd_cli_warn(cli, "--fail-on appetite: no scenario has money on it, so nothing says that "
-                         "losses stay within the appetite");
-        return true;
-    }
-    for (size_t i = 0; i < r->total.n_appetite; i++)
-        if (r->total.appetite[i].probability.value > r->total.appetite[i].allowed)
-            return true;
-    return false;
-}
 
 static rd_status write_csv(struct rd_cli *cli, const struct rd_risk_result *r, const char *path)
 {
@@ -89,7 +73,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     rd_cli_risk_text(cli, &a.risk);
     if (o->csv && *o->csv)
         st = write_csv(cli, &a.risk, o->csv);
-    if (!st && how.needs_appetite && is_above_appetite(cli, &a.risk))
+    if (!st && how.needs_appetite && !rd_cli_passes_appetite(cli, &a.risk))
         cli->exit_code = 1;
     return st;
 }

@@ -199,6 +199,12 @@ static void appetite_sentences(struct verdict *v)
             rd_words_percent(a->allowed, v->arena));
         said++;
     }
+    if (t->n_appetite && t->appetite[0].state == RD_APPETITE_UNJUDGED) {
+        say(v,
+            "Whether the appetite is kept cannot be judged: losses were observed that the attempts "
+            "and the susceptibility of a scenario do not explain.");
+        return;
+    }
     if (above > said)
         say(v, "So it is with %zu further limits of the appetite.", above - said);
     if (t->n_appetite && !above && met == t->n_appetite)

@@ -170,6 +170,7 @@ struct rd_risk_plan {
                            one; NULL: its own */
     double effective;   /* then: how many draws carry the weight */
     struct rd_band losses_prior; /* a year, before */
+    bool unexplained;            /* no draw explains what was observed */
     bool updated; /* by attempts that were counted: attempts_prior is what was declared */
     struct rd_range_dist attempts_prior;
     size_t pinned; /* 1 + the draw whose evidence stands for every draw's; 0: none does */
@@ -201,6 +202,7 @@ struct rd_risk_model {
     size_t table;   /* most objects of any plan with a table */
     const char **warning;
     size_t n_warnings, cap_warnings;
+    size_t unexplained;    /* plans whose observed losses no draw explains */
     bool no_memory;        /* a text could not be kept: asked for at the end */
     int (*cost)[RD_COSTS]; /* (controls) inputs of its costs, NO_INPUT where there is none */
     bool *tried;           /* (controls) by some test */

@@ -112,12 +112,48 @@ static double likelihood(
         attempts * q * (1 - seen) * s->observed_years);
 }
 
+/* The mean of that law. */
+static double expected_in_all(
+    const struct rd_scenario *s, const struct rd_risk_level_out *at, double attempts, double seen)
+{
+    const double q = at->action * at->s, unseen = attempts * q * s->observed_years;
+
+    return isnan(s->observed_attempts) ? unseen
+                                       : floor(s->observed_attempts) * q + unseen * (1 - seen);
+}
+
+/* The same with the chance of a loss that explains the count best. */
+static double log_saturated(const struct rd_scenario *s)
+{
+    const double k = s->observed_losses, n = floor(s->observed_attempts);
+
+    if (isnan(s->observed_attempts) || k > n)
+        return log_poisson(k, k);
+    return log_binomial(k, n, n > 0 ? k / n : 0);
+}
+
 /* --- draws --- */
 
 struct weighing {
     double *weight, *losses, *scratch; /* (outer) */
     double top, sum, square;
+    double least, most; /* losses that a draw expects in the years observed */
 };
+
+/*
+ * Twice the logarithm by which the best rate of all makes the count likelier than the best draw.
+ * For the true rate it is chi-square of one degree (Wilks 1938), and above this once in ten
+ * thousand times: then the prior as a whole, all of whose draws expect fewer (or more), is wrong
+ * about it.
+ */
+static const double DEVIANCE_MOST = 15.137;
+
+static bool is_unexplained(const struct rd_scenario *s, const struct weighing *w)
+{
+    const bool one_side = w->most < s->observed_losses || w->least > s->observed_losses;
+
+    return !isfinite(w->top) || (one_side && 2 * (log_saturated(s) - w->top) > DEVIANCE_MOST);
+}
 
 static rd_status weigh(struct rd_risk_model *m, const struct rd_risk_plan *p,
     struct rd_risk_scratch *scratch, struct weighing *w)
@@ -127,15 +163,20 @@ static rd_status weigh(struct rd_risk_model *m, const struct rd_risk_plan *p,
     struct rd_range_dist seen = { RD_SPREAD_CONSTANT, 1, 0 };
     rd_status st = u->given ? rd_range_fit(true, u->low, u->high, &seen, m->run->err) : RD_OK;
 
-    w->top = -(double)INFINITY;
+    w->top = w->most = -(double)INFINITY;
+    w->least = (double)INFINITY;
     w->sum = w->square = 0;
     for (size_t o = 0; o < m->outer && !st; o++) {
         struct rd_risk_level_out at;
+        double expected;
 
         st = rd_risk_level_chance(m, p, &p->base, o, CAMPAIGNS, scratch, &at, m->run->err);
         if (st)
             return st;
         w->losses[o] = at.rate * at.s;
+        expected = expected_in_all(s, &at, m->inputs.item[p->attempts].x[o], rd_range_mean(&seen));
+        w->least = expected < w->least ? expected : w->least;
+        w->most = expected > w->most ? expected : w->most;
         w->weight[o] = likelihood(s, &at, m->inputs.item[p->attempts].x[o], rd_range_mean(&seen));
         w->top = w->weight[o] > w->top ? w->weight[o] : w->top;
     }
@@ -174,11 +215,16 @@ static rd_status observe(struct rd_risk_model *m, struct rd_risk_plan *p,
     for (size_t o = 0; o < m->outer; o++)
         mean += w->losses[o] / (double)m->outer;
     p->losses_prior = rd_risk_band(mean, w->losses, m->outer, w->scratch);
-    if (!isfinite(w->top)) {
+    if (is_unexplained(p->scenario, w)) {
+        p->unexplained = true;
+        m->unexplained++;
         rd_risk_warn(m,
-            "scenario '%s': %g observed losses are impossible by its attempts and susceptibility; "
-            "they change nothing, but one of the three is wrong",
-            p->scenario->id, p->scenario->observed_losses);
+            "scenario '%s' (line %d): %g losses were observed in %g years, and by its attempts and "
+            "susceptibility %.3g to %.3g are expected in that time: no draw explains what was "
+            "observed, which changes nothing here; one of the three is wrong, and until it is "
+            "mended nobody can say whether losses stay within an appetite",
+            p->scenario->id, p->scenario->at.line, p->scenario->observed_losses,
+            p->scenario->observed_years, w->least, w->most);
         return RD_OK;
     }
     p->effective = w->sum * w->sum / w->square;

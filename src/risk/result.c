@@ -148,10 +148,25 @@ static rd_status one_scenario(struct rd_risk_model *m, const struct rd_risk_tota
     for (size_t o = 0; o < g->outer; o++)
         s->lossy += level[o].lossy / (double)g->outer;
     if (p->scenario->has_observed && !isnan(p->scenario->observed_losses))
-        s->losses_updated = (struct rd_risk_losses){ true, p->draw != NULL,
+        s->losses_updated = (struct rd_risk_losses){ true, p->draw != NULL, p->unexplained,
             p->scenario->observed_losses, p->scenario->observed_years, p->losses_prior, s->losses,
             p->draw ? p->effective : (double)g->outer };
     return prices(m, p, s);
+}
+
+bool rd_risk_is_judged(
+    const struct rd_risk_result *result, const struct rd_risk_scenario **scenario_out)
+{
+    bool any = false;
+
+    *scenario_out = NULL;
+    for (size_t i = 0; i < result->n_scenarios; i++) {
+        any = any || !result->scenarios[i].unquantified;
+        if (!*scenario_out && !result->scenarios[i].unquantified &&
+            result->scenarios[i].losses_updated.unexplained)
+            *scenario_out = &result->scenarios[i];
+    }
+    return any && !*scenario_out;
 }
 
 static void warn_cap(

@@ -61,7 +61,12 @@ struct rd_risk_exceedance {
     struct rd_band probability; /* that a year's loss is above it */
 };
 
-enum rd_appetite_state { RD_APPETITE_MET, RD_APPETITE_BREACHED, RD_APPETITE_UNDECIDED };
+enum rd_appetite_state {
+    RD_APPETITE_MET,
+    RD_APPETITE_BREACHED,
+    RD_APPETITE_UNDECIDED,
+    RD_APPETITE_UNJUDGED /* losses were observed that the numbers of a scenario do not explain */
+};
 const char *rd_appetite_state_name(enum rd_appetite_state s); /* as JSON has it */
 struct rd_risk_appetite {
     double loss, allowed;
@@ -112,6 +117,7 @@ struct rd_risk_reversal {
 /* Losses that were counted, against what was expected (docs/risk.md, "What was counted"). */
 struct rd_risk_losses {
     bool given, used;             /* used false: it changes nothing, and a warning says why */
+    bool unexplained;             /* no draw explains them: what is expected is wrong */
     double observed, years;       /* losses in so many years */
     struct rd_band before, after; /* loss events a year */
     double effective;             /* Kish's effective number of outer draws */
@@ -251,6 +257,11 @@ struct rd_risk_result {
 rd_status rd_risk_simulate(struct rd_run *run, const struct rd_campaign *campaign,
     const struct rd_risk_options *options, struct rd_arena *arena,
     struct rd_risk_result *result_out);
+
+/* Does anything say whether losses stay within the appetite? Not where no scenario has money on it,
+ * nor where observed losses contradict the numbers. *scenario_out: the first of those, or NULL. */
+bool rd_risk_is_judged(
+    const struct rd_risk_result *result, const struct rd_risk_scenario **scenario_out);
 
 /* The row of this control and test, or NULL. */
 const struct rd_risk_effect *rd_risk_effect_find(

@@ -112,6 +112,7 @@ static void updates(struct rd_json *j, const struct rd_risk_scenario *s)
     }
     rd_json_object(j);
     rd_json_kbool(j, "used", l->used);
+    rd_json_kbool(j, "explained", !l->unexplained);
     rd_json_kreal(j, "observed", l->observed);
     rd_json_kreal(j, "years", l->years);
     band(j, "before", &l->before);

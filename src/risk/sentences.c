@@ -80,7 +80,12 @@ static void tell_counts(struct talk *t, const struct rd_risk_scenario *s)
 {
     const struct rd_risk_losses *l = &s->losses_updated;
 
-    if (l->given && l->used)
+    if (l->given && l->unexplained)
+        SAY(t,
+            "%g losses in %g years were counted, and %.2g to %.2g a year are expected: no draw "
+            "explains them, so the figures of this scenario contradict what was seen.",
+            l->observed, l->years, l->before.low, l->before.high);
+    else if (l->given && l->used)
         SAY(t,
             "%g losses in %g years were counted: %.2g losses a year were expected before, %.2g "
             "after.",

@@ -14,7 +14,7 @@ static const double LEVEL_LOW = 0.05, LEVEL_HIGH = 0.95;
 
 const char *rd_appetite_state_name(enum rd_appetite_state s)
 {
-    static const char *const names[] = { "met", "breached", "undecided" };
+    static const char *const names[] = { "met", "breached", "undecided", "unjudged" };
 
     return names[s];
 }
@@ -25,6 +25,8 @@ const char *rd_risk_appetite_words(const struct rd_risk_appetite *a)
         return "within";
     if (a->state == RD_APPETITE_BREACHED)
         return "exceeded";
+    if (a->state == RD_APPETITE_UNJUDGED)
+        return "cannot be judged";
     return a->probability.value > a->allowed ? "likely exceeded" : "likely within";
 }
 
@@ -207,9 +209,10 @@ static rd_status check_appetite(struct rd_risk_model *m, const struct rows *r,
         a[i].loss = m->system->appetite[i].loss;
         a[i].allowed = m->system->appetite[i].probability;
         a[i].probability = exceed(r, a[i].loss, x, scratch);
-        a[i].state = a[i].probability.high <= a[i].allowed ? RD_APPETITE_MET
-                     : a[i].probability.low > a[i].allowed ? RD_APPETITE_BREACHED
-                                                           : RD_APPETITE_UNDECIDED;
+        a[i].state = m->unexplained                          ? RD_APPETITE_UNJUDGED
+                     : a[i].probability.high <= a[i].allowed ? RD_APPETITE_MET
+                     : a[i].probability.low > a[i].allowed   ? RD_APPETITE_BREACHED
+                                                             : RD_APPETITE_UNDECIDED;
     }
     out->appetite = a;
     out->n_appetite = m->system->n_appetite;

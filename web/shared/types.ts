@@ -71,7 +71,7 @@ export interface Appetite {
   loss: number;
   allowed: number;
   probability: Interval;
-  state: "met" | "breached" | "undecided";
+  state: "met" | "breached" | "undecided" | "unjudged";
 }
 /** Where a decision turns; all null: nothing within its range turns it. */
 export interface Reversal {

@@ -127,26 +127,63 @@ static void both_move_together(void **state)
     stop(&f);
 }
 
+static bool warns(const struct fixture *f, const char *words)
+{
+    for (size_t i = 0; i < f->result.n_warnings; i++)
+        if (strstr(f->result.warnings[i], words))
+            return true;
+    return false;
+}
+
+#define APPETITE "  appetite: [{loss: 1000000, probability: 0.5}]\n"
+
+/* A count that no draw explains: both numbers are said, and no appetite is judged by the rest. */
 static void what_cannot_be_is_said_and_left_alone(void **state)
 {
+    const struct rd_risk_scenario *contradicted;
     struct fixture f;
-    bool said = false;
 
     (void)state;
-    run_word(&f, WORD("1", "0", ", observed: {losses: 3, years: 2}"), 200);
-    for (size_t i = 0; i < f.result.n_warnings; i++)
-        said = said || strstr(f.result.warnings[i], "3 observed losses are impossible");
-    assert_true(said);
+    run_word(&f, WORD("1", "0", ", observed: {losses: 3, years: 2}") APPETITE, 200);
+    assert_true(warns(&f, "3 losses were observed in 2 years, and by its attempts and "
+                          "susceptibility 0 to 0 are expected"));
     assert_false(f.result.scenarios[0].losses_updated.used);
+    assert_false(rd_risk_is_judged(&f.result, &contradicted));
+    assert_ptr_equal(contradicted, &f.result.scenarios[0]);
+    assert_int_equal(f.result.total.appetite[0].state, RD_APPETITE_UNJUDGED);
+    assert_string_equal(rd_risk_appetite_words(&f.result.total.appetite[0]), "cannot be judged");
     stop(&f);
-    run_word(&f, WORD("1", "0.5", ", observed: {losses: 3, years: 2}"), 200);
+    /* 500 where a fifth of one is expected; so too where both numbers are certain */
+    run_word(&f,
+        WORD("{low: 0.1, high: 0.2}", "0.9", ", observed: {losses: 500, years: 1}") APPETITE, 200);
+    assert_true(warns(&f, "(line ") && warns(&f, "500 losses were observed in 1 years"));
+    assert_int_equal(f.result.total.appetite[0].state, RD_APPETITE_UNJUDGED);
+    stop(&f);
+    run_word(&f, WORD("1", "0.5", ", observed: {losses: 500, years: 2}") APPETITE, 200);
+    assert_false(rd_risk_is_judged(&f.result, &contradicted));
+    stop(&f);
+    /* none of 20 that are expected: too few is no better explained than too many */
+    run_word(&f, WORD("10", "0.5", ", observed: {losses: 0, years: 4}") APPETITE, 200);
+    assert_false(rd_risk_is_judged(&f.result, &contradicted));
+    stop(&f);
+}
+
+/* 3 of 1 expected is luck; 60 of 2 lie far out in a wide prior, and it holds them. */
+static void what_is_unlikely_is_explained(void **state)
+{
+    const struct rd_risk_scenario *contradicted;
+    struct fixture f;
+
+    (void)state;
+    run_word(&f, WORD("1", "0.5", ", observed: {losses: 3, years: 2}") APPETITE, 200);
     assert_false(f.result.scenarios[0].losses_updated.used); /* both are certain */
+    assert_true(rd_risk_is_judged(&f.result, &contradicted));
+    assert_int_equal(f.result.total.appetite[0].state, RD_APPETITE_MET);
     stop(&f);
-    run_word(&f, WORD("{low: 0.1, high: 0.2}", "0.1", ", observed: {losses: 30, years: 2}"), 400);
-    said = false;
-    for (size_t i = 0; i < f.result.n_warnings; i++)
-        said = said || strstr(f.result.warnings[i], "speak for them: ask for more draws");
-    assert_true(said);
+    run_word(&f, WORD("{low: 0.1, high: 10}", "0.5", ", observed: {losses: 60, years: 2}") APPETITE,
+        400);
+    assert_true(warns(&f, "speak for them: ask for more draws"));
+    assert_true(rd_risk_is_judged(&f.result, &contradicted));
     stop(&f);
 }
 
@@ -307,6 +344,7 @@ int main(void)
         cmocka_unit_test(losses_of_counted_attempts_are_binomial),
         cmocka_unit_test(both_move_together),
         cmocka_unit_test(what_cannot_be_is_said_and_left_alone),
+        cmocka_unit_test(what_is_unlikely_is_explained),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(the_tornado_of_a_product_is_exact),
         cmocka_unit_test(an_appetite_is_passed_by_more_not_by_as_much),
