@@ -179,6 +179,33 @@ static bool write_all(int fd, const unsigned char *p, size_t size)
     return true;
 }
 
+/*
+ * A device, a pipe, or one of our own descriptors (/dev/stdout): something to write to. Put in
+ * place as a file is, a new file would stand where /dev/null was.
+ */
+static bool is_stream(const char *path)
+{
+    struct stat s;
+
+    return !stat(path, &s) && !S_ISDIR(s.st_mode) &&
+           (!S_ISREG(s.st_mode) || !strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6));
+}
+
+static rd_status write_stream(const char *path, const void *data, size_t size, struct rd_error *err)
+{
+    /* A pipe that nobody reads is an error, not a wait. */
+    const int fd = open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    rd_status st = RD_OK;
+
+    if (fd < 0)
+        return io_failed(err, "write to", path);
+    if (fcntl(fd, F_SETFL, O_APPEND) < 0 || !write_all(fd, data, size))
+        st = io_failed(err, "write to", path);
+    if (close(fd) && !st)
+        st = io_failed(err, "write to", path);
+    return st;
+}
+
 rd_status rd_file_write(
     const char *path, const void *data, size_t size, unsigned mode, struct rd_error *err)
 {
@@ -188,6 +215,10 @@ rd_status rd_file_write(
     int fd = -1, folder = -1;
     rd_status st = RD_OK;
 
+    if (is_stream(path)) {
+        st = write_stream(path, data, size, err);
+        goto out;
+    }
     if (!dir || !temp) {
         st = RD_FAIL(err, RD_E_MEMORY, "no memory to write '%s'", path);
         goto out;

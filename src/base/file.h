@@ -21,7 +21,10 @@ rd_status rd_file_read(const char *path, size_t limit, struct rd_arena *arena,
 /* Map it read-only; unmapped when the arena is released. Empty files give size 0. */
 rd_status rd_file_map(const char *path, size_t limit, struct rd_arena *arena,
     struct rd_bytes *bytes_out, struct rd_error *err);
-/* Temporary file in the same folder, write, fsync, rename, fsync of the folder. mode e.g. 0644. */
+/*
+ * Temporary file in the same folder, write, fsync, rename, fsync of the folder. mode e.g. 0644.
+ * What is there and is no file (a device, a pipe, /dev/stdout) is written to and stays.
+ */
 rd_status rd_file_write(
     const char *path, const void *data, size_t size, unsigned mode, struct rd_error *err);
 /* mkdir -p; existing folders are fine. */

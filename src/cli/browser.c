@@ -120,7 +120,7 @@ static rd_status check_pdf(struct rd_cli *cli, const struct rd_bytes *pdf)
 static rd_status explain(struct rd_cli *cli, rd_status st, const char *program, bool sandboxed)
 {
     st = RD_WRAP(cli->run.err, st, "printing with '%s'", program);
-    if (st == RD_E_INPUT) /* it ran and failed: that is no fault of the input */
+    if (st == RD_E_INPUT || st == RD_E_LIMIT) /* it failed, hung or raved: no fault of the input */
         st = RD_E_IO;
     if (sandboxed)
         (void)rd_error_hint(cli->run.err,

@@ -4,9 +4,11 @@
 #include "support.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char dir[64], path[96];
@@ -74,6 +76,42 @@ static void a_failed_write_leaves_the_old_file(void **state)
     }
 }
 
+/* A new file in the place of /dev/null would be the end of many programs. */
+static void what_is_no_file_is_written_to_and_stays(void **state)
+{
+    struct rd_error err = { 0 };
+    struct stat s;
+    char got[16] = "", name[32];
+    int ends[2], reader;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(rd_file_write(path, "abc", 3, 0644, &err), RD_E_IO); /* nobody reads */
+    reader = open(path, O_RDONLY | O_NONBLOCK);
+    assert_true(reader >= 0);
+    assert_int_equal(rd_file_write(path, "abc", 3, 0644, &err), RD_OK);
+    assert_int_equal(read(reader, got, sizeof got), 3);
+    assert_memory_equal(got, "abc", 3);
+    assert_true(!stat(path, &s) && S_ISFIFO(s.st_mode));
+    (void)close(reader);
+    assert_int_equal(pipe(ends), 0);
+    (void)snprintf(name, sizeof name, "/proc/self/fd/%d", ends[1]);
+    assert_int_equal(rd_file_write(name, "xyz", 3, 0644, &err), RD_OK);
+    assert_int_equal(read(ends[0], got, sizeof got), 3);
+    assert_memory_equal(got, "xyz", 3);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    /* A redirected stdout is a file, reached by a name of a descriptor: no rename, at its end. */
+    assert_int_equal(unlink(path), 0);
+    reader = open(path, O_RDWR | O_CREAT, 0600);
+    assert_int_equal(write(reader, "12", 2), 2);
+    (void)snprintf(name, sizeof name, "/proc/self/fd/%d", reader);
+    assert_int_equal(rd_file_write(name, "34", 2, 0644, &err), RD_OK);
+    assert_int_equal(pread(reader, got, sizeof got, 0), 4);
+    assert_memory_equal(got, "1234", 4);
+    (void)close(reader);
+}
+
 static void what_is_no_file_or_too_large_is_named(void **state)
 {
     struct rd_arena a = RD_ARENA_INIT;
@@ -109,6 +147,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_failed_write_leaves_the_old_file, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(
+            what_is_no_file_is_written_to_and_stays, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(what_is_no_file_or_too_large_is_named, make_dir, drop_dir),
         cmocka_unit_test(paths_that_climb_out_are_seen),
     };
