@@ -37,7 +37,8 @@ void rd_man_begin(struct rd_buf *out, const char *name, int section, const char 
 void rd_man_sentence(struct rd_buf *out, const char *line)
 {
     const size_t len = strlen(line), first = strcspn(line, " ,:;");
-    bool word = first > 1; /* of letters alone: not e.g., CSV, --pool, x.npy */
+    /* Of letters alone: not e.g., CSV, --pool, x.npy, but "a folder". */
+    bool word = first > 1 || (first == 1 && *line == 'a' && line[1] == ' ');
     char capital[2] = { 0 };
 
     for (size_t i = 0; i < first; i++)
@@ -326,7 +327,8 @@ static rd_status put_command(struct rd_buf *out, const struct rd_command *c, str
     if (c->options && c->options->type != RD_OPT_END)
         rd_buf_puts(out, ".SS Of every command\n");
     rd_man_options(out, rd_common_options);
-    rd_buf_puts(out, ".SH EXIT STATUS\nAs in\n");
+    rd_man_exit_status(out, c);
+    rd_buf_puts(out, ".SH ENVIRONMENT\nVariables and files of every command stand in\n");
     rd_man_reference(out, program, 1, true);
     if (*examples) {
         rd_buf_puts(out, ".SH EXAMPLES\n");
@@ -361,15 +363,37 @@ bool rd_man_at(size_t index, struct rd_man_name *name_out)
 static void put_file_format(struct rd_buf *out)
 {
     struct rd_buf markdown = { 0 };
+    const char *text;
 
     rd_man_begin(out, file_format, 5, "the file that describes a machine-learning system");
     rd_buf_puts(out, ".SH DESCRIPTION\n");
     rd_system_reference(&markdown);
-    rd_man_markdown(out, rd_buf_text(&markdown));
+    /* Behind its title and the paragraph on who wrote it, which speaks to readers of the source. */
+    text = strstr(rd_buf_text(&markdown), "\n\nYAML ");
+    rd_man_markdown(out, text ? text + 2 : rd_buf_text(&markdown));
     out->failed = out->failed || markdown.failed;
     rd_buf_release(&markdown);
+    rd_buf_puts(out, ".SH EXAMPLES\nThe smallest system with something to lose:\n.PP\n");
+    rd_man_lines(out, "version: 1\n"
+                      "name: Credit scoring\n"
+                      "currency: EUR\n"
+                      "boundaries:\n"
+                      "  - {id: cloud, trust: trusted}\n"
+                      "elements:\n"
+                      "  - id: scoring-api\n"
+                      "    type: inference-api\n"
+                      "    boundary: cloud\n"
+                      "    properties: {exposure: internet, returns: scores, quota: no}\n"
+                      "assets:\n"
+                      "  - id: model-copy\n"
+                      "    of: scoring-api\n"
+                      "    value: {low: 50000, high: 400000, provenance: expert,\n"
+                      "            by: A. Person, date: 2026-11-25}\n");
+    rd_buf_puts(out, ".PP\nSystems that can be attacked at once come from\n");
+    rd_man_reference(out, "redoubt-init", 1, true);
     rd_buf_puts(out, ".SH SEE ALSO\n");
     rd_man_reference(out, program, 1, false);
+    rd_man_reference(out, "redoubt-init", 1, false);
     rd_man_reference(out, "redoubt-check", 1, false);
     rd_man_reference(out, "redoubt-migrate", 1, false);
     rd_man_reference(out, "redoubt-schema", 1, true);

@@ -30,6 +30,8 @@ void rd_man_italic(struct rd_buf *out, const char *text);
 /* .TP rows, one an option, each with its range, unit, words and default. */
 void rd_man_options(struct rd_buf *out, const struct rd_option *table);
 /* ".BR redoubt\-check (1)", with a comma behind it unless it is the last. */
+/* EXIT STATUS: what c may end with; NULL: what any command may. */
+void rd_man_exit_status(struct rd_buf *out, const struct rd_command *c);
 void rd_man_reference(struct rd_buf *out, const char *name, int section, bool last);
 /* Lines of a shell as they are. */
 void rd_man_lines(struct rd_buf *out, const char *lines);

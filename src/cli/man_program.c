@@ -48,26 +48,49 @@ static const struct row files[] = {
     { NULL, NULL },
 };
 
+static const char found_code[] = "done, and there are findings at or above --fail-on";
+static const char missing_code[] = "done, and something that is needed is missing";
+static const char wrong_code[] = "done, and a rule is wrong about one of its systems";
+
 static const struct row codes[] = {
-    { "0", "done" },
-    { "1", "done, and there are findings at or above --fail-on; of doctor: something that is "
-           "needed is missing" },
-    { "2", "the command line makes no sense" },
+    { "2", "the command line makes no sense, or names what this program does not have" },
     { "3", "bad input: a file, a model, data, a system with problems" },
     { "4", "could not finish: memory, disk, another process at work, an interruption, a bug" },
     { NULL, NULL },
 };
 
+static void put_row(struct rd_buf *out, const char *name, const char *text)
+{
+    rd_buf_puts(out, ".TP\n");
+    rd_man_bold(out, name);
+    rd_buf_putc(out, '\n');
+    rd_man_sentence(out, text);
+    rd_buf_putc(out, '\n');
+}
+
 static void put_rows(struct rd_buf *out, const char *heading, const struct row *rows)
 {
     rd_buf_printf(out, ".SH %s\n", heading);
-    for (; rows->name; rows++) {
-        rd_buf_puts(out, ".TP\n");
-        rd_man_bold(out, rows->name);
-        rd_buf_putc(out, '\n');
-        rd_man_sentence(out, rows->text);
-        rd_buf_putc(out, '\n');
-    }
+    for (; rows->name; rows++)
+        put_row(out, rows->name, rows->text);
+}
+
+void rd_man_exit_status(struct rd_buf *out, const struct rd_command *c)
+{
+    rd_buf_puts(out, ".SH EXIT STATUS\n");
+    put_row(out, "0", "done");
+    if (!c)
+        put_row(out, "1",
+            "done, and there are findings at or above --fail-on; of doctor: something that is "
+            "needed is missing; of catalog test: a rule is wrong about one of its systems");
+    else if (rd_option_find(c->options, "fail-on"))
+        put_row(out, "1", found_code);
+    else if (!strcmp(c->name, "doctor"))
+        put_row(out, "1", missing_code);
+    else if (!strcmp(c->name, "catalog test"))
+        put_row(out, "1", wrong_code);
+    for (const struct row *r = codes; r->name; r++)
+        put_row(out, r->name, r->text);
 }
 
 static void put_commands(struct rd_buf *out)
@@ -108,14 +131,15 @@ void rd_man_program(struct rd_buf *out)
     rd_buf_puts(out, ".SH OPTIONS\nOf every command. They may stand before it or behind it; "
                      "\\fB\\-\\-name=value\\fR and \\fB\\-\\-name\\fR \\fIvalue\\fR are the same, "
                      "\\fB\\-\\-\\fR ends options. \\fB\\-h\\fR is \\fB\\-\\-help\\fR, "
-                     "\\fB\\-o\\fR is \\fB\\-\\-output\\fR.\n");
+                     "\\fB\\-o\\fR is \\fB\\-\\-output\\fR; \\fB\\-\\-version\\fR and "
+                     "\\fB\\-V\\fR stand for the command version.\n");
     rd_man_options(out, rd_common_options);
     put_rows(out, "ENVIRONMENT", environment);
     rd_buf_puts(out, ".PP\nOther variables are read only where a system file names them: "
                      "\\fB$NAME\\fR in a header of an endpoint.\nTheir values are never printed or "
                      "stored. Proxies and .netrc are not used.\n");
     put_rows(out, "FILES", files);
-    put_rows(out, "EXIT STATUS", codes);
+    rd_man_exit_status(out, NULL);
     rd_buf_puts(out, ".SH EXAMPLES\n");
     rd_man_lines(out, "redoubt init image-classifier demo\n"
                       "redoubt threats demo\n"

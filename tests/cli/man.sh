@@ -53,6 +53,9 @@ for c in h["commands"]:
     want(text, page, c["synopsis"])
     want(pages["redoubt.1"], "redoubt.1", page[:-2] + "(1)")
     want(text, page, "redoubt.yaml(5)")
+    may_fail = any(o["name"] == "fail-on" for o in c["options"]) or c["name"] in ("doctor", "catalog test")
+    if bool(re.search(r"EXIT STATUS 0 Done\. 1 Done, and", text)) != may_fail or "4 Could not finish" not in text:
+        bad.append(f"{page}: not its exit codes")
     for line in (c["examples"] or "").splitlines():
         want(text, page, line)
     for o in c["options"] + h["common_options"]:
@@ -90,6 +93,12 @@ assert len(all_keys) > 100, len(all_keys)
 for key in all_keys:
     if not re.search(rf"(?<![\w-]){re.escape(key)}(?![\w-])", pages["redoubt.yaml.5"]):
         bad.append(f"redoubt.yaml.5: no {key}")
+# The table of commands in README has a row for each.
+rows = "".join(line for line in open("README.md") if line.startswith("| `"))
+for c in h["commands"]:
+    first, *second = c["name"].split()
+    if f"`{c['name']}`" not in rows and not (second and f"`{first} " in rows and f"`{second[0]}`" in rows):
+        bad.append(f"README.md: no row for {c['name']}")
 # Every variable that the program reads.
 names = set()
 for path in glob.glob("src/**/*.c", recursive=True):
@@ -103,6 +112,13 @@ for line in bad[:20]:
     print(line)
 sys.exit(bool(bad))
 PY
+
+# --- the example of the file is one ---
+mandoc -Tutf8 "$T/flat/redoubt.yaml.5" | sed 's/.\x08//g' |
+    sed -n '/^EXAMPLES/,/^SEE ALSO/p' | sed -n '/version: 1/,/date:/p' | sed 's/^ \{11\}//' >"$T/redoubt.yaml"
+expect 0 "$REDOUBT" check "$T/redoubt.yaml"
+expect 0 "$REDOUBT" threats "$T/redoubt.yaml" --json
+field "$T/out" "len(d['result']['threats'])" | grep -q '^[1-9]' || fail "no threat in the example"
 
 # --- as man shows and indexes them ---
 if command -v man >/dev/null && man -l "$T/flat/redoubt.1" >"$T/out" 2>"$T/err" </dev/null; then
