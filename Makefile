@@ -49,7 +49,7 @@ fuzz:
 
 install: build
 	@umask 022; DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(PREFIX)' >$(BUILD)/install.log 2>&1 || { cat $(BUILD)/install.log; exit 1; }
-	@DESTDIR='$(DESTDIR)' awk '{ print ENVIRON["DESTDIR"] $$0 }' $(BUILD)/install_manifest.txt >'$(LIST)'
+	@D='$(DESTDIR)'; case $$D in ''|/*) ;; *) D=$$PWD/$$D ;; esac; DESTDIR=$$D awk '{ print ENVIRON["DESTDIR"] $$0 }' $(BUILD)/install_manifest.txt >'$(LIST)'
 	@echo "installed: $$(wc -l <'$(LIST)') files below $(DESTDIR)$(PREFIX); make uninstall removes them"
 
 uninstall:

@@ -82,6 +82,11 @@ run_make uninstall
 [ -e "$D/opt/redoubt/share/doc/redoubt" ] && fail "our folder stayed"
 expect 2 make uninstall LIST="$T/installed.txt"
 says "nothing was installed from here"
+# A stage may be named from here.
+mkdir "$T/near"
+ln -s "$PWD"/* "$T/near/"
+(cd "$T/near" && expect 0 make -o build install BUILD="$BUILD" LIST="$T/installed.txt" PREFIX=/usr DESTDIR=stage &&
+    expect 0 make uninstall LIST="$T/installed.txt" && [ -z "$(find stage -type f)" ]) || fail "a relative DESTDIR"
 # A list that is none of ours removes nothing.
 printf '%s\nprecious\n' "$T/precious" >"$T/list"
 : >"$T/precious"
