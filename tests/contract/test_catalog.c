@@ -388,6 +388,26 @@ static void other_kinds_of_systems_get_what_is_theirs(void **state)
     }
 }
 
+static void a_gateway_counts_for_what_is_behind_it(void **state)
+{
+    static const char path[] = "tests/fixtures/rules/behind-gateway.yaml";
+    static const char *const done_in_front[] = { "answer-shopping", "bulk-profiling",
+        "costly-queries", "missing-logs", "unchecked-input", "anonymous-queries", NULL };
+    struct rd_system *system = read_system(path);
+    struct rd_threats t = derive(system);
+
+    (void)state;
+    assert_int_equal(place_of(&t, "evasion@api") > 0, 1);
+    has_none_of(&t, path, done_in_front);
+    /* Without the gateway's answers the endpoint's own count again. */
+    for (size_t e = 0; e < system->n_elements; e++)
+        if (!strcmp(system->elements[e].id, "front"))
+            ((struct rd_element *)&system->elements[e])->properties = (struct rd_settings){ 0 };
+    t = derive(system);
+    assert_true(place_of(&t, "costly-queries@api") > 0);
+    assert_true(place_of(&t, "missing-logs@api") > 0);
+}
+
 /* tests/fixtures/guarded.yaml has every type of element and nothing left open: not even a question.
  */
 static void a_guarded_system_has_no_threats(void **state)
@@ -461,6 +481,7 @@ int main(void)
         cmocka_unit_test(templates_give_at_most_forty_threats),
         cmocka_unit_test(the_first_five_are_what_an_expert_would_name),
         cmocka_unit_test(other_kinds_of_systems_get_what_is_theirs),
+        cmocka_unit_test(a_gateway_counts_for_what_is_behind_it),
         cmocka_unit_test(a_guarded_system_has_no_threats),
         cmocka_unit_test(the_same_system_turned_around_has_nearly_all),
     };
