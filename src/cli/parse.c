@@ -66,6 +66,12 @@ static bool is_option_word(const struct rd_command *command, const char *word)
     return !strncmp(word, "--", 2) && find_option(command, word + 2) != NULL;
 }
 
+static rd_status no_value(const struct rd_option *o, struct rd_error *err)
+{
+    return RD_FAIL(
+        err, RD_E_USAGE, "--%s wants a value%s%s", o->name, *o->unit ? ": " : "", o->unit);
+}
+
 static rd_status value_is_option(const char *name, const char *word, struct rd_error *err)
 {
     (void)RD_FAIL(err, RD_E_USAGE, "--%s wants a value, and %s is an option", name, word);
@@ -103,8 +109,10 @@ static rd_status parse_option(const struct rd_command *command, int argc, char *
     else if (*at + 1 < argc)
         text = argv[++*at];
     else
-        return RD_FAIL(
-            err, RD_E_USAGE, "--%s wants a value%s%s", name, *o->unit ? ": " : "", o->unit);
+        return no_value(o, err);
+    /* --csv "$OUT" of a script that never set OUT: writing nothing would pass unnoticed. */
+    if (o->type == RD_OPT_TEXT && !*text)
+        return no_value(o, err);
     return rd_options_set(table, into, name, text, err);
 }
 
@@ -160,7 +168,8 @@ rd_status rd_cli_parse(const struct rd_command *command, int argc, char **argv,
                   : "up to ",
             limit, limit == 1 ? "" : "s", n);
         rd_hint_near_subcommand(command, n, argv, err);
-        return rd_error_hint(err, "usage: redoubt %s %s", command->name, command->synopsis);
+        return rd_error_hint(err, "usage: redoubt %s%s%s", command->name,
+            *command->synopsis ? " " : "", command->synopsis);
     }
     return RD_OK;
 }

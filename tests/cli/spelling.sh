@@ -23,6 +23,13 @@ hint "it is a setting of attacks: --set eps=VALUE" attack run pgd --eps 3
 hint "--pdf is an option of 'redoubt report'" check --pdf x
 hint "did you mean 'high'?" threats --fail-on hihg x
 hint "if that is its value: --top=--json" threats --top --json x
+for words in "risk x --csv=" "report x --pdf=" "diagram x --output=" "check x --seed="; do
+    # shellcheck disable=SC2086 # words of a command
+    expect 2 "$REDOUBT" $words
+    says "wants a value"
+done
+expect 2 "$REDOUBT" version extra
+grep -q ' $' "$T/err" && fail "a line ends with a blank"
 hint "if that is a name: redoubt check ... -- -final.yaml" check -final.yaml
 expect 2 "$REDOUBT" check "$(printf -- '-\033[31m\n')"
 says "unknown option '-\x1b[31m'"
