@@ -37,7 +37,8 @@ rd_status rd_cli_load(struct rd_cli *cli, const char *path, const struct rd_load
 rd_status rd_cli_load_system(struct rd_cli *cli, const char *path,
     const struct rd_load_options *options, struct rd_loaded *loaded_out,
     struct rd_problems *problems_out);
-/* What may go wrong with the file later, as warnings at their places; rd_cli_load says it itself. */
+/* What may go wrong with the file later, as warnings at their places; rd_cli_load says it itself.
+ */
 void rd_cli_say_notes(struct rd_cli *cli, const char *path, const struct rd_system *s);
 /* A changed text of the file at path, before it is written there: every problem is printed. */
 rd_status rd_cli_load_text(struct rd_cli *cli, const char *path, const void *bytes, size_t size,

@@ -2,9 +2,9 @@
  * pager.h - long text on a terminal, a screen at a time.
  *
  * REDOUBT_PAGER, else PAGER, else less: a program and its arguments, parted at blanks (no shell
- * reads them); empty or `cat`: none. Where LESS is not set, it is FRX for the pager. The text is complete before the pager starts, so nothing
- * of ours waits while somebody reads, the command's exit code is its own, and a reader who leaves
- * early is no error.
+ * reads them); empty or `cat`: none. Where LESS is not set, it is FRX for the pager. The text is
+ * complete before the pager starts, so nothing of ours waits while somebody reads, the command's
+ * exit code is its own, and a reader who leaves early is no error.
  */
 #ifndef RD_CLI_PAGER_H
 #define RD_CLI_PAGER_H
