@@ -49,9 +49,9 @@ static void print_step(
         (void)fprintf(out, "%s%s%s", i ? ", " : "     requires ",
             rd_text_safe_in(id, sizeof id, s->controls[p->requires_control[i]].id),
             i + 1 == p->n_requires ? "\n" : "");
-    (void)fprintf(out, "     %s; measured again %s\n",
+    (void)fprintf(out, "     %s; %s %s\n",
         rd_text_safe_in(words, sizeof words, p->reversal.words ? p->reversal.words : "-"),
-        p->retest);
+        p->expected ? "to be measured" : "measured again", p->retest);
 }
 
 static void print_left_out(FILE *out, const struct rd_roadmap *r, const struct rd_system *s)

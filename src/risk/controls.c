@@ -27,6 +27,50 @@ static size_t tests_touched(const struct rd_risk_model *m, int control)
     return n;
 }
 
+/* --- one test of several, without simulating again --- */
+
+enum { SEVERAL = -2 };
+
+/* The test through which the control acts on this plan. */
+static int test_through(const struct rd_risk_model *m, const struct rd_risk_plan *p, int control)
+{
+    const bool active = m->system->controls[control].state == RD_CONTROL_ACTIVE;
+    int through = RD_NONE;
+
+    for (size_t i = 0; !p->unquantified && i < p->n_candidates; i++) {
+        const struct rd_retest *r = rd_risk_retest(&m->campaign->tested[p->candidate[i]], control);
+        const struct rd_record *other = r ? (active ? r->without : r->worse) : NULL;
+
+        if (other && other->n_trials)
+            through = through == RD_NONE ? (int)p->candidate[i] : SEVERAL;
+    }
+    return through;
+}
+
+/*
+ * Does every unit of loss hang on one test alone? Then what one test brings is the part that its
+ * units have in the whole, and the years need not be gone through once for each test.
+ */
+static bool is_separable(const struct rd_risk_model *m, int control)
+{
+    for (size_t i = 0; i < m->n_plans; i++) {
+        const int through = test_through(m, &m->plan[i], control);
+        const int first = m->plan[i].group;
+        const int leader = first == (int)i ? RD_NONE : test_through(m, &m->plan[first], control);
+
+        if (through == SEVERAL)
+            return false;
+        for (size_t k = (size_t)first; through != RD_NONE && leader != through && k < i; k++) {
+            const int other =
+                m->plan[k].group == first ? test_through(m, &m->plan[k], control) : RD_NONE;
+
+            if (other != RD_NONE && other != through)
+                return false;
+        }
+    }
+    return true;
+}
+
 size_t rd_risk_result_configurations(const struct rd_risk_model *m)
 {
     size_t n = 0;
@@ -36,7 +80,7 @@ size_t rd_risk_result_configurations(const struct rd_risk_model *m)
                                    ? m->expected[c] != NULL
                                    : tests_touched(m, (int)c);
 
-        n += touched > 1 ? touched + 1 : touched;
+        n += touched > 1 && !is_separable(m, (int)c) ? touched + 1 : touched > 0;
     }
     return n;
 }
@@ -175,9 +219,14 @@ struct comparison {
     struct rd_risk_totals other;
     struct rd_risk_view *view;             /* (plans) */
     const struct rd_risk_view **view_list; /* (plans) */
-    double *difference, *scratch;          /* (outer) */
+    double *difference, *scratch, *part;   /* (outer) */
     struct rd_arena *heavy;
+    size_t summarized;
 };
+
+/* Controls whose years are sorted for quantiles, tail and curve: that takes as long as simulating
+ * them. Of the others the mean is told, which is what a choice by the mean needs. */
+enum { SUMMARIES = 100 };
 
 struct compared {
     struct rd_band before, after, difference;
@@ -277,6 +326,28 @@ static bool rests_on_assumption(const struct comparison *c, int control)
     return false;
 }
 
+static rd_status tell_mean(
+    const struct rd_risk_model *m, const struct rd_risk_totals *t, struct rd_risk_summary *out)
+{
+    struct rd_arena arena = RD_ARENA_INIT;
+    double *scratch = RD_NEW_ARRAY(&arena, double, m->outer);
+
+    if (!scratch)
+        return rd_run_no_memory(m->run, "the summary");
+    *out = (struct rd_risk_summary){ .ale = rd_risk_band(
+                                         rd_mean(t->mean, m->outer), t->mean, m->outer, scratch),
+        .no_loss = no_band,
+        .tail_mean_99 = (double)NAN,
+        .error_years = (double)NAN,
+        .error_draws = (double)NAN };
+    for (int q = 0; q < RD_RISK_QUANTILES; q++)
+        out->quantile[q] = no_band;
+    for (int k = 0; k < RD_RISK_TAILS; k++)
+        out->tvar[k] = no_band;
+    rd_arena_release(&arena);
+    return RD_OK;
+}
+
 static rd_status one_control(
     struct comparison *c, struct rd_arena *arena, struct rd_risk_control *k, struct compared *got)
 {
@@ -324,7 +395,43 @@ static rd_status one_control(
         k->net =
             rd_risk_band(rd_mean(c->difference, m->outer), c->difference, m->outer, c->scratch);
     }
-    return rd_risk_summarize(m, &c->other, arena, k->active ? &k->without : &k->with);
+    if (c->summarized++ < SUMMARIES)
+        return rd_risk_summarize(m, &c->other, arena, k->active ? &k->without : &k->with);
+    return tell_mean(m, &c->other, k->active ? &k->without : &k->with);
+}
+
+/* Of the whole in c->other, the part of the units that hang on this test. */
+static void compare_part(struct comparison *c, int control, size_t tested, struct compared *out)
+{
+    const struct rd_risk_model *m = c->m;
+    const size_t outer = m->outer;
+    const bool active = m->system->controls[control].state == RD_CONTROL_ACTIVE;
+    const struct rd_risk_totals *t = &c->other;
+    double *other = c->part;
+
+    memcpy(other, c->base->mean, outer * sizeof *other);
+    memset(c->difference, 0, outer * sizeof *c->difference);
+    out->touched = false;
+    for (size_t i = 0; i < m->n_plans; i++) {
+        bool ours = false;
+
+        for (size_t k = 0; k < m->n_plans && !m->plan[i].unquantified && !ours; k++)
+            ours = m->plan[k].group == m->plan[i].group &&
+                   test_through(m, &m->plan[k], control) == (int)tested;
+        for (size_t o = 0; ours && o < outer; o++)
+            c->difference[o] += c->base->plan_mean[i * outer + o] - t->plan_mean[i * outer + o];
+        out->touched = out->touched || ours;
+    }
+    for (size_t o = 0; o < outer; o++)
+        other[o] -= c->difference[o];
+    for (size_t o = 0; active && o < outer; o++)
+        c->difference[o] = -c->difference[o];
+    out->after = rd_risk_band(rd_mean(active ? c->base->mean : other, outer),
+        active ? c->base->mean : other, outer, c->scratch);
+    out->before = rd_risk_band(rd_mean(active ? other : c->base->mean, outer),
+        active ? other : c->base->mean, outer, c->scratch);
+    out->difference = rd_risk_band(rd_mean(c->difference, outer), c->difference, outer, c->scratch);
+    out->error = sqrt(rd_variance(c->difference, outer) / (double)outer);
 }
 
 static rd_status effects(struct comparison *c, int control, const struct compared *whole,
@@ -332,6 +439,7 @@ static rd_status effects(struct comparison *c, int control, const struct compare
 {
     struct rd_risk_model *m = c->m;
     const size_t touched = tests_touched(m, control);
+    const bool apart = touched > 1 && is_separable(m, control);
 
     for (size_t i = 0; i < m->campaign->n_tested; i++) {
         const struct rd_tested *t = &m->campaign->tested[i];
@@ -348,6 +456,8 @@ static rd_status effects(struct comparison *c, int control, const struct compare
             e->reason = "no scenario puts money on this test's threat";
         } else if (touched == 1) {
             got = *whole;
+        } else if (apart && whole->touched) {
+            compare_part(c, control, i, &got);
         } else {
             const rd_status st = compare(c, control, t->test->id, &got);
 
@@ -381,7 +491,8 @@ rd_status rd_risk_result_controls(struct rd_risk_model *m, const struct rd_risk_
     c.view_list = RD_NEW_ARRAY(heavy, const struct rd_risk_view *, m->n_plans + 1);
     c.difference = RD_NEW_ARRAY(heavy, double, m->outer);
     c.scratch = RD_NEW_ARRAY(heavy, double, m->outer);
-    if (!list || !effect || !c.view || !c.view_list || !c.difference || !c.scratch)
+    c.part = RD_NEW_ARRAY(heavy, double, m->outer);
+    if (!list || !effect || !c.view || !c.view_list || !c.difference || !c.scratch || !c.part)
         return rd_run_no_memory(m->run, "the controls");
     st = rd_risk_totals_new(m, heavy, &c.other);
     for (size_t k = 0; !st && k < m->system->n_controls; k++) {

@@ -5,6 +5,7 @@
 #include "stats/interval.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,9 +62,13 @@ static const char *reason_of(struct rd_roadmap_work *w, size_t item)
 {
     const double gain = alone(w, item), cost = w->item[item].cost.total.value;
     const int missing = first_missing(w, item), other = rival(w, item);
+    char money[40];
 
     if (!w->item[item].draw)
         return "has no measured effect of its own, and what requires it was not chosen";
+    if (gain < 0)
+        return rd_risk_say(w->m, "makes things worse: the expected loss rises by %s %s a year",
+            rd_risk_money(-gain, money), w->m->system->currency);
     if (gain <= 0)
         return "takes nothing off the expected loss";
     if (!w->tail && gain <= cost)
@@ -397,10 +402,34 @@ static void tell_nothing(struct rd_roadmap_work *w, struct rd_roadmap *out)
     else if (!weighed)
         out->nothing = "No effect was measured against an attack that knows the control, and what "
                        "holds only against others was not asked for (--include-static).";
+    else if (!w->n)
+        out->nothing = "No proposed control whose effect is known fits the budget.";
     else
         out->nothing = isfinite(w->budget)
                            ? "No proposed control is worth its cost within the budget."
                            : "No proposed control is worth its cost.";
+}
+
+/* A plan that was made last year. */
+static void warn_past(struct rd_roadmap_work *w, const struct rd_roadmap *out)
+{
+    const char *today = w->m->system->today;
+    char now[16];
+    int month;
+
+    if (!today || strlen(today) < 7)
+        return;
+    month = (today[5] - '0') * 10 + (today[6] - '0');
+    (void)snprintf(now, sizeof now, "%.4s-Q%d", today, (month + 2) / 3);
+    for (size_t i = 0; i < out->n_steps; i++)
+        if (strlen(out->steps[i].quarter) == strlen(now) &&
+            strcmp(out->steps[i].quarter, now) < 0) { /* quarters sort as text */
+            rd_risk_warn(w->m,
+                "roadmap: step %zu is planned for %s, which is over; name a later one as "
+                "risk.roadmap.start",
+                i + 1, out->steps[i].quarter);
+            return;
+        }
 }
 
 static void warn_expected(struct rd_roadmap_work *w, const struct rd_roadmap *out)
@@ -436,6 +465,7 @@ static rd_status choose(struct rd_roadmap_work *w, struct rd_roadmap *out)
         st = check_appetite(w, out);
     if (!st)
         warn_free(w, out);
+    warn_past(w, out);
     warn_expected(w, out);
     tell_nothing(w, out);
     out->exact = w->exact;

@@ -9,7 +9,6 @@
 
 static const char static_only[] =
     "its effect was measured only against attacks that do not know it; --include-static counts it";
-static const char over_budget[] = "over the budget, with what it requires";
 static const char no_budget[] = "costs something, and the budget is 0";
 static const char too_many_needs[] = "requires more than 200 controls that are not in place";
 static const char too_many[] = "beyond the first 2,000 controls that are weighed";
@@ -187,6 +186,24 @@ static double weight_of(
     return sum;
 }
 
+/* A range that spans the budget counts by its mean, and that is said. */
+static const char *over_budget(
+    const struct rd_roadmap_work *w, int control, double weight, size_t together)
+{
+    struct rd_risk_model *m = w->m;
+    char mean[40];
+    double least = 0;
+
+    for (int i = 0; i < RD_COSTS; i++)
+        if (m->cost[control][i] != NO_INPUT)
+            least += m->inputs.item[m->cost[control][i]].number.low;
+    (void)rd_risk_money(weight, mean);
+    return rd_risk_say(m, "over the budget: %s %s a year in full%s%s", mean, m->system->currency,
+        together > 1 ? ", with what it requires" : "",
+        together == 1 && least <= w->budget ? " on average, though it may turn out to cost less"
+                                            : "");
+}
+
 static rd_status collect(struct rd_roadmap_work *w, const struct rd_roadmap_draw *const *draw_of)
 {
     const struct rd_roadmap_draws *draws = w->m->roadmap;
@@ -209,7 +226,7 @@ static rd_status collect(struct rd_roadmap_work *w, const struct rd_roadmap_draw
         for (size_t k = 0; k < c->n; k++)
             weight += weight_of(w, draw_of[c->control[k]], c->control[k]);
         if (weight > w->budget * (1 + 1e-12)) {
-            w->why_not[control] = w->budget > 0 ? over_budget : no_budget;
+            w->why_not[control] = w->budget > 0 ? over_budget(w, control, weight, c->n) : no_budget;
             continue;
         }
         if (w->n + c->n > RD_ROADMAP_CANDIDATES) {

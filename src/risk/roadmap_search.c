@@ -186,6 +186,47 @@ static rd_status worth_with(struct rd_roadmap_work *w, size_t item, bool *trial,
 }
 
 /*
+ * Where the budget binds, a dearer item may stay and push another one out. Worth of the best set
+ * that holds it falls as its cost rises, so halving finds the cost at which the best set without it
+ * is worth as much. low: it is in, high: it is out.
+ */
+static rd_status turn_within_budget(struct rd_roadmap_work *w, size_t item, double without_it,
+    double low, double high, double *turn_out)
+{
+    enum { HALVINGS = 60 };
+    struct rd_pick p = w->pick;
+    double *cost = RD_NEW_ARRAY(w->heavy, double, w->n + 1);
+    bool *trial = RD_NEW_ARRAY(w->heavy, bool, w->n + 1);
+    bool *forced = RD_NEW_ARRAY(w->heavy, bool, w->n + 1);
+    struct rd_pick_limits l = { .work = DRAWS_WORK / HALVINGS, .forced = forced };
+
+    if (!cost || !trial || !forced)
+        return no_memory(w);
+    memcpy(cost, w->pick.cost, w->n * sizeof *cost);
+    with_needs(w, item, forced);
+    p.cost = p.weight = cost;
+    for (int i = 0; i < HALVINGS && high - low > 1e-9 * high; i++) {
+        const double mid = (low + high) / 2;
+        double worth;
+        rd_status st;
+
+        cost[item] = mid;
+        memcpy(trial, w->in, w->n * sizeof *trial);
+        st = best(w, &p, &l, trial, &worth);
+        if (st)
+            return st;
+        if (l.stopped)
+            return RD_OK; /* what is known without looking further stands */
+        if (worth > without_it)
+            low = mid;
+        else
+            high = mid;
+    }
+    *turn_out = low;
+    return RD_OK;
+}
+
+/*
  * room: what the budget leaves for it; pays: up to where it is worth its cost. The lesser one turns
  * the choice, and is named for what it is: a budget that is used up says nothing about what pays.
  */
@@ -203,7 +244,10 @@ static rd_status say(struct rd_roadmap_work *w, size_t item, double room, double
     (void)rd_risk_money(out->value, money);
     (void)rd_risk_money(pays, worth);
     (void)rd_risk_money(w->item[item].cost.total.value, now);
-    if (in_set && room < pays)
+    if (in_set && room <= 0)
+        out->words = rd_risk_say(
+            w->m, "fits the budget because it is free, and would pay up to %s %s a year", worth, c);
+    else if (in_set && room < pays)
         out->words = rd_risk_say(w->m,
             "fits the budget as long as it costs less than %s %s a year in full (now %s), and "
             "would pay up to %s",
@@ -227,7 +271,7 @@ rd_status rd_roadmap_reversal_of(
     const double cost_now = w->pick.cost[item];
     double *cost = RD_NEW_ARRAY(w->heavy, double, w->n + 1);
     bool *trial = RD_NEW_ARRAY(w->heavy, bool, w->n + 1);
-    double other = 0, others = 0, pays;
+    double other = 0, others = 0, room, pays;
     rd_status st;
 
     *out = (struct rd_roadmap_reversal){ .value = (double)NAN };
@@ -239,14 +283,22 @@ rd_status rd_roadmap_reversal_of(
             return st;
         pays = cost_now + w->worth - other;
         others = rd_pick_weight(&w->pick, w->in) - cost_now;
-        return say(w, item, w->budget - others, pays, true, out);
+        room = w->budget - others;
+        if (w->exact && !w->tail && room < pays)
+            st = turn_within_budget(w, item, other, room, pays, &room);
+        return st ? st : say(w, item, room, pays, true, out);
     }
     st = worth_with(w, item, trial, cost, &other, &others);
     if (st)
         return st;
     pays = other - w->worth;
-    if (pays > 0 && w->budget - others > 0)
-        return say(w, item, w->budget - others, pays, false, out);
+    room = w->budget - others;
+    if (pays > 0 && w->exact && !w->tail && room < pays)
+        st = turn_within_budget(w, item, w->worth, 0, fmin(pays, cost_now), &room);
+    if (!st && pays > 0 && room > 0)
+        return say(w, item, room, pays, false, out);
+    if (st)
+        return st;
     out->words = "would not pay if it were free";
     return RD_OK;
 }

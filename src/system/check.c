@@ -470,11 +470,13 @@ static void check_prerequisites(struct rd_reader *r)
 {
     const struct rd_system *s = r->system;
     struct walk w = { .r = r };
+    size_t *named_by; /* (controls) control that required it last, from 1 on */
 
     w.next = RD_NEW_ARRAY(&r->scratch, size_t, s->n_controls + 1);
     w.path = RD_NEW_ARRAY(&r->scratch, int, s->n_controls + 1);
     w.state = rd_arena_alloc(&r->scratch, s->n_controls + 1, sizeof *w.state);
-    if (!w.next || !w.path || !w.state) {
+    named_by = RD_NEW_ARRAY(&r->scratch, size_t, s->n_controls + 1);
+    if (!w.next || !w.path || !w.state || !named_by) {
         r->no_memory = true;
         return;
     }
@@ -486,6 +488,13 @@ static void check_prerequisites(struct rd_reader *r)
         for (size_t k = 0; k < c->prerequisites.n; k++) {
             const int need = c->prerequisites.index[k];
 
+            if (need != RD_NONE && named_by[need] == i + 1)
+                rd_problem_add(r, c->prerequisites.at[k], &crumb, "requires",
+                    "'%s' is required twice; once is enough",
+                    rd_text_safe_in(
+                        safe, sizeof safe, s->controls[need].id ? s->controls[need].id : "?"));
+            if (need != RD_NONE)
+                named_by[need] = i + 1;
             if (need != RD_NONE && c->state != RD_CONTROL_RETIRED &&
                 s->controls[need].state == RD_CONTROL_RETIRED)
                 rd_problem_add(r, c->prerequisites.at[k], &crumb, "requires",
