@@ -133,6 +133,11 @@ rd_status rd_system_load(const char *path, const struct rd_system_options *optio
     st = rd_file_read(path, limits->text_bytes, arena, &bytes, err);
     if (st)
         return st;
-    return rd_system_parse(
+    st = rd_system_parse(
         path, folder, bytes.data, bytes.size, options, arena, system_out, problems_out, err);
+    if (st == RD_E_LIMIT && bytes.size > RD_YAML_BYTES)
+        (void)rd_error_hint(err,
+            "leave out what is retired and what says nothing new (name, owner, a source on every "
+            "number), or describe parts of the system in files of their own");
+    return st;
 }

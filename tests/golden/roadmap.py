@@ -232,7 +232,13 @@ def words(folder):
         check("nothing twice", "not measured: its effect is not measured" not in out and "not measured: not" not in out)
 
 
+def too_large(folder):
+    """More than 8 MiB: both sizes, and what to leave out."""
+    _, said = run(folder, system([], SCENARIOS) + "# " + "x" * (8 << 20) + "\n", fine=3)
+    check(f"a file that is too large: {said}", "at most 8388608 are read" in said and "hint: leave out what is retired" in said)
+
+
 with tempfile.TemporaryDirectory() as folder:
-    for test in (against_brute_force, reversals, shares, active_is_combined, tables, words):
+    for test in (against_brute_force, reversals, shares, active_is_combined, tables, words, too_large):
         test(folder)
 sys.exit(1 if failed else 0)
