@@ -1,9 +1,12 @@
 #include "cli/assess_text.h"
 
 #include "cli/color.h"
+#include "cli/risk_block.h"
+#include "cli/threat_text.h"
 
 #include "base/text.h"
 #include "report/stages.h"
+#include "report/words.h"
 
 #include <math.h>
 
@@ -25,7 +28,8 @@ static void say_threats(const struct rd_cli *cli, const struct rd_assessment *a)
         rd_cli_put_word(cli, rd_severity_name(t->severity), 8);
         (void)fprintf(out, "  %-34s  ", t->id);
         rd_cli_put_word(cli, rd_threat_status_name(s->status), 0);
-        (void)fprintf(out, "\n            %s\n", s->text);
+        (void)fputc('\n', out);
+        rd_cli_wrap(out, "            ", 12, s->text);
     }
     (void)fprintf(out, "  %zu further threats apply or may apply and were not tried\n", untried);
 }
@@ -46,6 +50,14 @@ const char *rd_cli_grouped(double v, char out[40])
     }
     out[k] = '\0';
     return out;
+}
+
+/* Three digits: nobody knows a loss better than that. */
+static const char *money(const struct rd_cli *cli, double v)
+{
+    const char *text = fabs(v) < 0.5 ? "0" : rd_words_number(v, cli->run.scratch);
+
+    return isnan(v) || !text ? "?" : text;
 }
 
 /* --- the stage matrix --- */
@@ -76,16 +88,16 @@ rd_status rd_cli_stages_text(struct rd_cli *cli, const struct rd_report *report)
         "prevent", "detect", "respond");
     for (size_t i = 0; i < RD_STAGES; i++) {
         const struct rd_stage_row *row = &stages.row[i];
-        char money[40], cells[RD_ACTS][32];
+        char cells[RD_ACTS][32];
 
         (void)fprintf(cli->out, "  %-11s%7zu%7zu%8zu%14s%10s%9s%9s\n", rd_stage_name[i],
             row->threats, row->tried, row->demonstrated,
-            isnan(row->expected_loss) ? "-" : rd_cli_grouped(row->expected_loss, money),
+            isnan(row->expected_loss) ? "-" : money(cli, row->expected_loss),
             cell(row, RD_ACTS_PREVENT, s, cells[0]), cell(row, RD_ACTS_DETECT, s, cells[1]),
             cell(row, RD_ACTS_RESPOND, s, cells[2]));
     }
     if (stages.warning)
-        (void)fprintf(cli->out, "  %s\n", stages.warning);
+        rd_cli_wrap(cli->out, "  ", 2, stages.warning);
     return RD_OK;
 }
 
@@ -97,11 +109,11 @@ static void say_thresholds(FILE *out, const struct rd_assessment *a)
     (void)fprintf(out, "\nWithout money, most losses a year first\n");
     for (size_t i = 0; i < a->risk.n_break_even; i++) {
         const struct rd_risk_break_even *b = &a->risk.break_even[i];
-        char id[80], words[400];
+        char id[80], first[96];
 
-        (void)fprintf(out, "  %-12s %s\n",
-            rd_text_safe_in(id, sizeof id, a->loaded.system->scenarios[b->scenario].id),
-            rd_text_safe_in(words, sizeof words, b->words ? b->words : b->reason));
+        (void)snprintf(first, sizeof first, "  %-12s ",
+            rd_text_safe_in(id, sizeof id, a->loaded.system->scenarios[b->scenario].id));
+        rd_cli_wrap(out, first, 15, b->words ? b->words : b->reason);
     }
     if (!a->risk.n_break_even)
         (void)fprintf(out, "  no scenario could be simulated; the report says why\n");
@@ -150,18 +162,19 @@ static void say_appetite(
         const struct rd_risk_appetite *p = &total->appetite[i];
         char loss[40];
 
-        (void)fprintf(out,
-            "  more than %s %s in a year: %.2g %% (%.2g to %.2g %%), allowed %.3g %%: ",
-            rd_cli_grouped(p->loss, loss), currency, 100 * p->probability.value,
-            100 * p->probability.low, 100 * p->probability.high, 100 * p->allowed);
+        (void)fprintf(out, "  more than %s %s in a year: %s (%s to %s), allowed %.3g %%: ",
+            rd_cli_grouped(p->loss, loss), currency,
+            rd_words_percent(p->probability.value, cli->run.scratch),
+            rd_words_percent(p->probability.low, cli->run.scratch),
+            rd_words_percent(p->probability.high, cli->run.scratch), 100 * p->allowed);
         rd_cli_put_word(cli, rd_risk_appetite_words(p), 0);
         (void)fputc('\n', out);
     }
 }
 
-static void say_controls(FILE *out, const struct rd_assessment *a)
+static void say_controls(const struct rd_cli *cli, const struct rd_assessment *a)
 {
-    char x[40], y[40], z[40];
+    FILE *out = cli->out;
 
     if (!a->risk.n_controls)
         return;
@@ -176,16 +189,16 @@ static void say_controls(FILE *out, const struct rd_assessment *a)
         if (isnan(k->difference.value))
             (void)fprintf(out, "not measured: %s\n", k->reason ? k->reason : "no test it touches");
         else
-            (void)fprintf(out, "%12s  (%s to %s)%s\n", rd_cli_grouped(k->difference.value, x),
-                rd_cli_grouped(k->difference.low, y), rd_cli_grouped(k->difference.high, z),
+            (void)fprintf(out, "%12s  (%s to %s)%s\n", money(cli, k->difference.value),
+                money(cli, k->difference.low), money(cli, k->difference.high),
                 k->is_static ? "  not adaptively tested" : "");
     }
 }
 
-static void say_roadmap(FILE *out, const struct rd_assessment *a)
+static void say_roadmap(const struct rd_cli *cli, const struct rd_assessment *a)
 {
     const struct rd_roadmap *r = a->risk.roadmap;
-    char x[40], y[40];
+    FILE *out = cli->out;
 
     if (!r || !r->n_steps)
         return;
@@ -197,12 +210,11 @@ static void say_roadmap(FILE *out, const struct rd_assessment *a)
 
         (void)fprintf(out, "  %zu. %-35s %12s %15s%s\n", i + 1,
             rd_text_safe_in(safe, 36, a->loaded.system->controls[step->control].name),
-            rd_cli_grouped(step->cost.total.value, x), rd_cli_grouped(step->ale_after.value, y),
+            money(cli, step->cost.total.value), money(cli, step->ale_after.value),
             step->assumed ? "  assumed" : "");
     }
     if (r->combined)
-        (void)fprintf(
-            out, "  run together: %s a year\n", rd_cli_grouped(r->combined->ale.value, x));
+        (void)fprintf(out, "  run together: %s a year\n", money(cli, r->combined->ale.value));
 }
 
 static void say_money(const struct rd_cli *cli, const struct rd_assessment *a)
@@ -210,7 +222,6 @@ static void say_money(const struct rd_cli *cli, const struct rd_assessment *a)
     FILE *out = cli->out;
     const struct rd_band *ale = &a->risk.total.ale;
     const char *currency = a->loaded.system->currency;
-    char x[40], y[40], z[40];
 
     if (!rd_cli_has_money(&a->risk)) {
         say_thresholds(out, a);
@@ -218,11 +229,30 @@ static void say_money(const struct rd_cli *cli, const struct rd_assessment *a)
     }
     (void)fprintf(out, "\nExpected loss%s\n  %s %s a year (90 %% band %s to %s)\n",
         a->risk.illustrative ? " (illustrative: it rests on default numbers)" : "",
-        rd_cli_grouped(ale->value, x), currency, rd_cli_grouped(ale->low, y),
-        rd_cli_grouped(ale->high, z));
+        money(cli, ale->value), currency, money(cli, ale->low), money(cli, ale->high));
     say_appetite(cli, &a->risk.total, currency);
-    say_controls(out, a);
-    say_roadmap(out, a);
+    say_controls(cli, a);
+    say_roadmap(cli, a);
+}
+
+/* The file has no scenario: the shortest way to one. */
+static rd_status say_no_money(struct rd_cli *cli, const struct rd_assessment *a)
+{
+    const struct rd_system *s = a->loaded.system;
+    struct rd_buf block = { 0 };
+    const rd_status st = rd_cli_risk_block(cli, a, &block);
+    char safe[200];
+
+    if (!st && block.len) {
+        (void)fprintf(cli->out,
+            "\nNo money: the file has no scenario. %s, with numbers of your own:\n\n%s",
+            s->n_appetite ? "Add this below its `risk:`" : "Add this at its end",
+            rd_buf_text(&block));
+        (void)fprintf(cli->out, "\nredoubt check %s says whether it is right; then assess again\n",
+            rd_text_safe_in(safe, sizeof safe, s->path));
+    }
+    rd_buf_release(&block);
+    return st;
 }
 
 rd_status rd_cli_assess_text(struct rd_cli *cli, const struct rd_assessment *a)
@@ -237,12 +267,17 @@ rd_status rd_cli_assess_text(struct rd_cli *cli, const struct rd_assessment *a)
         return st;
     (void)fprintf(out, "%s\n\n", rd_text_safe_in(safe, sizeof safe, a->loaded.system->name));
     for (size_t i = 0; i < n; i++)
-        (void)fprintf(out, "%s\n", sentences[i]);
+        rd_cli_wrap(out, "", 2, sentences[i]);
     say_threats(cli, a);
     st = rd_cli_stages_text(cli, &a->report);
     if (st)
         return st;
-    say_money(cli, a);
+    if (a->loaded.system->n_scenarios)
+        say_money(cli, a);
+    else
+        st = say_no_money(cli, a);
+    if (st)
+        return st;
     (void)fprintf(out, "\nReport: %s/%s\n",
         rd_text_safe_in(safe, sizeof safe, a->loaded.system->folder),
         rd_report_html_available() ? "report.html" : "report.md");

@@ -1,6 +1,7 @@
 /* threats - what can go wrong with a system, ranked, before anything is tried. */
 #include "cli/cli.h"
 #include "cli/color.h"
+#include "cli/console.h"
 #include "cli/load.h"
 #include "cli/stored.h"
 #include "cli/threat_text.h"
@@ -30,14 +31,38 @@ static const struct rd_option options[] = {
 
 /* A column of its own where earlier runs tried anything. */
 static void print_status(
-    struct rd_cli *cli, const struct rd_threat *t, const struct rd_campaign *stored)
+    struct rd_cli *cli, const struct rd_threat *t, const struct rd_campaign *stored, int width)
 {
     const struct rd_threat_state *st = rd_cli_threat_state(stored, t);
 
     if (!stored)
         return;
     (void)fputs("  ", cli->out);
-    rd_cli_put_word(cli, rd_threat_status_name(st ? st->status : RD_THREAT_UNTRIED), STATUS_WIDTH);
+    rd_cli_put_word(cli, rd_threat_status_name(st ? st->status : RD_THREAT_UNTRIED), width);
+}
+
+/* Two lines a threat, for a terminal that has no room for one. */
+static void print_narrow_row(
+    struct rd_cli *cli, const struct rd_threat *t, const struct rd_campaign *stored, int id_width)
+{
+    struct rd_buf what = { 0 };
+    char proof[64], decision[120];
+
+    rd_cli_put_word(cli, rd_severity_name(t->severity), 8);
+    (void)fputs("  ", cli->out);
+    rd_cli_put_word(cli, rd_applicability_name(t->applicability), 9);
+    (void)fprintf(cli->out, "  %-*s", stored ? id_width : 0, t->id);
+    print_status(cli, t, stored, 0);
+    (void)fputc('\n', cli->out);
+    rd_buf_puts(&what, t->rule->title);
+    if (t->applicability == RD_APPLIES_MITIGATED)
+        rd_buf_printf(&what, " (by %s)", t->mitigated_by);
+    if (t->rule->n_proved_by)
+        rd_buf_printf(&what, "; proved by %s", rd_cli_proof(t->rule, proof, sizeof proof));
+    if (t->decision)
+        rd_buf_printf(&what, " [%s]", rd_cli_decision(t->decision, decision, sizeof decision));
+    rd_cli_wrap(cli->out, "          ", 10, rd_buf_text(&what));
+    rd_buf_release(&what);
 }
 
 static void print_row(struct rd_cli *cli, const struct rd_threat *t,
@@ -50,7 +75,7 @@ static void print_row(struct rd_cli *cli, const struct rd_threat *t,
     rd_cli_put_word(cli, rd_applicability_name(t->applicability), 9);
     (void)fprintf(cli->out, "  %-*s  %-*s", id_width, t->id, proof_width,
         rd_cli_proof(t->rule, proof, sizeof proof));
-    print_status(cli, t, stored);
+    print_status(cli, t, stored, STATUS_WIDTH);
     (void)fprintf(cli->out, "  %s", t->rule->title);
     if (t->applicability == RD_APPLIES_MITIGATED)
         (void)fprintf(cli->out, " (by %s)", t->mitigated_by);
@@ -84,6 +109,8 @@ static void print_details(
         rd_cli_wrap(cli->out, "   - ", 5, t->rule->mitigations[i]);
 }
 
+static const char no_such_part[] = "the system has no such part";
+
 /* The facts that kept a rule silent at the first place that it looked at: "registry.format is
  * onnx". */
 static rd_status why_silent(struct rd_cli *cli, const struct rd_loaded *l,
@@ -99,7 +126,7 @@ static rd_status why_silent(struct rd_cli *cli, const struct rd_loaded *l,
             element = (int)i;
     if (element == RD_NONE && l->system->n_flows && rd_rule_applies_to(rule, NULL))
         flow = 0;
-    *reason_out = "the system has no such part";
+    *reason_out = no_such_part;
     if (element == RD_NONE && flow == RD_NONE)
         return RD_OK;
     st = rd_threat_derive_one(
@@ -114,19 +141,20 @@ static rd_status why_silent(struct rd_cli *cli, const struct rd_loaded *l,
     return st;
 }
 
-/* Rules without a threat: because the system has no such part, or because of what was found there.
- */
+/* Rules without a threat: because of what was found, and in one line those whose part the system
+ * does not have. */
 static rd_status say_silent(struct rd_cli *cli, const struct rd_loaded *l, bool print)
 {
-    size_t n = 0;
+    struct rd_buf absent = { 0 };
+    size_t n = 0, n_absent = 0;
+    rd_status st = RD_OK;
 
     rd_json_karray(cli->result, "silent_rules");
-    for (size_t r = 0; r < l->rules.n; r++) {
+    for (size_t r = 0; r < l->rules.n && !st; r++) {
         const struct rd_rule *rule = l->rules.item[r];
         const char *reason;
         char first[96];
         bool heard = false;
-        rd_status st;
 
         for (size_t i = 0; i < l->threats.n && !heard; i++)
             heard = l->threats.item[i].rule == rule;
@@ -134,20 +162,27 @@ static rd_status say_silent(struct rd_cli *cli, const struct rd_loaded *l, bool 
             continue;
         st = why_silent(cli, l, rule, &reason);
         if (st)
-            return st;
+            break;
         rd_json_object(cli->result);
         rd_json_ktext(cli->result, "rule", rule->id);
         rd_json_ktext(cli->result, "reason", reason);
         rd_json_end(cli->result);
-        (void)snprintf(first, sizeof first, "  %s (", rule->id);
-        if (print && !n)
+        if (print && !n++)
             (void)fputs("rules that do not apply:\n", cli->out);
-        if (print)
+        if (reason == no_such_part) {
+            rd_buf_printf(&absent, "%s%s", n_absent++ ? ", " : "", rule->id);
+        } else if (print) {
+            (void)snprintf(first, sizeof first, "  %s (", rule->id);
             rd_cli_wrap(cli->out, first, 4, rd_arena_printf(cli->run.scratch, "%s)", reason));
-        n++;
+        }
     }
+    if (!st && print && n_absent)
+        rd_cli_wrap(cli->out, "  without a part that they are about: ", 4, rd_buf_text(&absent));
+    if (!st && absent.failed)
+        st = rd_run_no_memory(&cli->run, "the silent rules");
+    rd_buf_release(&absent);
     rd_json_end(cli->result);
-    return RD_OK;
+    return st;
 }
 
 static bool is_finding(const struct rd_threat *t, const char *fail_on)
@@ -166,7 +201,9 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     const struct rd_campaign *stored;
     bool found = false;
     size_t by_kind[4] = { 0 }, shown, decided = 0;
-    int id_width = 6, proof_width = 9;
+    int id_width = 6, proof_width = 9, title_width = 4;
+    const int columns = rd_console_columns();
+    bool narrow;
     char proof[64];
     rd_status st = rd_cli_load(cli, argv[0], &o->system, &l);
 
@@ -185,6 +222,8 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
         decided += t->decision != NULL;
         if (i < shown && (int)strlen(t->id) > id_width)
             id_width = (int)strlen(t->id);
+        if (i < shown && (int)strlen(t->rule->title) > title_width)
+            title_width = (int)strlen(t->rule->title);
         (void)rd_cli_proof(t->rule, proof, sizeof proof);
         if (i < shown && (int)strlen(proof) > proof_width)
             proof_width = (int)strlen(proof);
@@ -201,12 +240,19 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     rd_json_kint(cli->result, "decided", (int64_t)decided);
     rd_json_end(cli->result);
     rd_json_karray(cli->result, "threats");
-    if (shown)
+    narrow = columns && columns < 25 + id_width + proof_width + (stored ? 18 : 0) + title_width;
+    if (shown && narrow)
+        (void)fprintf(cli->out, "%-8s  %-9s  %-*s%s\n", "severity", "applies",
+            stored ? id_width : 0, "threat", stored ? "  status" : "");
+    else if (shown)
         (void)fprintf(cli->out, "%-8s  %-9s  %-*s  %-*s%s  %s\n", "severity", "applies", id_width,
             "threat", proof_width, "proved by", stored ? "  status          " : "", "what");
     for (size_t i = 0; i < shown; i++) {
         rd_cli_threat_json(cli->result, &l.rules, l.system, &l.threats.item[i], stored);
-        print_row(cli, &l.threats.item[i], stored, id_width, proof_width);
+        if (narrow)
+            print_narrow_row(cli, &l.threats.item[i], stored, id_width);
+        else
+            print_row(cli, &l.threats.item[i], stored, id_width, proof_width);
     }
     rd_json_end(cli->result);
     if (shown < l.threats.n)

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static struct {
@@ -44,6 +45,13 @@ void rd_console_area(const char *command)
 bool rd_console_is_json(void)
 {
     return console.json;
+}
+
+int rd_console_columns(void)
+{
+    struct winsize size;
+
+    return isatty(STDOUT_FILENO) == 1 && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? size.ws_col : 0;
 }
 
 static const char *const level_names[] = { "error", "warning", "info", "debug" };

@@ -36,4 +36,7 @@ void rd_console_progress_(const char *what, size_t done, size_t total);
 /* Wipe the bar before other text is printed. */
 void rd_console_clear(void);
 
+/* Columns of the terminal that stdout is; 0: it is none, or does not say. */
+int rd_console_columns(void);
+
 #endif

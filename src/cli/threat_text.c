@@ -1,12 +1,24 @@
 #include "cli/threat_text.h"
 
+#include "cli/console.h"
+
 #include "base/text.h"
 #include "rules/taxonomy.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { COLUMNS = 96 };
+enum { COLUMNS = 96, COLUMNS_LEAST = 80, COLUMNS_MOST = 100 };
+
+static int columns(void)
+{
+    const int have = rd_console_columns();
+
+    return !have                  ? COLUMNS
+           : have < COLUMNS_LEAST ? COLUMNS_LEAST
+           : have > COLUMNS_MOST  ? COLUMNS_MOST
+                                  : have;
+}
 
 void rd_cli_wrap(FILE *out, const char *first, int indent, const char *text)
 {
@@ -16,6 +28,7 @@ void rd_cli_wrap(FILE *out, const char *first, int indent, const char *text)
 
 void rd_cli_wrap_from(FILE *out, int column, int indent, const char *text)
 {
+    const int most = columns();
     struct rd_buf safe = { 0 };
     const char *p;
 
@@ -28,7 +41,7 @@ void rd_cli_wrap_from(FILE *out, int column, int indent, const char *text)
 
         for (size_t i = 0; i < len; i++) /* characters, not bytes */
             width += ((unsigned char)p[i] & 0xC0) != 0x80;
-        if (begun && column + 1 + width > COLUMNS) {
+        if (begun && column + 1 + width > most) {
             (void)fprintf(out, "\n%*s", indent, "");
             column = indent;
         } else if (begun) {

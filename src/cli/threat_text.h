@@ -26,8 +26,9 @@ const char *rd_cli_proof(const struct rd_rule *rule, char *out, size_t size);
 const char *rd_cli_decision(const struct rd_decision *decision, char *out, size_t size);
 
 /*
- * Text made safe and broken at blanks so that no line passes 96 columns; the first line begins with
- * `first` (whose length counts), the others with `indent` blanks.
+ * Text made safe and broken at blanks so that no line passes the terminal's columns (80 to 100 of
+ * them; 96 where there is no terminal); the first line begins with `first` (whose length counts),
+ * the others with `indent` blanks.
  */
 void rd_cli_wrap(FILE *out, const char *first, int indent, const char *text);
 /* The same where column characters stand in the line already, colors not counted. */

@@ -191,12 +191,11 @@ static void appetite_sentences(struct verdict *v)
         }
         if (above++ >= LIMITS)
             continue;
-        say(v, "A year that costs more than %s has a chance of %s (%s to %s); accepted is %s.",
+        say(v, "A year that costs more than %s has a chance of %s (%s to %s); accepted is %.3g %%.",
             rd_words_money(a->loss, cur, v->arena),
             rd_words_percent(a->probability.value, v->arena),
             rd_words_percent(a->probability.low, v->arena),
-            rd_words_percent(a->probability.high, v->arena),
-            rd_words_percent(a->allowed, v->arena));
+            rd_words_percent(a->probability.high, v->arena), 100 * a->allowed);
         said++;
     }
     if (t->n_appetite && t->appetite[0].state == RD_APPETITE_UNJUDGED) {

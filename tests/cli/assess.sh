@@ -67,6 +67,15 @@ expect 0 "$REDOUBT" assess "$T/a" --json --draws 200 --years 300 --seed 5
 [ "$(field "$T/out" "[t['status'] for t in d['result']['threats'] if t['id']=='evasion@inference-api'][0]")" = controlled ] ||
     fail "evasion is not controlled with the hardened network active"
 
+# Without a scenario there is a block to paste, and it is right as it stands.
+mkdir "$T/plain" && cp -r "$T/a/." "$T/plain"
+awk '/^[a-z_]+:/ { skip = ($0 ~ /^risk:/) } !skip' "$T/a/redoubt.yaml" >"$T/plain/redoubt.yaml"
+expect 0 "$REDOUBT" assess "$T/plain" --draws 200 --years 300 --seed 5
+says "the file has no scenario"
+awk '/^risk:/ { on = 1 } /^redoubt check/ { on = 0 } on' "$T/out" >>"$T/plain/redoubt.yaml"
+expect 0 "$REDOUBT" check "$T/plain"
+says "scenarios 1, appetite in 1 points"
+
 # Bad input: named, exit 3
 printf '\0\0\0\1' >"$T/bad.onnx"
 expect 3 "$REDOUBT" assess "$T/a" --allow-outside --artifact "classifier=$T/bad.onnx"
