@@ -106,7 +106,7 @@ static rd_status read_escape(struct reader *r)
     const size_t start = r->at - 1;
     const int c = peek(r);
     const char *hit = c > 0 ? strchr(from, c) : NULL;
-    unsigned unit, low;
+    unsigned unit = 0, low = 0;
     rd_status st;
 
     if (hit) {
