@@ -527,7 +527,7 @@ static void a_division_by_zero_names_the_scenario(void **state)
     assert_non_null(strstr(f.err.frame[f.err.frames - 1].text, "fool"));
     stop(&f);
     start(
-        &f, SYSTEM("", INSIDER, "", EVASION("1", "40", "successes >= 10", "0 - successes") "}\n"));
+        &f, SYSTEM("", INSIDER, "", EVASION("1", "40", "successes >= 10", "15 - successes") "}\n"));
     add_test(&f, "evasion@api", &pgd_like, evaded(&f, 100, 50, 1));
     assert_int_equal(
         rd_risk_simulate(&f.run, &f.campaign, &options, &f.arena, &f.result), RD_E_INPUT);
