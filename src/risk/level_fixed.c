@@ -239,6 +239,7 @@ void rd_level_around(const struct level *l, int layer, double measure[RD_MEASURE
 rd_status rd_level_find_just_enough(struct level *l)
 {
     double measure[RD_MEASURES] = { 0 };
+    int first = 0;
     rd_status st = RD_OK;
 
     l->just_enough = -1;
@@ -250,7 +251,10 @@ rd_status rd_level_find_just_enough(struct level *l)
         return RD_OK;
     }
     measure[RD_MEASURE_OBJECTS] = l->p->objects;
-    for (int i = 0; i <= 1000 && l->just_enough < 0 && !st; i++) {
+    /* Below the one threshold that decides, nothing is a loss. */
+    if (l->p->threshold_on >= 0 && l->p->threshold > 0)
+        first = l->p->threshold < 1 ? (int)(l->p->threshold * 1000) : 1000;
+    for (int i = first > 1 ? first - 1 : 0; i <= 1000 && l->just_enough < 0 && !st; i++) {
         measure[RD_MEASURE_SUCCESSES] = ceil(l->p->objects * i / 1000);
         for (int k = RD_MEASURE_UTILITY; k <= RD_MEASURE_AUC; k++)
             if (k != RD_MEASURE_FPR)

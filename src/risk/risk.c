@@ -38,15 +38,16 @@ static size_t quantified(const struct rd_risk_model *m)
 static rd_status new_cache(
     const struct rd_risk_model *m, struct rd_arena *heavy, struct rd_risk_cache *cache)
 {
-    const double bytes =
-        (double)quantified(m) * (double)m->outer * (double)m->years * sizeof(double);
+    const double each = (double)m->outer * (double)m->years * sizeof(double);
+    double left = CACHE_BYTES;
 
     cache->loss = RD_NEW_ARRAY(heavy, double *, m->n_plans + 1);
     cache->level = RD_NEW_ARRAY(heavy, struct rd_risk_level_out, (m->n_plans + 1) * m->outer);
     if (!cache->loss || !cache->level)
         return rd_run_no_memory(m->run, "the simulation");
-    for (size_t i = 0; i < m->n_plans && bytes <= CACHE_BYTES; i++)
+    for (size_t i = 0; i < m->n_plans && left >= each; i++)
         if (!m->plan[i].unquantified) {
+            left -= each;
             cache->loss[i] = RD_NEW_ARRAY(heavy, double, m->outer * m->years);
             if (!cache->loss[i])
                 return rd_run_no_memory(m->run, "the simulation");

@@ -12,6 +12,7 @@ struct worker {
     double *row;         /* (plans, years) where there is no cache */
     const double **loss; /* (plans) the rows of this draw */
     double *part;        /* (years) of one scenario, after the one-theft rule */
+    uint32_t *owner;     /* (groups, years) the plan whose loss stands */
 };
 struct job {
     struct rd_risk_model *m;
@@ -19,28 +20,61 @@ struct job {
     struct rd_risk_cache *cache;
     bool fill;
     struct rd_risk_totals *t;
+    size_t *group; /* (plans) number of the group of several thefts, or NO_GROUP */
+    size_t n_groups;
     struct worker *worker;
     size_t first; /* outer draw of chunk 0 */
 };
 
-/* A year holds one theft of a model by one actor: the larger loss stands, the first on a tie. */
-static bool stands(const struct job *j, const double *const *loss, size_t plan, size_t year)
-{
-    const struct rd_risk_plan *p = j->m->plan;
+static const size_t NO_GROUP = (size_t)-1;
 
-    for (size_t k = 0; k < j->m->n_plans; k++)
-        if (k != plan && !p[k].unquantified && p[k].group == p[plan].group &&
-            (loss[k][year] > loss[plan][year] || (loss[k][year] == loss[plan][year] && k < plan)))
-            return false;
-    return true;
+static bool is_in_group(const struct rd_risk_model *m, size_t plan, int group)
+{
+    return !m->plan[plan].unquantified && m->plan[plan].group == group;
 }
 
-static bool shares_group(const struct rd_risk_model *m, size_t plan)
+static rd_status number_groups(struct job *j, struct rd_arena *arena)
 {
-    for (size_t k = 0; k < m->n_plans; k++)
-        if (k != plan && !m->plan[k].unquantified && m->plan[k].group == m->plan[plan].group)
-            return true;
-    return false;
+    const struct rd_risk_model *m = j->m;
+
+    j->group = RD_NEW_ARRAY(arena, size_t, m->n_plans + 1);
+    if (!j->group)
+        return rd_run_no_memory(m->run, "the simulation");
+    for (size_t i = 0; i < m->n_plans; i++)
+        j->group[i] = NO_GROUP;
+    for (size_t i = 0; i < m->n_plans; i++) {
+        bool several = false;
+
+        if (m->plan[i].unquantified || j->group[i] != NO_GROUP)
+            continue;
+        for (size_t k = i + 1; k < m->n_plans; k++)
+            if (is_in_group(m, k, m->plan[i].group)) {
+                j->group[k] = j->n_groups;
+                several = true;
+            }
+        if (several)
+            j->group[i] = j->n_groups++;
+    }
+    return RD_OK;
+}
+
+/* A year holds one theft of a model by one actor: the larger loss stands, the first on a tie. */
+static void find_owners(const struct job *j, struct worker *w)
+{
+    const size_t years = j->m->years;
+
+    for (size_t k = 0; k < j->n_groups * years; k++)
+        w->owner[k] = UINT32_MAX;
+    for (size_t i = 0; i < j->m->n_plans; i++) {
+        uint32_t *owner;
+
+        if (j->group[i] == NO_GROUP)
+            continue;
+        owner = w->owner + j->group[i] * years;
+        for (size_t y = 0; y < years; y++)
+            if (owner[y] == UINT32_MAX || w->loss[i][y] > w->loss[owner[y]][y])
+                owner[y] = (uint32_t)i;
+    }
 }
 
 /* Losses of plan i at draw o: from the cache, or simulated. */
@@ -85,8 +119,10 @@ static rd_status one_draw(struct job *j, struct worker *w, size_t o, struct rd_e
         if (st)
             return st;
     }
+    find_owners(j, w);
     for (size_t i = 0; i < m->n_plans; i++) { /* in the order of the file: sums have one order */
-        const bool shared = !m->plan[i].unquantified && shares_group(m, i);
+        const bool shared = j->group[i] != NO_GROUP;
+        const uint32_t *owner = w->owner + (shared ? j->group[i] : 0) * m->years;
         const double *part;
 
         if (m->plan[i].unquantified) {
@@ -94,7 +130,7 @@ static rd_status one_draw(struct job *j, struct worker *w, size_t o, struct rd_e
             continue;
         }
         for (size_t y = 0; shared && y < m->years; y++)
-            w->part[y] = stands(j, w->loss, i, y) ? w->loss[i][y] : 0;
+            w->part[y] = owner[y] == i ? w->loss[i][y] : 0;
         part = shared ? w->part : w->loss[i];
         for (size_t y = 0; y < m->years; y++)
             total[y] += part[y];
@@ -129,7 +165,8 @@ static rd_status new_workers(struct job *j, struct rd_arena *arena, size_t n)
         w->row = RD_NEW_ARRAY(arena, double, (m->n_plans + 1) * m->years);
         w->loss = RD_NEW_ARRAY(arena, const double *, m->n_plans + 1);
         w->part = RD_NEW_ARRAY(arena, double, m->years);
-        if (!w->row || !w->loss || !w->part)
+        w->owner = RD_NEW_ARRAY(arena, uint32_t, (j->n_groups + 1) * m->years);
+        if (!w->row || !w->loss || !w->part || !w->owner)
             return rd_run_no_memory(m->run, "the simulation");
     }
     return RD_OK;
@@ -152,8 +189,10 @@ rd_status rd_risk_totals_run(struct rd_risk_model *m, const struct rd_risk_view 
 {
     struct job j = { .m = m, .view = view, .cache = cache, .fill = fill, .t = t };
     struct rd_arena arena = RD_ARENA_INIT;
-    rd_status st = new_workers(&j, &arena, rd_pool_threads(m->run->pool));
+    rd_status st = number_groups(&j, &arena);
 
+    if (!st)
+        st = new_workers(&j, &arena, rd_pool_threads(m->run->pool));
     for (; !st && j.first < m->outer; j.first += BATCH) {
         const size_t n = m->outer - j.first < BATCH ? m->outer - j.first : BATCH;
 
