@@ -98,6 +98,39 @@ double rd_level_evade_queries(const struct level *l, const struct rd_risk_eviden
     return l->p->objects * (limit < e->longest ? limit : e->longest);
 }
 
+static void draw_weights(const struct level *l, size_t n, double *prior, double *weight)
+{
+    struct rd_rng rng = rd_rng_stream(l->m->run->seed, l->p->weight_stream, l->seen);
+
+    prior[0] = rd_normal_draw(&rng);
+    prior[1] = rd_normal_draw(&rng);
+    for (size_t i = 0; i < n; i++)
+        weight[i] = rd_exponential_draw(&rng);
+}
+
+/* n weights of trials and the roots of the two prior ones. Draw o is one worker's at a time, so
+ * what it keeps nobody else touches. */
+static const double *weights_of(const struct level *l, size_t n, double *a, double *b)
+{
+    const struct rd_risk_model *m = l->m;
+    double *kept = m->kept_weight ? m->kept_weight[l->p->index] : NULL;
+    double prior[2];
+
+    if (!kept || n > m->n_kept || l->p->pinned) { /* pinned: another draw's */
+        draw_weights(l, n, prior, l->scratch->weight);
+        *a = prior[0];
+        *b = prior[1];
+        return l->scratch->weight;
+    }
+    kept += l->o * (m->n_kept + 2);
+    if (!m->is_kept[l->p->index][l->o])
+        draw_weights(l, m->n_kept, kept, kept + 2);
+    m->is_kept[l->p->index][l->o] = true;
+    *a = kept[0];
+    *b = kept[1];
+    return kept + 2;
+}
+
 /*
  * Posterior of the success share at every limit at once: one exponential weight a trial (the
  * Bayesian bootstrap, Rubin 1981) and two objects of weight gamma(1/2), one that always falls and
@@ -106,9 +139,8 @@ double rd_level_evade_queries(const struct level *l, const struct rd_risk_eviden
  */
 void rd_level_draw_weights(struct level *l)
 {
-    struct rd_rng rng = rd_rng_stream(l->m->run->seed, l->p->weight_stream, l->seen);
-    const double a = rd_normal_draw(&rng), b = rd_normal_draw(&rng);
-    double *weight = l->scratch->weight;
+    const double *weight;
+    double a, b;
     size_t n = 0;
 
     for (int k = 0; k < LAYERS; k++)
@@ -116,8 +148,7 @@ void rd_level_draw_weights(struct level *l)
             n = l->v->layer[k]->unit[l->v->layer[k]->n - 1] + 1 > n
                     ? l->v->layer[k]->unit[l->v->layer[k]->n - 1] + 1
                     : n;
-    for (size_t i = 0; i < n; i++)
-        weight[i] = rd_exponential_draw(&rng);
+    weight = weights_of(l, n, &a, &b);
     l->prior_success = a * a / 2;
     for (int k = 0; k < LAYERS; k++) {
         const struct rd_risk_evidence *e = l->v->layer[k];

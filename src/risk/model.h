@@ -202,6 +202,12 @@ struct rd_risk_model {
     size_t table;   /* most objects of any plan with a table */
     const char **warning;
     size_t n_warnings, cap_warnings;
+    /* (plans) what evade draws for its trials is the same in every configuration of controls: the
+     * two prior weights and n_kept more for each outer draw, kept from the first; NULL: not kept.
+     */
+    double **kept_weight;
+    bool **is_kept; /* (plans) of (outer) */
+    size_t n_kept;
     size_t unexplained;    /* plans whose observed losses no draw explains */
     bool no_memory;        /* a text could not be kept: asked for at the end */
     int (*cost)[RD_COSTS]; /* (controls) inputs of its costs, NO_INPUT where there is none */

@@ -10,7 +10,8 @@ enum { WARNINGS_MAX = 200 };
 static const double CELLS_MAX = 5e7; /* outer x years: 400 MB of losses */
 static const double CACHE_BYTES =
     256 << 20; /* of base losses kept by scenario, so that controls re-run only what they touch */
-static const double WORK_MAX = 2e10; /* scenario-years, all configurations */
+static const double WEIGHT_BYTES = 64 << 20; /* of the weights of trials */
+static const double WORK_MAX = 2e10;         /* scenario-years, all configurations */
 
 static rd_status check_size(struct rd_run *run, size_t outer, size_t years)
 {
@@ -55,6 +56,30 @@ static rd_status new_cache(
     return RD_OK;
 }
 
+static rd_status new_weights(struct rd_risk_model *m, struct rd_arena *heavy)
+{
+    const double each = (double)m->outer * (double)(m->weights + 2) * sizeof(double);
+    double left = WEIGHT_BYTES;
+
+    m->kept_weight = RD_NEW_ARRAY(heavy, double *, m->n_plans + 1);
+    m->is_kept = RD_NEW_ARRAY(heavy, bool *, m->n_plans + 1);
+    m->n_kept = m->weights;
+    if (!m->kept_weight || !m->is_kept)
+        return rd_run_no_memory(m->run, "the simulation");
+    for (size_t i = 0; i < m->n_plans && left >= each; i++) {
+        const struct rd_risk_plan *p = &m->plan[i];
+
+        if (p->unquantified || p->expert || p->kind != RD_EVADE)
+            continue;
+        left -= each;
+        m->kept_weight[i] = RD_NEW_ARRAY(heavy, double, m->outer *(m->n_kept + 2));
+        m->is_kept[i] = RD_NEW_ARRAY(heavy, bool, m->outer);
+        if (!m->kept_weight[i] || !m->is_kept[i])
+            return rd_run_no_memory(m->run, "the simulation");
+    }
+    return RD_OK;
+}
+
 static rd_status new_notes(struct rd_risk_model *m, struct rd_arena *heavy)
 {
     m->roadmap = RD_NEW(heavy, struct rd_roadmap_draws);
@@ -90,6 +115,8 @@ static rd_status simulate(struct rd_risk_model *m, const struct rd_risk_options 
     struct rd_risk_scenario *scenario = NULL;
     rd_status st = new_cache(m, heavy, &cache);
 
+    if (!st)
+        st = new_weights(m, heavy);
     if (!st)
         st = rd_risk_totals_new(m, heavy, &base);
     if (!st)
