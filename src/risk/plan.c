@@ -162,12 +162,6 @@ struct reader {
     const char *unknown_name;
 };
 
-static bool is_count(enum rd_measure m)
-{
-    return m <= RD_MEASURE_QUERIES || m == RD_MEASURE_SAMPLES || m == RD_MEASURE_DAYS ||
-           m == RD_MEASURE_DECISIONS || m == RD_MEASURE_DISCLOSED || m == RD_MEASURE_CANDIDATES;
-}
-
 static void read_name(void *user, const char *name, size_t slot)
 {
     struct reader *r = user;
@@ -176,7 +170,7 @@ static void read_name(void *user, const char *name, size_t slot)
     if (w.kind == RD_WORD_MEASURE) {
         r->p->reads[w.measure] = true;
         r->p->magnitude_varies = r->p->magnitude_varies || r->is_magnitude;
-        if (r->is_magnitude && is_count(w.measure))
+        if (r->is_magnitude && rd_measure_is_count(w.measure))
             r->p->per_unit = true;
     } else if (w.kind == RD_WORD_ASSET) {
         r->p->asset_input[w.asset] = 0; /* marked; the input is added later */

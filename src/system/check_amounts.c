@@ -363,6 +363,64 @@ static void say_sometimes(
     rd_buf_release(&where);
 }
 
+/* --- the ceiling --- */
+
+struct ceiling {
+    struct amounts *a;
+    double value;      /* of all assets that the magnitude names, at the point */
+    bool none;         /* a count multiplies them, or one has no value: there is no ceiling */
+    const char *asset; /* the first */
+    size_t n;
+};
+
+static void add_asset(void *user, const char *name, size_t slot)
+{
+    struct ceiling *c = user;
+    const struct rd_scenario_word w = rd_scenario_word_at(c->a->names, slot);
+
+    if (w.kind == RD_WORD_MEASURE)
+        c->none = c->none || rd_measure_is_count(w.measure);
+    if (w.kind != RD_WORD_ASSET)
+        return;
+    c->none = c->none || !c->a->names->system->assets[w.asset].value.given;
+    c->value += c->a->x[find(c->a, slot)];
+    c->asset = c->n++ ? c->asset : name;
+}
+
+/* A loss is cut at the declared value of what is lost; one that is cut at every point was meant
+ * otherwise. */
+static void check_ceiling(struct amounts *a)
+{
+    const struct rd_expr_input in = { .name = value_of, .user = a };
+    struct rd_expr_bounds at = { 0 };
+    double least = (double)INFINITY;
+    struct ceiling c;
+    char times[40], safe[80];
+
+    for (size_t k = 0; k < points_of(a); k++) {
+        go_to(a, a->widest, k);
+        c = (struct ceiling){ .a = a };
+        rd_expr_names(a->magnitude, add_asset, &c);
+        if (c.none || !c.n)
+            return;
+        if (!counts(a))
+            continue;
+        a->at_point = true;
+        rd_expr_bound(a->magnitude, &in, range_of, &at);
+        a->at_point = false;
+        if (!(at.value.low > c.value * (1 + 1e-9)))
+            return;
+        least = fmin(least, at.value.low / c.value);
+    }
+    if (isfinite(least))
+        rd_note_add(a->r, place_of(a, a->magnitude, &at), a->crumb, "magnitude",
+            "character %u: always more than what is lost is worth (at least %s times '%s'%s), and "
+            "losses are cut at that value; multiply by a count such as 'successes', give the asset "
+            "its whole value, or use per_loss, which is not cut",
+            at.at, amount(least, times), rd_text_safe_in(safe, sizeof safe, c.asset),
+            c.n > 1 ? " and the others" : "");
+}
+
 /* --- one expression --- */
 
 static void check_one(struct amounts *a, const struct rd_expr *e)
@@ -432,4 +490,5 @@ void rd_check_amounts(struct rd_reader *r, const struct rd_crumb *crumb,
     if (loss_when)
         start_at_threshold(&a);
     check_one(&a, magnitude);
+    check_ceiling(&a);
 }

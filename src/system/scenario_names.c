@@ -42,6 +42,12 @@ const struct rd_measure_word rd_measure_words[RD_MEASURES] = {
     [RD_MEASURE_CANDIDATES] = { "candidates", INFER, "records that the campaign asks about" },
 };
 
+bool rd_measure_is_count(enum rd_measure m)
+{
+    return m <= RD_MEASURE_QUERIES || m == RD_MEASURE_SAMPLES || m == RD_MEASURE_DAYS ||
+           m == RD_MEASURE_DECISIONS || m == RD_MEASURE_DISCLOSED || m == RD_MEASURE_CANDIDATES;
+}
+
 /* Slots: the measures, then the assets, then PER_ELEMENT for the properties of each element. */
 enum { PER_ELEMENT = 64, WORDS_ASSETS_MAX = 400 };
 

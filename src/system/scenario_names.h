@@ -39,6 +39,8 @@ struct rd_measure_word {
     const char *help;
 };
 extern const struct rd_measure_word rd_measure_words[RD_MEASURES];
+/* Does it count something? A magnitude that multiplies by it makes an asset a value of one unit. */
+bool rd_measure_is_count(enum rd_measure m);
 
 struct rd_scenario_names {
     const struct rd_system *system;

@@ -98,12 +98,27 @@ static void is_silent_about_losses_that_are_fine(void **state)
     }
 }
 
+/* CONTRACTS: losses are capped by the declared value. One that always is was meant otherwise. */
+static void says_where_a_loss_is_always_cut(void **state)
+{
+    (void)state;
+    check("loss_when: successes >= 1, magnitude: loan * 3",
+        "10:51: risk.scenarios.s.magnitude: character 6: always more than what is lost is worth "
+        "(at least 3 times 'loan'), and losses are cut at that value; multiply by a count such as "
+        "'successes', give the asset its whole value, or use per_loss, which is not cut\n");
+    check("loss_when: successes >= 1, magnitude: loan * 3 * successes", ""); /* of one unit */
+    check("loss_when: successes >= 1, magnitude: loan * 1", "");
+    check("loss_when: successes >= 1, magnitude: loan * 0.5 + flat", ""); /* of both together */
+    check("loss_when: successes >= 1, magnitude: 5000", "");              /* names no asset */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_where_a_loss_falls_below_zero),
         cmocka_unit_test(says_where_a_divisor_is_zero),
         cmocka_unit_test(is_silent_about_losses_that_are_fine),
+        cmocka_unit_test(says_where_a_loss_is_always_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
