@@ -184,8 +184,39 @@ const char *rd_metric_value(const char *id, double v, char out[32])
     return out;
 }
 
-const char *rd_metric_interval(const char *id, const struct rd_interval *v, char out[96])
+/* Shares of what is there less what would be there anyway: below 0 where it got less. */
+static bool is_difference(const char *id)
 {
+    static const char *const ids[] = { "asr_gain", "accuracy_drop", "drop", "hit_rate_gain",
+        "rank_shift", "rank_loss", "advantage", "advantage_others", NULL };
+
+    for (const char *const *d = ids; *d; d++)
+        if (!strcmp(*d, id))
+            return true;
+    return false;
+}
+
+struct rd_interval rd_metric_within(const char *id, const struct rd_interval *v)
+{
+    const char *bare =
+        id && !strncmp(id, baseline, sizeof baseline - 1) ? id + sizeof baseline - 1 : id;
+    struct rd_interval in = *v;
+    double least;
+
+    if (rd_metric_form_of(id) != RD_METRIC_SHARE)
+        return in;
+    least = is_difference(bare) ? -1 : 0;
+    /* What is itself beyond the bounds is no share: it is shown as it is. */
+    if (in.low < least && in.value >= least)
+        in.low = least;
+    if (in.high > 1 && in.value <= 1)
+        in.high = 1;
+    return in;
+}
+
+const char *rd_metric_interval(const char *id, const struct rd_interval *interval, char out[96])
+{
+    const struct rd_interval in = rd_metric_within(id, interval), *v = &in;
     char value[32], low[32], high[32];
 
     (void)rd_metric_value(id, v->value, value);

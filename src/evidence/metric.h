@@ -36,6 +36,11 @@ enum rd_metric_form rd_metric_form_of(const char *id);
 /* "83.2 %", "0.412": one digit behind the point of a percentage, three elsewhere; "-" for NaN. */
 const char *rd_metric_value(const char *id, double v, char out[32]);
 
+/*
+ * As people are shown it: Student's interval over a few runs may reach beyond what a share can be;
+ * it ends at 0 and 1, that of a gain or loss at -1 and 1. Records keep what was computed.
+ */
+struct rd_interval rd_metric_within(const char *id, const struct rd_interval *v);
 /* "83.2 % (80.9 to 85.5 %)"; without an interval the value alone. */
 const char *rd_metric_interval(const char *id, const struct rd_interval *v, char out[96]);
 

@@ -329,10 +329,13 @@ static void curve(struct rd_md *m, const struct rd_curve *c)
 
     rd_buf_printf(m->out, "\n| %s | %s | 95 %% interval |\n| ---: | ---: | --- |\n",
         rd_metric_name(c->budget, x), rd_metric_name(c->metric, y));
-    for (size_t i = 0; i < c->n; i++)
+    for (size_t i = 0; i < c->n; i++) {
+        const struct rd_interval v = rd_metric_within(c->metric, &c->y[i]);
+
         rd_buf_printf(m->out, "| %s | %s | %s to %s |\n", measured(m, c->budget, c->x[i]),
-            measured(m, c->metric, c->y[i].value), measured(m, c->metric, c->y[i].low),
-            measured(m, c->metric, c->y[i].high));
+            measured(m, c->metric, v.value), measured(m, c->metric, v.low),
+            measured(m, c->metric, v.high));
+    }
 }
 
 /* One trial of a kind, in words. */
@@ -365,6 +368,7 @@ static void recipe_note(struct rd_md *m, const struct rd_bound_test *t)
 
 static void record(struct rd_md *m, const struct rd_bound_test *t, const struct rd_record *r)
 {
+    const struct rd_interval judged = rd_metric_within(r->judged, &r->interval);
     char name[RD_METRIC_WORDS];
 
     rd_buf_printf(m->out,
@@ -374,7 +378,7 @@ static void record(struct rd_md *m, const struct rd_bound_test *t, const struct 
         r->attack, rd_outcome_name(r->outcome), r->successes,
         rd_words_count(r->n, trials_word(t, 1), trials_word(t, 2), m->arena),
         rd_metric_judged(r, name), measured(m, r->judged, r->interval.value),
-        measured(m, r->judged, r->interval.low), measured(m, r->judged, r->interval.high),
+        measured(m, r->judged, judged.low), measured(m, r->judged, judged.high),
         measured(m, r->judged, r->criterion), (unsigned long long)r->queries,
         (unsigned long long)r->gradients, (unsigned long long)r->rows_total);
     if (r->outcome_reason) {
@@ -386,13 +390,14 @@ static void record(struct rd_md *m, const struct rd_bound_test *t, const struct 
     rd_md_put(m, "\n| metric | value | 95 % interval |\n| --- | ---: | --- |\n");
     for (size_t i = 0; i < r->n_metrics; i++) {
         const struct rd_metric *x = &r->metrics[i];
+        const struct rd_interval v = rd_metric_within(x->name, &x->v);
 
         if (x->reason)
             rd_buf_printf(m->out, "| %s | | %s |\n", rd_metric_name(x->name, name), x->reason);
         else
             rd_buf_printf(m->out, "| %s | %s | %s to %s |\n", rd_metric_name(x->name, name),
-                measured(m, x->name, x->v.value), measured(m, x->name, x->v.low),
-                measured(m, x->name, x->v.high));
+                measured(m, x->name, v.value), measured(m, x->name, v.low),
+                measured(m, x->name, v.high));
     }
     for (size_t i = 0; i < r->n_curves; i++)
         curve(m, &r->curves[i]);

@@ -66,6 +66,23 @@ static void shares_are_in_percent_and_never_minus_zero(void **state)
     assert_string_equal(rd_metric_value("poisoned_count", 14, out), "14");
 }
 
+/* Student's t over three runs knows no bounds; what people read does. */
+static void intervals_end_where_a_share_does(void **state)
+{
+    const struct rd_interval wide = { 0.5, -1.2, 1.1 }, beyond = { 1.2, 1.1, 1.3 };
+    char out[96];
+
+    (void)state;
+    assert_string_equal(rd_metric_interval("utility", &wide, out), "50.0 % (0.0 to 100.0 %)");
+    assert_string_equal(rd_metric_interval("recall_3", &wide, out), "50.0 % (0.0 to 100.0 %)");
+    assert_string_equal(
+        rd_metric_interval("baseline_utility", &wide, out), "50.0 % (0.0 to 100.0 %)");
+    assert_string_equal(rd_metric_interval("asr_gain", &wide, out), "50.0 % (-100.0 to 100.0 %)");
+    assert_string_equal(rd_metric_interval("kappa", &wide, out), "0.500 (-1.200 to 1.100)");
+    /* no share at all: shown as it is */
+    assert_string_equal(rd_metric_interval("utility", &beyond, out), "120.0 % (110.0 to 130.0 %)");
+}
+
 /* web/shared/format.ts has words for what it shows by name; else it would show the raw id. */
 static void the_page_has_words_for_the_same_ids(void **state)
 {
@@ -95,6 +112,7 @@ int main(void)
         cmocka_unit_test(what_can_be_judged_is_worse_the_more_there_is_of_it),
         cmocka_unit_test(a_true_positive_rate_says_at_what_false_alarms),
         cmocka_unit_test(shares_are_in_percent_and_never_minus_zero),
+        cmocka_unit_test(intervals_end_where_a_share_does),
         cmocka_unit_test(the_page_has_words_for_the_same_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
