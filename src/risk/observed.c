@@ -219,12 +219,14 @@ static rd_status observe(struct rd_risk_model *m, struct rd_risk_plan *p,
         p->unexplained = true;
         m->unexplained++;
         rd_risk_warn(m,
-            "scenario '%s' (line %d): %g losses were observed in %g years, and by its attempts and "
+            "scenario '%s' (line %d): %g losses were observed in %g year%s, and by its attempts "
+            "and "
             "susceptibility %.3g to %.3g are expected in that time: no draw explains what was "
             "observed, which changes nothing here; one of the three is wrong, and until it is "
             "mended nobody can say whether losses stay within an appetite",
             p->scenario->id, p->scenario->at.line, p->scenario->observed_losses,
-            p->scenario->observed_years, w->least, w->most);
+            p->scenario->observed_years, p->scenario->observed_years == 1 ? "" : "s", w->least,
+            w->most);
         return RD_OK;
     }
     p->effective = w->sum * w->sum / w->square;

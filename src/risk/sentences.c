@@ -82,9 +82,9 @@ static void tell_counts(struct talk *t, const struct rd_risk_scenario *s)
 
     if (l->given && l->unexplained)
         SAY(t,
-            "%g losses in %g years were counted, and %.2g to %.2g a year are expected: no draw "
+            "%g losses in %g year%s were counted, and %.2g to %.2g a year are expected: no draw "
             "explains them, so the figures of this scenario contradict what was seen.",
-            l->observed, l->years, l->before.low, l->before.high);
+            l->observed, l->years, l->years == 1 ? "" : "s", l->before.low, l->before.high);
     else if (l->given && l->used)
         SAY(t,
             "%g losses in %g years were counted: %.2g losses a year were expected before, %.2g "

@@ -302,6 +302,11 @@ static rd_status reversals(
             out->words = "not looked for: other scenarios cost more";
             continue;
         }
+        if (m->unexplained && m->system->n_appetite) {
+            out->words = "not looked for: observed losses contradict a scenario, so whether the "
+                         "appetite is kept cannot be judged";
+            continue;
+        }
         d->control = NULL;
         if (!m->system->n_appetite)
             st = pick_control(d, i);

@@ -156,8 +156,9 @@ static void what_cannot_be_is_said_and_left_alone(void **state)
     /* 500 where a fifth of one is expected; so too where both numbers are certain */
     run_word(&f,
         WORD("{low: 0.1, high: 0.2}", "0.9", ", observed: {losses: 500, years: 1}") APPETITE, 200);
-    assert_true(warns(&f, "(line ") && warns(&f, "500 losses were observed in 1 years"));
+    assert_true(warns(&f, "(line ") && warns(&f, "500 losses were observed in 1 year, "));
     assert_int_equal(f.result.total.appetite[0].state, RD_APPETITE_UNJUDGED);
+    assert_non_null(strstr(f.result.scenarios[0].reversal.words, "cannot be judged"));
     stop(&f);
     run_word(&f, WORD("1", "0.5", ", observed: {losses: 500, years: 2}") APPETITE, 200);
     assert_false(rd_risk_is_judged(&f.result, &contradicted));
