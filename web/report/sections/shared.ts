@@ -2,10 +2,11 @@
 
 import type { Appetite, Interval, Exceedance, Roadmap } from "../../shared/types";
 
-/** Color and word for a limit: by the pooled chance, as --fail-on appetite decides; open where the band crosses. */
+/** Color and word for a limit: by the pooled chance, as --fail-on appetite decides; open where the band crosses; unjudged is a finding. */
 export function judged(a: Appetite): [string, string] {
   if (a.state === "met") return ["good", "within"];
   if (a.state === "breached") return ["bad", "exceeded"];
+  if (a.state === "unjudged") return ["bad", "cannot be judged"];
   return (a.probability.value ?? 0) > a.allowed ? ["bad", "likely exceeded"] : ["odd", "likely within"];
 }
 
