@@ -377,6 +377,9 @@ const double *rd_op_wide(struct rd_op_call *c, const struct rd_tensor *t)
         WIDEN(int64_t, v);
     case RD_F64:
     case RD_STRING:
+    case RD_SEQUENCE:
+    case RD_OPTIONAL:
+    case RD_MAP:
     case RD_DTYPE_NONE:
         break;
     }
@@ -434,6 +437,9 @@ void rd_op_narrow(const double *v, struct rd_tensor *t, bool add)
                                                        : INT64_MIN;
         break;
     case RD_STRING:
+    case RD_SEQUENCE:
+    case RD_OPTIONAL:
+    case RD_MAP:
     case RD_DTYPE_NONE:
         break;
     }

@@ -65,7 +65,8 @@ static inline bool rd_op_is_symbol(int64_t v)
     return v == RD_SYM_BATCH || v == RD_SYM_ANY;
 }
 
-#define RD_T(type) (1u << (type))
+/* Types that are no tensors have the bits above ONNX's numbers of today. */
+#define RD_T(type) (1u << ((type) < RD_SEQUENCE ? (type) : (type)-RD_SEQUENCE + 28))
 enum {
     RD_OP_INPUTS = 6, /* rows of in_type; the last one given repeats for more inputs */
     RD_T_FLOAT = RD_T(RD_F32) | RD_T(RD_F64) | RD_T(RD_F16) | RD_T(RD_BF16),
@@ -73,7 +74,8 @@ enum {
                RD_T(RD_U16) | RD_T(RD_U32) | RD_T(RD_U64),
     RD_T_NUMBER = RD_T_FLOAT | RD_T_INT,
     RD_T_ANY = RD_T_NUMBER | RD_T(RD_BOOL),
-    RD_T_I64 = RD_T(RD_I64)
+    RD_T_I64 = RD_T(RD_I64),
+    RD_T_BOXED = RD_T(RD_SEQUENCE) | RD_T(RD_OPTIONAL) | RD_T(RD_MAP)
 };
 
 struct rd_op_attr { /* an attribute the row understands; any other is refused by name */

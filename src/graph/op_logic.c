@@ -82,6 +82,9 @@ static size_t scratch(const struct rd_op_call *c)
             ROWS(double, EXPR);                                                                    \
         case RD_STRING:                                                                            \
             ROWS(text, TEXT);                                                                      \
+        case RD_SEQUENCE:                                                                          \
+        case RD_OPTIONAL:                                                                          \
+        case RD_MAP:                                                                               \
         case RD_DTYPE_NONE:                                                                        \
             return RD_FAIL(c->err, RD_E_BUG, "element type %d", (int)c->in[0]->dtype);             \
         }                                                                                          \

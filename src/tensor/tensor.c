@@ -23,6 +23,9 @@ static const struct {
     [RD_U32] = { "uint32", 4 },
     [RD_U64] = { "uint64", 8 },
     [RD_BF16] = { "bfloat16", 2 },
+    [RD_SEQUENCE] = { "sequence", sizeof(void *) },
+    [RD_OPTIONAL] = { "optional", sizeof(void *) },
+    [RD_MAP] = { "map", sizeof(void *) },
 };
 
 static bool known(enum rd_dtype t)
@@ -169,7 +172,7 @@ rd_status rd_tensor_to_f32(const struct rd_tensor *t, double scale, struct rd_ar
     rd_status st;
     float *to;
 
-    if (t->dtype == RD_STRING || !rd_dtype_size(t->dtype))
+    if (t->dtype == RD_STRING || t->dtype >= RD_SEQUENCE || !rd_dtype_size(t->dtype))
         return RD_FAIL(
             err, RD_E_INPUT, "elements of type %s are not numbers", rd_dtype_name(t->dtype));
     st = rd_tensor_new(arena, RD_F32, t->dim, t->ndim, NULL, &made, err);
@@ -204,6 +207,9 @@ rd_status rd_tensor_to_f32(const struct rd_tensor *t, double scale, struct rd_ar
     case RD_BOOL:
         CONVERT(uint8_t, v != 0);
     case RD_STRING:
+    case RD_SEQUENCE:
+    case RD_OPTIONAL:
+    case RD_MAP:
     case RD_DTYPE_NONE:
     default:
         return RD_FAIL(err, RD_E_BUG, "element type %d has no conversion", (int)t->dtype);

@@ -13,7 +13,7 @@
 
 enum { RD_MAX_DIMS = 8 };
 
-/* Values are ONNX's TensorProto.DataType. */
+/* Values up to 63 are ONNX's TensorProto.DataType; the others are no tensors (boxed.h). */
 enum rd_dtype {
     RD_DTYPE_NONE = 0,
     RD_F32 = 1,
@@ -29,7 +29,10 @@ enum rd_dtype {
     RD_F64 = 11,
     RD_U32 = 12,
     RD_U64 = 13,
-    RD_BF16 = 16
+    RD_BF16 = 16,
+    RD_SEQUENCE = 64, /* data of these: const struct rd_boxed *[1] */
+    RD_OPTIONAL = 65,
+    RD_MAP = 66
 };
 size_t rd_dtype_size(enum rd_dtype t);      /* 0 for RD_DTYPE_NONE */
 const char *rd_dtype_name(enum rd_dtype t); /* "float32", "int64", ... */
