@@ -57,6 +57,7 @@ struct rd_graph_node {
     const char *op, *domain; /* domain "" is ai.onnx */
     int64_t opset;           /* version at which the model imports the domain */
     const struct rd_op *row; /* of ops.def */
+    const void *prepared;    /* what row->prepare made of the attributes; NULL: nothing */
     const int *input;        /* value index, -1: left out */
     const int *output;
     int n_inputs, n_outputs;

@@ -89,6 +89,7 @@ static void node(struct copying *k, struct rd_graph_node *n)
     for (size_t i = 0; attrs && i < n->n_attrs; i++)
         attr(k, &attrs[i]);
     n->attr = attrs;
+    n->prepared = NULL; /* it points into the other graph's arena: made anew */
 }
 
 rd_status rd_graph_copy(const struct rd_graph *graph, struct rd_arena *arena,
@@ -125,6 +126,12 @@ rd_status rd_graph_copy(const struct rd_graph *graph, struct rd_arena *arena,
     g->own_weights = true;
     if (k.failed)
         return no_memory(err);
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const rd_status st = rd_op_prepare(&g->node[i], arena, err);
+
+        if (st)
+            return st;
+    }
     *copy_out = g;
     return RD_OK;
 }

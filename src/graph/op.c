@@ -69,9 +69,8 @@ static bool exists(const struct rd_op_attr *a, int64_t version)
     return version >= a->since && (!a->until || version <= a->until);
 }
 
-static rd_status check_attrs(const struct rd_op_call *c)
+static rd_status check_attrs(const struct rd_graph_node *node, struct rd_error *err)
 {
-    const struct rd_graph_node *node = c->node;
     char safe[SHOWN];
 
     for (size_t i = 0; i < node->n_attrs; i++) {
@@ -87,19 +86,29 @@ static rd_status check_attrs(const struct rd_op_call *c)
             elsewhere = true;
         }
         if (!known || !known->name)
-            return RD_FAIL(c->err, RD_E_INPUT, "%s has no attribute '%s'%s", node->op,
+            return RD_FAIL(err, RD_E_INPUT, "%s has no attribute '%s'%s", node->op,
                 rd_text_safe_in(safe, sizeof(safe), a->name), elsewhere ? " at this opset" : "");
         if (known->type != a->type)
-            return RD_FAIL(c->err, RD_E_INPUT, "attribute '%s' must be %s, not %s", known->name,
+            return RD_FAIL(err, RD_E_INPUT, "attribute '%s' must be %s, not %s", known->name,
                 attr_type_name(known->type), attr_type_name(a->type));
         for (size_t j = 0; j < i; j++)
             if (!strcmp(node->attr[j].name, a->name))
-                return RD_FAIL(c->err, RD_E_INPUT, "attribute '%s' is given twice", known->name);
+                return RD_FAIL(err, RD_E_INPUT, "attribute '%s' is given twice", known->name);
     }
     for (const struct rd_op_attr *a = node->row->attrs; a && a->name; a++)
         if (a->required && exists(a, node->opset) && !rd_op_attr(node, a->name))
-            return RD_FAIL(c->err, RD_E_INPUT, "attribute '%s' is missing", a->name);
+            return RD_FAIL(err, RD_E_INPUT, "attribute '%s' is missing", a->name);
     return RD_OK;
+}
+
+rd_status rd_op_prepare(struct rd_graph_node *node, struct rd_arena *arena, struct rd_error *err)
+{
+    rd_status st;
+
+    if (!node->row || !node->row->prepare || node->prepared)
+        return RD_OK;
+    st = check_attrs(node, err);
+    return st ? st : node->row->prepare(node, arena, &node->prepared, err);
 }
 
 static unsigned type_mask(const struct rd_op *row, int input)
@@ -117,7 +126,7 @@ rd_status rd_op_check(const struct rd_op_call *c)
     const struct rd_graph_node *node = c->node;
     const struct rd_op *row = node->row;
     const enum rd_dtype first = node->n_inputs && c->in[0] ? c->in[0]->dtype : RD_DTYPE_NONE;
-    rd_status st = check_attrs(c);
+    rd_status st = check_attrs(node, c->err);
 
     if (st)
         return st;

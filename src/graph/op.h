@@ -102,6 +102,13 @@ struct rd_op {
     unsigned same;                  /* mask of inputs that must have input 0's type */
     const struct rd_op_attr *attrs; /* ends with name NULL; NULL: none */
 
+    /*
+     * What the attributes come to when worked out once (trees laid out, tables of keys): called
+     * before infer, kept in node->prepared, in the arena of the graph; never written afterwards, so
+     * that threads may share it. RD_E_INPUT when the attributes contradict each other. NULL: none.
+     */
+    rd_status (*prepare)(const struct rd_graph_node *node, struct rd_arena *arena,
+        const void **prepared_out, struct rd_error *err);
     /* Output types and shapes, or RD_E_INPUT saying what was expected and found. */
     rd_status (*infer)(struct rd_op_call *c);
     /* With kernels NULL this is the reference. Deterministic: row r's bits do not depend on the
@@ -148,6 +155,9 @@ const struct rd_op *rd_op_find(
 /* Counts, attributes, element types (those known) of a node against its row. Errors do not name the
  * node: wrap. */
 rd_status rd_op_check(const struct rd_op_call *c);
+/* Checks the attributes and fills node->prepared when its row prepares and that is still NULL.
+ * Errors do not name the node. */
+rd_status rd_op_prepare(struct rd_graph_node *node, struct rd_arena *arena, struct rd_error *err);
 /* rd_op_check + row->infer + sanity of what it gave (dims not negative, product fits). */
 rd_status rd_op_infer(struct rd_op_call *c);
 

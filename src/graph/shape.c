@@ -228,7 +228,9 @@ rd_status rd_graph_infer(struct rd_graph *graph, const struct rd_limits *limits,
         struct rd_op_call c;
         bool batched;
 
-        st = step(&s, i, &c);
+        st = rd_op_prepare(&graph->node[i], arena, err);
+        if (!st)
+            st = step(&s, i, &c);
         if (st)
             return named(&s, i, st);
         batched = stays_batched(&s, graph, &c);
