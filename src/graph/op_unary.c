@@ -16,14 +16,10 @@ static rd_status same_shape(struct rd_op_call *c)
     return RD_OK;
 }
 
-static bool is_small_float(enum rd_dtype t)
-{
-    return t == RD_F16 || t == RD_BF16;
-}
-
 static size_t scratch(const struct rd_op_call *c)
 {
-    return is_small_float(c->in[0]->dtype) ? 2 * rd_op_wide_size(c->in[0]) : 0;
+    return c->in[0]->dtype != RD_F32 && c->in[0]->dtype != RD_F64 ? 2 * rd_op_wide_size(c->in[0])
+                                                                  : 0;
 }
 
 /* --- functions that need a helper --- */
@@ -206,6 +202,11 @@ static const struct rd_op_attr alpha_attrs[] = {
     { "consumed_inputs", RD_ATTR_INTS, 1, 5, false },
     { 0 },
 };
+static const struct rd_op_attr shrink_attrs[] = {
+    { "lambd", RD_ATTR_FLOAT, 9, 0, false },
+    { "bias", RD_ATTR_FLOAT, 9, 0, false },
+    { 0 },
+};
 static const struct rd_op_attr selu_attrs[] = {
     { "alpha", RD_ATTR_FLOAT, 1, 0, false },
     { "gamma", RD_ATTR_FLOAT, 1, 0, false },
@@ -230,6 +231,16 @@ DEFINE(round, none(), rint(x), 0)
 DEFINE(reciprocal, none(), 1 / x, -1 / (x * x))
 DEFINE(sin, none(), sin(x), cos(x))
 DEFINE(cos, none(), cos(x), -sin(x))
+DEFINE(tan, none(), tan(x), 1 / (cos(x) * cos(x)))
+DEFINE(asin, none(), asin(x), 1 / sqrt((1 - x) * (1 + x)))
+DEFINE(acos, none(), acos(x), -1 / sqrt((1 - x) * (1 + x)))
+DEFINE(atan, none(), atan(x), 1 / (1 + x * x))
+DEFINE(sinh, none(), sinh(x), cosh(x))
+DEFINE(cosh, none(), cosh(x), sinh(x))
+DEFINE(asinh, none(), asinh(x), 1 / hypot(x, 1))
+DEFINE(acosh, none(), acosh(x), 1 / (sqrt(x - 1) * sqrt(x + 1)))
+DEFINE(atanh, none(), atanh(x), 1 / ((1 - x) * (1 + x)))
+DEFINE(shrink, named(c, "lambd", 0.5, "bias", 0), x < -a ? x + b : x > a ? x - b : 0, x < -a || x > a ? 1 : 0)
 DEFINE(softplus, none(), softplus(x), sigmoid(x))
 DEFINE(softsign, none(), x / (1 + fabs(x)), 1 / ((1 + fabs(x)) * (1 + fabs(x))))
 DEFINE(hardswish, none(), x * clamp01(x / 6 + 0.5), x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5)
@@ -256,6 +267,16 @@ ROW(round, "Round", 11, RD_T_FLOAT, NULL);
 ROW(reciprocal, "Reciprocal", 1, RD_T_FLOAT, old_attrs);
 ROW(sin, "Sin", 7, RD_T_FLOAT, NULL);
 ROW(cos, "Cos", 7, RD_T_FLOAT, NULL);
+ROW(tan, "Tan", 7, RD_T_FLOAT, NULL);
+ROW(asin, "Asin", 7, RD_T_FLOAT, NULL);
+ROW(acos, "Acos", 7, RD_T_FLOAT, NULL);
+ROW(atan, "Atan", 7, RD_T_FLOAT, NULL);
+ROW(sinh, "Sinh", 9, RD_T_FLOAT, NULL);
+ROW(cosh, "Cosh", 9, RD_T_FLOAT, NULL);
+ROW(asinh, "Asinh", 9, RD_T_FLOAT, NULL);
+ROW(acosh, "Acosh", 9, RD_T_FLOAT, NULL);
+ROW(atanh, "Atanh", 9, RD_T_FLOAT, NULL);
+ROW(shrink, "Shrink", 9, RD_T_NUMBER, shrink_attrs);
 ROW(softplus, "Softplus", 1, RD_T_FLOAT, NULL);
 ROW(softsign, "Softsign", 1, RD_T_FLOAT, NULL);
 ROW(hardswish, "HardSwish", 14, RD_T_FLOAT, NULL);

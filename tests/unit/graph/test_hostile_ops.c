@@ -88,6 +88,29 @@ static const struct hostile cases[] = {
     { "LogSoftmax", 13, "2,3", "axis=2", 1, "axis 2 is outside -2..1" },
     { "GlobalMaxPool", 13, "2,3,0", "", 1, "axis 2 is empty" },
     { "Gelu", 20, "2", "approximate=erf", 1, "must be none or tanh" },
+    { "GatherElements", 13, "3 i:3", "", 1, "index 3 (element 0) is outside -3..2" },
+    { "GatherElements", 13, "3,2 i:1", "", 1, "indices of shape (1,) do not fit (3, 2) along axis 0" },
+    { "GatherND", 13, "3,2 i:0,2", "", 1, "index 2 (element 1) is outside -2..1" },
+    { "GatherND", 13, "3,2 i:0,1,0", "", 1, "indices of shape (3,) do not fit data of shape (3, 2)" },
+    { "GatherND", 13, "3,2 i:0", "batch_dims=1", 1, "batch_dims is 1 for data of 2 and indices of 1" },
+    { "ScatterElements", 18, "3 i:-4 1", "", 1, "index -4 (element 0) is outside -3..2" },
+    { "ScatterElements", 18, "3 i:0,1 1", "", 1, "do not fit (3,) along axis 0" },
+    { "ScatterElements", 18, "3 i:0 i:0", "", 1, "input 2 is int64, input 0 is float32" },
+    { "ScatterND", 18, "3,2 i:3 2", "", 1, "index 3 (element 0) is outside -3..2" },
+    { "ScatterND", 18, "3,2 i:0 3", "", 1, "do not fit data of shape (3, 2)" },
+    { "TopK", 11, "3 i:4", "", 2, "k is 4, but axis 0 has 3 elements" },
+    { "TopK", 11, "3 i:-1", "", 2, "k is -1" },
+    { "TopK", 11, "3 i:1,1", "", 2, "k must be one number, not of shape (2,)" },
+    { "TopK", 11, "3", "", 2, "input 1, how many to take, is missing" },
+    { "Unique", 11, "0,3", "axis=1", 1, "the slices to compare are empty" },
+    { "Unique", 11, "2,3", "axis=2", 1, "axis 2 is outside -2..1" },
+    { "NonMaxSuppression", 11, "1,3,4 1,1,2", "", 1, "boxes must be (images, boxes, 4)" },
+    { "CumSum", 14, "2,3 i:2", "", 1, "axis 2 is outside -2..1" },
+    { "CumSum", 14, "2,3 i:0,1", "", 1, "the axis must be one number" },
+    { "BitShift", 11, "i:1 i:1", "direction=UP", 1, "must be LEFT or RIGHT" },
+    { "BitShift", 11, "i:1", "", 1, "attribute 'direction' is missing" },
+    { "BitCast", 26, "2", "to=11", 1, "float32 and float64 are not of one size" },
+    { "BitCast", 26, "2", "to=8", 1, "element type 8" },
 };
 /* clang-format on */
 
@@ -144,11 +167,14 @@ static void parse_attrs(struct rig *r, const char *text)
 
         a->name = rd_arena_strndup(&r->arena, text, name);
         at = rd_arena_strndup(&r->arena, text + name + 1, value);
-        while (known->name && strcmp(known->name, a->name))
-            known++;
-        assert_non_null(known->name);
-        a->type = known->type == RD_ATTR_STRING && strcmp(a->name, "approximate") ? RD_ATTR_INT
-                                                                                  : known->type;
+        for (; known->name && (strcmp(known->name, a->name) || r->node.opset < known->since ||
+                                  (known->until && r->node.opset > known->until));
+             known++)
+            ;
+        for (const struct rd_op_attr *any = r->node.row->attrs; !known->name; any++)
+            if (!strcmp(any->name, a->name)) /* of another version: to be refused */
+                known = any;
+        a->type = known->type;
         a->s = at;
         a->s_len = value;
         a->ints = list;
