@@ -70,6 +70,15 @@ uint64_t rd_key_at(const struct rd_tensor *t, size_t i)
     }
 }
 
+uint64_t rd_bits_of_one(enum rd_dtype t)
+{
+    return t == RD_F32    ? 0x3f800000
+           : t == RD_F64  ? 0x3ff0000000000000
+           : t == RD_F16  ? 0x3c00
+           : t == RD_BF16 ? 0x3f80
+                          : 1;
+}
+
 double rd_op_no_flops(const struct rd_op_call *c)
 {
     (void)c;

@@ -231,6 +231,18 @@ static const struct example examples[] = {
     EX("Acosh", 13, "3,5", "", 1, .low = 1.2, .high = 4),
     EX("Atanh", 13, "3,5", "", 1, .low = -0.9, .high = 0.9),
     EX("Shrink", 9, "3,5", "", 1),
+    EX("OneHot", 11, "2,3 () 2", "axis=1", 1, .values = "0:0,-1,3,2,9,1;1:4"),
+    EX("OneHot", 9, "4 1 2", "", 1, .values = "0:0,-1,1,2;1:2"),
+    EX("Trilu", 14, "2,3,4", "", 1),
+    EX("Trilu", 14, "4,3 ()", "upper=0", 1, .values = "1:-1"),
+    EX("Trilu", 14, "3,3 ()", "", 1, .values = "1:9"),
+    EX("DepthToSpace", 13, "2,8,2,3", "blocksize=2", 1),
+    EX("DepthToSpace", 13, "1,9,2,1", "blocksize=3 mode=CRD", 1),
+    EX("SpaceToDepth", 13, "2,2,4,6", "blocksize=2", 1),
+    EX("ReverseSequence", 10, "4,3,2 3", "", 1, .values = "1:4,0,2"),
+    EX("ReverseSequence", 10, "2,3 2", "batch_axis=0 time_axis=1", 1, .values = "1:3,1"),
+    EX("CenterCropPad", 18, "4,3 2", "", 1, .values = "1:3,6"),
+    EX("CenterCropPad", 18, "2,3,5 2", "axes=-1,1", 1, .values = "1:2,4"),
     EX("Shrink", 9, "3,5", "lambd=0.3 bias=0.1", 1),
 };
 /* clang-format on */
