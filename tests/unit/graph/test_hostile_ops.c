@@ -124,6 +124,16 @@ static const struct hostile cases[] = {
     { "ReverseSequence", 10, "3,2 i:1,1,1", "", 1, "the lengths one entry a sequence" },
     { "CenterCropPad", 18, "3,2 i:1,-1", "", 1, "axis 1 would have the size -1" },
     { "CenterCropPad", 18, "3,2 i:1,1", "axes=0,-2", 1, "axis 0 is given twice" },
+    { "LpNormalization", 22, "3,4", "p=3", 1, "'p' must be 1 or 2, not 3" },
+    { "LpPool", 18, "1,1,4", "kernel_shape=5", 1, "the window spans 5" },
+    { "LpPool", 18, "1,1,4", "kernel_shape=2 p=0", 1, "'p' is 0" },
+    { "GlobalLpPool", 2, "3", "", 1, "batch and channels are needed" },
+    { "MeanVarianceNormalization", 13, "3,2", "", 1, "axis 2 is outside -2..1" },
+    { "Col2Im", 18, "1,4,4 i:2,2 i:2,2", "", 1, "is not (N, a multiple of the block's 4 elements, 1 places)" },
+    { "Col2Im", 18, "1,4,4 i:2,2 i:3,2", "", 1, "a block is larger than the image along axis 0" },
+    { "TensorScatter", 24, "1,4,2 1,2,2 i:3", "", 1, "2 entries from 3 on do not fit a cache of 4 (example 0)" },
+    { "TensorScatter", 24, "1,4,2 1,5,2 i:0", "", 1, "does not fit (1, 4, 2) along axis 1" },
+    { "TensorScatter", 24, "1,4,2 1,2,2 i:0", "axis=0", 1, "axis 0 is the batch" },
     { "BitCast", 26, "2", "to=8", 1, "element type 8" },
 };
 /* clang-format on */
