@@ -259,6 +259,14 @@ static const struct example examples[] = {
     EX("TensorScatter", 24, "2,5,3 2,2,3 2", "", 1, .values = "2:0,3"),
     EX("TensorScatter", 24, "2,2,4,1 2,2,3,1 2", "mode=circular", 1, .values = "2:3,1"),
     EX("TensorScatter", 24, "2,4,2 2,2,2", "axis=1", 1),
+    EX("Einsum", 12, "2,3 3,4", "equation=ij,jk", 1),
+    EX("Einsum", 12, "2,3,4 2,5,4", "equation=bid,bjd->bji", 1),
+    EX("Einsum", 12, "3,3", "equation=ii->i", 1),
+    EX("Einsum", 12, "2,3,3", "equation=...ii->...", 1),
+    EX("Einsum", 12, "2,3 3 2", "equation=ij,j,i->", 1),
+    EX("Einsum", 12, "2,1,3,4 5,4,2", "equation=...ij,...jk->...ik", 1),
+    EX("Einsum", 12, "2,3 4", "equation=aZ,b->bZ", 1),
+    EX("Einsum", 12, "2,3,2", "equation=A...A", 1),
     EX("Shrink", 9, "3,5", "lambd=0.3 bias=0.1", 1),
 };
 /* clang-format on */

@@ -134,6 +134,14 @@ static const struct hostile cases[] = {
     { "TensorScatter", 24, "1,4,2 1,2,2 i:3", "", 1, "2 entries from 3 on do not fit a cache of 4 (example 0)" },
     { "TensorScatter", 24, "1,4,2 1,5,2 i:0", "", 1, "does not fit (1, 4, 2) along axis 1" },
     { "TensorScatter", 24, "1,4,2 1,2,2 i:0", "axis=0", 1, "axis 0 is the batch" },
+    { "Einsum", 12, "2,3 3,4", "equation=ij,kk->ij", 1, "axis 1 of input 1 has size 4 where the same index has 3 elsewhere" },
+    { "Einsum", 12, "2,3 3,4", "equation=ij->ij", 1, "a term for each of 2 inputs" },
+    { "Einsum", 12, "2,3", "equation=ijk->ij", 1, "3 letters for 2 axes" },
+    { "Einsum", 12, "2,3", "equation=i->i", 1, "1 letters for 2 axes" },
+    { "Einsum", 12, "2,3", "equation=ij->ik", 1, "an index that no operand has" },
+    { "Einsum", 12, "2,3", "equation=ij->ii", 1, "the result has an index twice" },
+    { "Einsum", 12, "2,3", "equation=i.j->i", 1, "byte 0x2e where a letter or one ellipsis may stand" },
+    { "Einsum", 12, "2,3,4,5,6,7 2,3,4,5,6,7", "equation=abcdef,ghijkl", 1, "more than the 8 dimensions" },
     { "BitCast", 26, "2", "to=8", 1, "element type 8" },
 };
 /* clang-format on */
