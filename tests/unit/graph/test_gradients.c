@@ -267,6 +267,14 @@ static const struct example examples[] = {
     EX("Einsum", 12, "2,1,3,4 5,4,2", "equation=...ij,...jk->...ik", 1),
     EX("Einsum", 12, "2,3 4", "equation=aZ,b->bZ", 1),
     EX("Einsum", 12, "2,3,2", "equation=A...A", 1),
+    EX("DFT", 17, "2,5,1", "", 1),
+    EX("DFT", 17, "2,3,4,2", "axis=2 inverse=1", 1),
+    EX("DFT", 20, "2,6,3,1 () ()", "onesided=1", 1, .values = "1:8;2:1"),
+    EX("DFT", 20, "2,5,2 ()", "inverse=1 onesided=1", 1, .values = "1:7"),
+    EX("DFT", 20, "2,5,2", "inverse=1 onesided=1", 1),
+    EX("DFT", 20, "1,9,2 ()", "", 1, .values = "1:4"),
+    EX("STFT", 17, "2,9,1 () 4", "", 1, .values = "1:2"),
+    EX("STFT", 17, "1,9,2 () - ()", "onesided=0", 1, .values = "1:3;3:5"),
     EX("Shrink", 9, "3,5", "lambd=0.3 bias=0.1", 1),
 };
 /* clang-format on */

@@ -142,6 +142,17 @@ static const struct hostile cases[] = {
     { "Einsum", 12, "2,3", "equation=ij->ii", 1, "the result has an index twice" },
     { "Einsum", 12, "2,3", "equation=i.j->i", 1, "byte 0x2e where a letter or one ellipsis may stand" },
     { "Einsum", 12, "2,3,4,5,6,7 2,3,4,5,6,7", "equation=abcdef,ghijkl", 1, "more than the 8 dimensions" },
+    { "DFT", 17, "1,4,3", "", 1, "must be 1 (real) or 2 (complex), not 3" },
+    { "DFT", 17, "1,4,2", "onesided=1", 1, "a onesided spectrum needs a real signal" },
+    { "DFT", 17, "1,4,2", "axis=2", 1, "axis 2 holds real and imaginary parts" },
+    { "DFT", 20, "1,4,2 s:" HUGE_COUNT, "", 1, "the length of the transform is" },
+    { "DFT", 20, "1,1,2", "inverse=1 onesided=1", 1, "the length of the transform is 0" },
+    { "STFT", 17, "1,4,1 s:0 2", "", 1, "frame_step is 0" },
+    { "STFT", 17, "1,4,1 s:1 5", "", 1, "a frame of 5 does not fit a signal of 4" },
+    { "STFT", 17, "1,4,1 s:1 3 s:2", "", 1, "the window has 3 entries, a frame 2" },
+    { "STFT", 17, "1,4,1 s:1", "", 1, "neither a window nor the length of a frame" },
+    { "HannWindow", 17, "s:-1", "", 1, "the size is -1" },
+    { "HannWindow", 17, "s:3", "output_datatype=8", 1, "element type 8" },
     { "BitCast", 26, "2", "to=8", 1, "element type 8" },
 };
 /* clang-format on */
