@@ -11,7 +11,8 @@
  * Tolerance: the standard allows |got - want| <= 1e-7 + 1e-3 |want|. We compute in float64 and
  * round once (or in float32 by kernels), and the expected values were computed in float32 by NumPy,
  * so a few roundings remain: |got - want| <= 1e-6 + 1e-5 |want| for float32 and float64, one part
- * in 500 for the 16-bit types.
+ * in 500 for float16 and two units in the last place of bfloat16 (up to one part in 64): functions
+ * that are written out round between their steps, we do not always.
  */
 #include "base/file.h"
 #include "graph/exec.h"
@@ -34,13 +35,6 @@ static const struct {
     { "test_training_dropout_mask", "drops values at random" },
     { "test_identity_sequence", "sequence type" },
     { "test_identity_opt", "optional type" },
-    { "test_range_float16_type_positive_delta", "element type float16" },
-    { "test_range_bfloat16_type_positive_delta", "element type bfloat16" },
-    { "test_attention_3d_causal_bf16_expanded", "element type bfloat16" },
-    { "test_attention_4d_attn_mask_causal_bf16_expanded", "element type bfloat16" },
-    { "test_attention_4d_causal_bf16_expanded", "element type bfloat16" },
-    { "test_attention_4d_causal_padded_kv_bf16_expanded", "element type bfloat16" },
-    { "test_attention_4d_padded_kv_bf16_expanded", "element type bfloat16" },
 };
 
 /* Cases whose expected values were typed by hand, with four decimals, the last one a little off.
@@ -178,11 +172,16 @@ static bool compare(const struct rd_tensor *got, const struct rd_tensor *want, d
         bool same = !rd_tensor_to_f32(got, 1, &arena, &x, NULL) &&
                     !rd_tensor_to_f32(want, 1, &arena, &y, NULL);
 
-        for (size_t i = 0; same && i < n; i++)
-            same = fabs(value(x, i) - value(y, i)) <= 2e-3 * fabs(value(y, i)) ||
-                   (isnan(value(x, i)) && isnan(value(y, i))) || value(x, i) == value(y, i);
+        (void)snprintf(why, size, "values cannot be converted");
+        for (size_t i = 0; same && i < n; i++) {
+            const double p = value(x, i), q = value(y, i);
+
+            same = fabs(p - q) <= (want->dtype == RD_BF16 ? 0x1p-6 : 2e-3) * fabs(q) ||
+                   (isnan(p) && isnan(q)) || p == q;
+            if (!same)
+                (void)snprintf(why, size, "element %zu is %.9g instead of %.9g", i, p, q);
+        }
         rd_arena_release(&arena);
-        (void)snprintf(why, size, "values differ");
         return same;
     }
     if (want->dtype == RD_STRING) {

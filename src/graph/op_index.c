@@ -70,6 +70,18 @@ uint64_t rd_key_at(const struct rd_tensor *t, size_t i)
     }
 }
 
+double rd_number_at(const struct rd_tensor *t, size_t i)
+{
+    const size_t size = rd_dtype_size(t->dtype);
+    uint64_t value = 0;
+    double room[8];
+    const struct rd_tensor one = { .dtype = t->dtype, .data = &value };
+    struct rd_op_call c = { .scratch = (char *)room, .scratch_size = sizeof(room) };
+
+    memcpy(&value, (const char *)t->data + i * size, size);
+    return rd_op_wide(&c, &one)[0];
+}
+
 uint64_t rd_bits_of_one(enum rd_dtype t)
 {
     return t == RD_F32    ? 0x3f800000

@@ -30,6 +30,8 @@ void rd_bits_set(struct rd_tensor *t, size_t i, uint64_t v);
 /* Any number (not a string) as an unsigned key in the order of the values: -0 is 0, NaN the
  * largest. */
 uint64_t rd_key_at(const struct rd_tensor *t, size_t i);
+/* A number of any type as double; data may be unaligned. */
+double rd_number_at(const struct rd_tensor *t, size_t i);
 /* The bits of 1 of a number's type. */
 uint64_t rd_bits_of_one(enum rd_dtype t);
 /* float32 and float64, aligned. */

@@ -2,7 +2,7 @@
  * op_make.c - Shape, Size, ConstantOfShape, Range: tensors made from shapes and numbers; Cast and
  * CastLike: from another element type.
  */
-#include "graph/op.h"
+#include "graph/op_index.h"
 
 #include "base/arena.h"
 
@@ -187,41 +187,9 @@ const struct rd_op rd_op_constantofshape = {
 
 /* --- Range --- */
 
-static double real_at(const struct rd_tensor *t)
-{
-    float f;
-    double d;
-
-    if (t->dtype == RD_F32) {
-        memcpy(&f, t->data, sizeof(f));
-        return (double)f;
-    }
-    memcpy(&d, t->data, sizeof(d));
-    return d;
-}
-
-static int64_t whole_at(const struct rd_tensor *t)
-{
-    int64_t v64;
-    int32_t v32;
-    int16_t v16;
-
-    switch (t->dtype) {
-    case RD_I16:
-        memcpy(&v16, t->data, sizeof(v16));
-        return v16;
-    case RD_I32:
-        memcpy(&v32, t->data, sizeof(v32));
-        return v32;
-    default:
-        memcpy(&v64, t->data, sizeof(v64));
-        return v64;
-    }
-}
-
 static bool is_real(enum rd_dtype t)
 {
-    return t == RD_F32 || t == RD_F64;
+    return (RD_T(t) & RD_T_FLOAT) != 0;
 }
 
 static rd_status range_count(const struct rd_op_call *c, int64_t *n_out)
@@ -229,18 +197,19 @@ static rd_status range_count(const struct rd_op_call *c, int64_t *n_out)
     uint64_t n = 0;
 
     if (is_real(c->in[0]->dtype)) {
-        const double delta = real_at(c->in[2]);
-        const double steps = ceil((real_at(c->in[1]) - real_at(c->in[0])) / delta);
+        const double delta = rd_number_at(c->in[2], 0);
+        const double steps = ceil((rd_number_at(c->in[1], 0) - rd_number_at(c->in[0], 0)) / delta);
 
         if (delta == 0 || !(steps <= (double)LONGEST))
             return RD_FAIL(c->err, RD_E_INPUT,
-                "a range from %g to %g by %g has no end that can be reached", real_at(c->in[0]),
-                real_at(c->in[1]), delta);
+                "a range from %g to %g by %g has no end that can be reached",
+                rd_number_at(c->in[0], 0), rd_number_at(c->in[1], 0), delta);
         *n_out = steps > 0 ? (int64_t)steps : 0;
         return RD_OK;
     } else {
-        const int64_t from = whole_at(c->in[0]), to = whole_at(c->in[1]),
-                      delta = whole_at(c->in[2]);
+        const int64_t from = (int64_t)rd_bits_at(c->in[0], 0),
+                      to = (int64_t)rd_bits_at(c->in[1], 0),
+                      delta = (int64_t)rd_bits_at(c->in[2], 0);
 
         if (delta > 0 && to > from)
             n = ((uint64_t)to - (uint64_t)from - 1) / (uint64_t)delta + 1;
@@ -271,30 +240,25 @@ static rd_status range_infer(struct rd_op_call *c)
     return known ? range_count(c, &c->out[0]->dim[0]) : RD_OK;
 }
 
+static size_t range_scratch(const struct rd_op_call *c)
+{
+    return is_real(c->in[0]->dtype) ? rd_op_wide_size(c->out[0]) + 64 : 0;
+}
+
 static rd_status range_forward(struct rd_op_call *c)
 {
     const size_t n = rd_tensor_count(c->out[0]);
-    void *const to = c->out[0]->data;
+    double *v;
 
-    for (size_t i = 0; i < n; i++) {
-        if (is_real(c->in[0]->dtype)) {
-            const double v = real_at(c->in[0]) + (double)i * real_at(c->in[2]);
-
-            if (c->in[0]->dtype == RD_F32)
-                ((float *)to)[i] = (float)v;
-            else
-                ((double *)to)[i] = v;
-        } else {
-            const uint64_t v = (uint64_t)whole_at(c->in[0]) + i * (uint64_t)whole_at(c->in[2]);
-
-            if (c->in[0]->dtype == RD_I16)
-                ((int16_t *)to)[i] = (int16_t)v;
-            else if (c->in[0]->dtype == RD_I32)
-                ((int32_t *)to)[i] = (int32_t)v;
-            else
-                ((int64_t *)to)[i] = (int64_t)v;
-        }
+    if (!is_real(c->in[0]->dtype)) {
+        for (size_t i = 0; i < n; i++)
+            rd_bits_set(c->out[0], i, rd_bits_at(c->in[0], 0) + i * rd_bits_at(c->in[2], 0));
+        return RD_OK;
     }
+    v = rd_op_take(c, n * sizeof(*v));
+    for (size_t i = 0; i < n; i++)
+        v[i] = rd_number_at(c->in[0], 0) + (double)i * rd_number_at(c->in[2], 0);
+    rd_op_narrow(v, c->out[0], false);
     return RD_OK;
 }
 
@@ -311,11 +275,12 @@ const struct rd_op rd_op_range = {
     .max_in = 3,
     .min_out = 1,
     .max_out = 1,
-    .in_type = { RD_T(RD_F32) | RD_T(RD_F64) | RD_T(RD_I16) | RD_T(RD_I32) | RD_T(RD_I64) },
+    .in_type = { RD_T_FLOAT | RD_T(RD_I16) | RD_T(RD_I32) | RD_T(RD_I64) },
     .same = 6,
     .attrs = range_attrs,
     .infer = range_infer,
     .forward = range_forward,
+    .scratch = range_scratch,
 };
 
 /* --- Cast --- */
@@ -363,50 +328,6 @@ static size_t cast_scratch(const struct rd_op_call *c)
     return 2 * rd_op_wide_size(&wide);
 }
 
-/* Integers of any width, as 64 bits that wrap. */
-static uint64_t bits_at(const struct rd_tensor *t, size_t i)
-{
-    switch (t->dtype) {
-    case RD_I8:
-        return (uint64_t)(int64_t)((const int8_t *)t->data)[i];
-    case RD_I16:
-        return (uint64_t)(int64_t)((const int16_t *)t->data)[i];
-    case RD_I32:
-        return (uint64_t)(int64_t)((const int32_t *)t->data)[i];
-    case RD_U8:
-    case RD_BOOL:
-        return ((const uint8_t *)t->data)[i];
-    case RD_U16:
-        return ((const uint16_t *)t->data)[i];
-    case RD_U32:
-        return ((const uint32_t *)t->data)[i];
-    default:
-        return ((const uint64_t *)t->data)[i];
-    }
-}
-
-static void set_bits(struct rd_tensor *t, size_t i, uint64_t v)
-{
-    switch (rd_dtype_size(t->dtype)) {
-    case 1:
-        ((uint8_t *)t->data)[i] = t->dtype == RD_BOOL ? v != 0 : (uint8_t)v;
-        break;
-    case 2:
-        ((uint16_t *)t->data)[i] = (uint16_t)v;
-        break;
-    case 4:
-        ((uint32_t *)t->data)[i] = (uint32_t)v;
-        break;
-    default:
-        ((uint64_t *)t->data)[i] = v;
-    }
-}
-
-static bool is_whole(enum rd_dtype t)
-{
-    return (RD_T(t) & (RD_T_INT | RD_T(RD_BOOL))) != 0;
-}
-
 /* Text to numbers as C reads them; what is no number is refused. */
 static rd_status parse(struct rd_op_call *c)
 {
@@ -421,14 +342,14 @@ static rd_status parse(struct rd_op_call *c)
         to[i] = strtod(text[i], &end);
         if (end == text[i] || *end)
             return RD_FAIL(c->err, RD_E_INPUT, "element %zu is no number", i);
-        if (is_whole(out->dtype) && !strpbrk(text[i], ".eEnNxX")) /* all 64 bits */
-            set_bits(out, i,
+        if (rd_is_whole(out->dtype) && !strpbrk(text[i], ".eEnNxX")) /* all 64 bits */
+            rd_bits_set(out, i,
                 text[i][0] == '-' ? (uint64_t)strtoll(text[i], NULL, 10)
                                   : strtoull(text[i], NULL, 10));
-        else if (is_whole(out->dtype))
-            set_bits(out, i, to[i] > -0x1p63 && to[i] < 0x1p63 ? (uint64_t)(int64_t)to[i] : 0);
+        else if (rd_is_whole(out->dtype))
+            rd_bits_set(out, i, to[i] > -0x1p63 && to[i] < 0x1p63 ? (uint64_t)(int64_t)to[i] : 0);
     }
-    if (!is_whole(out->dtype))
+    if (!rd_is_whole(out->dtype))
         rd_op_narrow(to, out, false);
     return RD_OK;
 }
@@ -437,7 +358,7 @@ static rd_status print(struct rd_op_call *c)
 {
     const struct rd_tensor *x = c->in[0];
     const size_t n = rd_tensor_count(x);
-    const double *from = is_whole(x->dtype) ? NULL : rd_op_wide(c, x);
+    const double *from = rd_is_whole(x->dtype) ? NULL : rd_op_wide(c, x);
     const char **to = c->out[0]->data;
 
     if (!c->text)
@@ -446,9 +367,9 @@ static rd_status print(struct rd_op_call *c)
         char one[40];
 
         if (x->dtype == RD_U64)
-            (void)snprintf(one, sizeof(one), "%llu", (unsigned long long)bits_at(x, i));
+            (void)snprintf(one, sizeof(one), "%llu", (unsigned long long)rd_bits_at(x, i));
         else if (!from)
-            (void)snprintf(one, sizeof(one), "%lld", (long long)(int64_t)bits_at(x, i));
+            (void)snprintf(one, sizeof(one), "%lld", (long long)(int64_t)rd_bits_at(x, i));
         else if (isnan(from[i]))
             (void)snprintf(one, sizeof(one), "NaN");
         else if (isinf(from[i]))
@@ -476,18 +397,18 @@ static rd_status cast_forward(struct rd_op_call *c)
         return parse(c);
     if (out->dtype == RD_STRING)
         return print(c);
-    for (size_t i = 0; is_whole(x->dtype) && i < n; i++) {
-        const uint64_t bits = bits_at(x, i);
+    for (size_t i = 0; rd_is_whole(x->dtype) && i < n; i++) {
+        const uint64_t bits = rd_bits_at(x, i);
         const bool negative = x->dtype != RD_U64 && (int64_t)bits < 0;
 
-        if (is_whole(out->dtype))
-            set_bits(out, i, bits);
+        if (rd_is_whole(out->dtype))
+            rd_bits_set(out, i, bits);
         else if (out->dtype == RD_F32) /* rounded once */
             ((float *)out->data)[i] = negative ? (float)(int64_t)bits : (float)bits;
         else if (out->dtype == RD_F64)
             ((double *)out->data)[i] = negative ? (double)(int64_t)bits : (double)bits;
     }
-    if (!is_whole(x->dtype) || out->dtype == RD_F16 || out->dtype == RD_BF16)
+    if (!rd_is_whole(x->dtype) || out->dtype == RD_F16 || out->dtype == RD_BF16)
         rd_op_narrow(rd_op_wide(c, x), out, false);
     return RD_OK;
 }

@@ -12,19 +12,14 @@ static const int64_t LONGEST = (int64_t)1 << 40;
 /* A number of any type, toward zero. NaN and what fits no int64: INT64_MIN. */
 static int64_t whole_of(const struct rd_tensor *t, size_t i)
 {
-    double v = 0, narrow[1];
-    struct rd_tensor one = { .dtype = t->dtype };
-    uint64_t bits = rd_bits_at(t, i);
-    char space[64];
-    struct rd_op_call c = { .scratch = space, .scratch_size = sizeof(space) };
+    const uint64_t bits = rd_bits_at(t, i);
+    double v;
 
     if (t->dtype == RD_U64)
         return bits > INT64_MAX ? INT64_MIN : (int64_t)bits;
     if (rd_is_whole(t->dtype))
         return (int64_t)bits;
-    one.data = narrow;
-    memcpy(narrow, (const char *)t->data + i * rd_dtype_size(t->dtype), rd_dtype_size(t->dtype));
-    v = rd_op_wide(&c, &one)[0];
+    v = rd_number_at(t, i);
     return v > -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN;
 }
 
