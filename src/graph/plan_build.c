@@ -459,7 +459,10 @@ static void mark_back(struct builder *b)
         if (s->kind == PLAN_CONV) {
             struct plan_pack want = *s->forward_pack;
 
-            want.kind = s->flipped ? PACK_CONV_FLIPPED : PACK_CONV_COLUMNS;
+            want.kind = s->narrow    ? PACK_CONV_NARROW
+                        : s->flipped ? PACK_CONV_FLIPPED
+                                     : PACK_CONV_COLUMNS;
+            want.kw = s->kw;
             want.k = s->flipped ? want.taps * want.o : want.o;
             want.n = s->flipped ? want.c : want.taps * want.c;
             s->back_pack = plan_pack(b, &want);

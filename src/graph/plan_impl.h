@@ -68,6 +68,7 @@ struct plan_pack {
         PACK_CONV,         /* rows (ky, kx, c), columns o */
         PACK_CONV_FLIPPED, /* rows (ky, kx, o) flipped, columns c */
         PACK_CONV_COLUMNS, /* rows o, columns (ky, kx, c) */
+        PACK_CONV_NARROW,  /* flipped, for rd_kernels.narrow: spans ky, rows c, floats (kx, o) */
         PACK_DENSE,        /* rows input (pixel order when c > 0), columns unit */
         PACK_DENSE_BACK,   /* rows unit, columns input */
         PACK_BIAS
@@ -75,6 +76,7 @@ struct plan_pack {
     int value;
     size_t k, n;       /* rows and columns of the packed matrix */
     size_t c, taps, o; /* of the convolution; DENSE: c channels of taps pixels, 0: plain */
+    size_t kw;         /* CONV_NARROW: taps of a row */
     bool transposed;   /* DENSE: the weight is stored (unit, input) */
     float *packed;
     bool filled;
@@ -98,11 +100,13 @@ struct plan_step {
     size_t kh, kw, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
     size_t pool_kh, pool_kw, pool_stride_h, pool_stride_w, pool_top, pool_left;
     bool flipped; /* gradient by the flipped kernel, else by columns */
+    bool narrow;  /* flipped, to so few channels that lanes go along the sum */
     size_t dy_top, dy_left, dy_bottom, dy_right; /* halo of dy */
     struct plan_pack *forward_pack, *back_pack, *bias_pack;
     struct plan_buf index; /* bytes, counted in floats */
     struct plan_buf dy;    /* gradient before relu and pool, haloed; DENSE: before relu */
     struct plan_buf scratch, back_scratch;
+    size_t dy_band;  /* rows of dy, halo included, that are kept: all, or what the cache likes */
     bool dy_in_rows; /* dy holds the convolution rows of one pool row only, made and used at once */
     bool dy_is_grad; /* nothing to undo: dy is the gradient of out itself */
 
@@ -198,6 +202,8 @@ rd_status plan_backward(const struct plan_code *code, struct plan_context *ctx, 
 float *plan_data(const struct plan_code *code, const struct plan_context *ctx, int slot, size_t i);
 float *plan_grad(const struct plan_code *code, const struct plan_context *ctx, int slot, size_t i);
 float *plan_buf_at(const struct plan_context *ctx, const struct plan_buf *buf, size_t i);
+/* A convolution whose pool the kernel does itself: rd_kernels.pooled. */
+bool plan_pools_in_registers(const struct plan_code *code, const struct plan_step *s);
 size_t plan_slot_row(const struct plan_slot *slot); /* floats from pixel row to pixel row */
 /* From slot data of an example to its first pixel inside the halo. */
 size_t plan_slot_inside(const struct plan_slot *slot);

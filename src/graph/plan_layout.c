@@ -4,9 +4,11 @@
 #include <string.h>
 
 enum {
-    ROWS_MAX = 28, /* examples in a context: two register tiles of AVX-512 */
-    CACHE_FLOATS =
-        1024 * 256, /* 1 MiB: what the buffers of a context may take of a second-level cache */
+    ROWS_MAX = 56, /* examples in a context: four register tiles of AVX-512 */
+    /* 1.5 MiB: what the buffers of a context may take of a second-level cache */
+    CACHE_FLOATS = 3 * 512 * 256,
+    /* 24 KiB: of a first-level cache, for rows that are made and used at once */
+    BAND_FLOATS = 6 * 1024
 };
 static size_t up16(size_t n)
 {
@@ -100,25 +102,34 @@ static void size_slot(struct plan_slot *s)
 static void size_conv(struct plan_code *c, struct plan_step *s)
 {
     const struct plan_slot *in = &c->slot[s->in], *out = &c->slot[s->out];
-    const size_t dy_h = s->oh + s->dy_top + s->dy_bottom, dy_w = s->ow + s->dy_left + s->dy_right;
+    size_t dy_h, dy_w;
 
+    if (s->back && !s->back_data) /* weights only: no halo is read */
+        s->dy_top = s->dy_left = s->dy_bottom = s->dy_right = 0;
+    dy_h = s->oh + s->dy_top + s->dy_bottom;
+    dy_w = s->ow + s->dy_left + s->dy_right;
     s->scratch.fixed = s->back_scratch.fixed = true;
-    if (s->pool)
+    if (s->pool && !plan_pools_in_registers(c, s))
         s->scratch.each = s->pool_kh * s->ow * out->c;
-    else if (s->save_index)
+    else if (s->save_index && !s->pool)
         s->scratch.each = s->ow * out->c;
     if (s->save_index)
         s->index.each = floats_of_bytes(out->count);
-    if (s->back && !s->back_data) /* weights only: no halo is read */
-        s->dy_top = s->dy_left = s->dy_bottom = s->dy_right = 0;
     s->dy_is_grad = !s->relu && !s->pool && dy_h == s->oh && dy_w == s->ow;
     s->dy_in_rows = c->mode != PLAN_TRAIN && s->save_index && !s->flipped;
-    s->dy.fixed = s->dy_in_rows;
+    s->dy_band = dy_h;
+    if (c->mode != PLAN_TRAIN && s->flipped && s->back_data) {
+        const size_t least = (s->kh - 1) * s->dilation_h + 1 + (s->pool ? s->pool_kh : 1);
+        const size_t fit = BAND_FLOATS / (dy_w * out->c);
+
+        s->dy_band = fit > least ? fit : least;
+        s->dy_band = s->dy_band < dy_h ? s->dy_band : dy_h;
+    }
+    s->dy.fixed = s->dy_in_rows || s->dy_band < dy_h;
     if (s->dy_in_rows)
         s->dy.each = (s->pool ? s->pool_kh : 1) * s->ow * out->c;
     else if (s->back && !s->dy_is_grad)
-        s->dy.each =
-            up16((s->oh + s->dy_top + s->dy_bottom) * (s->ow + s->dy_left + s->dy_right) * out->c);
+        s->dy.each = up16(s->dy_band * dy_w * out->c);
     if (s->back_data && !s->flipped)
         s->back_scratch.each = s->ow * rd_packed_width(c->kernels, s->kh * s->kw * in->c);
 }

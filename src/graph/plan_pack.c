@@ -47,6 +47,8 @@ static size_t row_offset(const struct plan_pack *p, size_t r)
         return r % p->o * p->c * p->taps + (p->taps - 1 - r / p->o);
     case PACK_CONV_COLUMNS:
         return r * p->c * p->taps;
+    case PACK_CONV_NARROW:
+        break;
     case PACK_DENSE:
         return input_offset(p, r) * (p->transposed ? 1 : p->n);
     case PACK_DENSE_BACK:
@@ -70,10 +72,23 @@ static size_t column_offset(const struct plan_pack *p, size_t j)
         return j * (p->transposed ? p->k : 1);
     case PACK_DENSE_BACK:
         return input_offset(p, j) * (p->transposed ? 1 : p->k);
+    case PACK_CONV_NARROW:
     case PACK_BIAS:
         break;
     }
     return j;
+}
+
+/* w (o, c, ky, kx) -> (ky, c, kx, o), flipped. */
+static void fill_narrow(struct plan_pack *p, const float *w)
+{
+    const size_t len = p->kw * p->o;
+    float *to = p->packed;
+
+    for (size_t y = 0; y < p->taps / p->kw; y++)
+        for (size_t c = 0; c < p->c; c++)
+            for (size_t i = 0; i < len; i++)
+                *to++ = w[(i % p->o * p->c + c) * p->taps + p->taps - 1 - y * p->kw - i / p->o];
 }
 
 void plan_pack_fill(
@@ -82,6 +97,10 @@ void plan_pack_fill(
     const float *from = weight->data;
     float *to = p->packed;
 
+    if (p->kind == PACK_CONV_NARROW) {
+        fill_narrow(p, from);
+        return;
+    }
     for (size_t first = 0; first < p->n;) {
         const size_t left = p->n - first;
         const size_t width = left <= kernels->lanes ? kernels->lanes : 2 * kernels->lanes;

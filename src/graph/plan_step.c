@@ -65,14 +65,22 @@ static void zero_slot_halo(const struct plan_slot *s, float *p)
 
 /* --- convolution --- */
 
-/* Output rows oy .. oy + n of image `in` (its first pixel inside the halo) to `out`. */
-static void conv_rows(const struct plan_code *code, const struct plan_step *s, const float *in,
-    float *out, size_t out_row, size_t oy, size_t n, bool relu)
+bool plan_pools_in_registers(const struct plan_code *code, const struct plan_step *s)
+{
+    return s->pool && s->pool_kh == 2 && s->pool_kw == 2 &&
+           code->slot[s->out].c % code->kernels->lanes == 0;
+}
+
+/* The first output row of image `in` (its first pixel inside the halo); out is to be set. */
+static struct rd_rows conv_start(
+    const struct plan_code *code, const struct plan_step *s, const float *in)
 {
     const struct plan_slot *from = &code->slot[s->in], *to = &code->slot[s->out];
     const size_t row = plan_slot_row(from), c = from->c;
     const bool run = s->dilation_w == 1; /* a row of the kernel is contiguous */
-    struct rd_rows q = {
+
+    return (struct rd_rows){
+        .in = in - s->pad_top * row - s->pad_left * c,
         .packed = s->forward_pack->packed,
         .bias = s->bias_pack ? s->bias_pack->packed : NULL,
         .rows = s->ow,
@@ -84,11 +92,20 @@ static void conv_rows(const struct plan_code *code, const struct plan_step *s, c
         .y_step = (ptrdiff_t)(s->dilation_h * row),
         .x_step = (ptrdiff_t)(s->dilation_w * c),
         .out_step = (ptrdiff_t)to->c,
-        .relu = relu,
+        .relu = s->relu,
     };
-    const float *start = in + oy * s->stride_h * row;
+}
 
-    start -= s->pad_top * row + s->pad_left * c;
+/* Output rows oy .. oy + n of image `in` to `out`. */
+static void conv_rows(const struct plan_code *code, const struct plan_step *s, const float *in,
+    float *out, size_t out_row, size_t oy, size_t n, bool relu)
+{
+    const struct plan_slot *from = &code->slot[s->in], *to = &code->slot[s->out];
+    const size_t row = plan_slot_row(from), c = from->c;
+    struct rd_rows q = conv_start(code, s, in);
+    const float *start = q.in + oy * s->stride_h * row;
+
+    q.relu = relu;
     /* 1 x 1 over whole images: all rows are one */
     if (s->kh == 1 && s->kw == 1 && s->stride_h == 1 && s->stride_w == 1 && row == s->ow * c &&
         out_row == s->ow * to->c) {
@@ -99,6 +116,23 @@ static void conv_rows(const struct plan_code *code, const struct plan_step *s, c
         q.in = start + y * s->stride_h * row;
         q.out = out + y * out_row;
         code->kernels->rows(&q);
+    }
+}
+
+/* Convolution and 2 x 2 pool at once. */
+static void conv_pooled(const struct plan_code *code, const struct plan_step *s, const float *in,
+    float *out, uint8_t *index)
+{
+    const struct plan_slot *to = &code->slot[s->out];
+    const size_t line = s->stride_h * plan_slot_row(&code->slot[s->in]);
+    struct rd_pooled q = {
+        .conv = conv_start(code, s, in), .line = (ptrdiff_t)line, .out_width = to->w
+    };
+
+    for (size_t y = 0; y < to->h; y++, q.conv.in += 2 * line) {
+        q.conv.out = out + y * plan_slot_row(to);
+        q.index = index ? index + y * to->w * to->c : NULL;
+        code->kernels->pooled(&q);
     }
 }
 
@@ -115,6 +149,10 @@ static void conv_forward(const struct plan_code *code, const struct plan_context
     zero_slot_halo(to, base);
     if (!s->pool && !index) {
         conv_rows(code, s, in, out, out_row, 0, s->oh, s->relu);
+        return;
+    }
+    if (plan_pools_in_registers(code, s)) {
+        conv_pooled(code, s, in, out, index);
         return;
     }
     lines = plan_buf_at(ctx, &s->scratch, i);
@@ -163,30 +201,63 @@ static void undo_row(const struct plan_code *code, const struct plan_context *ct
     });
 }
 
-/* The gradient of the bare convolution's output, with its halo. */
-static float *conv_dy(const struct plan_code *code, const struct plan_context *ctx,
+/*
+ * The gradient of the bare convolution's output, with its halo, made row by row as it is asked for.
+ * Where nobody needs it later, only dy_band rows are kept, so that they are written and read in
+ * the first-level cache.
+ */
+struct dy {
+    float *mem;          /* row `base` */
+    size_t row;          /* floats from row to row */
+    size_t base, filled; /* rows base .. filled are there, halo counted */
+    size_t done;         /* rows of the step's output that are undone */
+};
+
+static struct dy dy_start(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i)
 {
     const struct plan_slot *to = &code->slot[s->out];
-    float *grad = plan_grad(code, ctx, s->out, i), *base, *dy;
-    const size_t row = (s->dy_left + s->ow + s->dy_right) * to->c;
+    struct dy d = { .row = (s->dy_left + s->ow + s->dy_right) * to->c };
 
+    d.mem = s->dy_is_grad ? plan_grad(code, ctx, s->out, i) : plan_buf_at(ctx, &s->dy, i);
     if (s->dy_is_grad)
-        return grad;
-    base = plan_buf_at(ctx, &s->dy, i);
-    dy = base + s->dy_top * row + s->dy_left * to->c;
-    if (s->pool && (s->oh != to->h * s->pool_kh || s->ow != to->w * s->pool_kw))
-        memset(base, 0,
-            (s->dy_top + s->oh + s->dy_bottom) * row * sizeof *base); /* uncovered pixels */
-    else
-        zero_halo(base, s->dy_top, s->dy_left, s->dy_bottom, s->dy_right, s->oh, s->ow, to->c);
-    if (!s->save_index)
-        for (size_t y = 0; y < s->oh; y++)
-            memcpy(dy + y * row, grad + y * s->ow * to->c, s->ow * to->c * sizeof *dy);
-    else
-        for (size_t y = 0; y < to->h; y++)
-            undo_row(code, ctx, s, i, y, dy + y * (s->pool ? s->pool_kh : 1) * row, row);
-    return base;
+        d.filled = s->oh;
+    return d;
+}
+
+/* Rows y .. end are there behind this; those before y may be gone. The first of them. */
+static const float *dy_rows(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i, struct dy *d, size_t y, size_t end)
+{
+    const struct plan_slot *to = &code->slot[s->out];
+    const size_t height = s->pool ? s->pool_kh : 1, c = to->c;
+    const size_t covered = s->pool ? to->w * s->pool_kw : s->ow;
+
+    while (d->filled < end) {
+        const bool real = d->filled >= s->dy_top && d->done < to->h;
+        const size_t n = real ? height : 1;
+        float *at;
+
+        if (d->filled + n > d->base + s->dy_band) {
+            memmove(d->mem, d->mem + (y - d->base) * d->row, (d->filled - y) * d->row * sizeof *at);
+            d->base = y;
+        }
+        at = d->mem + (d->filled - d->base) * d->row;
+        if (!real || covered < s->ow) /* halo, or what no window covers */
+            memset(at, 0, n * d->row * sizeof *at);
+        for (size_t k = 0; real && k < n; k++) {
+            memset(at + k * d->row, 0, s->dy_left * c * sizeof *at);
+            memset(at + k * d->row + (s->dy_left + s->ow) * c, 0, s->dy_right * c * sizeof *at);
+        }
+        if (real && s->save_index)
+            undo_row(code, ctx, s, i, d->done, at + s->dy_left * c, d->row);
+        else if (real)
+            memcpy(at + s->dy_left * c, plan_grad(code, ctx, s->out, i) + d->done * s->ow * c,
+                s->ow * c * sizeof *at);
+        d->done += real;
+        d->filled += n;
+    }
+    return d->mem + (y - d->base) * d->row;
 }
 
 /* Columns (ow, step) of output row oy, kh * kw * c of them real, added to the pixels they came
@@ -266,16 +337,17 @@ static void conv_backward(const struct plan_code *code, const struct plan_contex
     const struct plan_step *s, size_t i)
 {
     const struct plan_slot *from = &code->slot[s->in], *to = &code->slot[s->out];
-    const float *dy = s->dy_in_rows ? NULL : conv_dy(code, ctx, s, i);
-    const size_t o = to->c, row = (s->dy_left + s->ow + s->dy_right) * o;
+    const size_t o = to->c, rows = s->dy_top + s->oh + s->dy_bottom;
     const bool run = s->dilation_w == 1;
-    size_t n = from->h;
+    size_t n = from->h, reach = (s->kh - 1) * s->dilation_h + 1;
+    struct dy d = dy_start(code, ctx, s, i);
     struct rd_rows q;
 
-    if (!s->back_data)
-        return;
-    if (!s->flipped) {
-        backward_by_columns(code, ctx, s, i, dy);
+    if (!s->back_data || !s->flipped) {
+        const float *dy = s->dy_in_rows ? NULL : dy_rows(code, ctx, s, i, &d, 0, rows);
+
+        if (s->back_data)
+            backward_by_columns(code, ctx, s, i, dy);
         return;
     }
     q = (struct rd_rows){
@@ -286,20 +358,23 @@ static void conv_backward(const struct plan_code *code, const struct plan_contex
         .nx = run ? 1 : s->kw,
         .len = run ? s->kw * o : o,
         .in_step = (ptrdiff_t)o,
-        .y_step = (ptrdiff_t)(s->dilation_h * row),
+        .y_step = (ptrdiff_t)(s->dilation_h * d.row),
         .x_step = (ptrdiff_t)(s->dilation_w * o),
         .out_step = (ptrdiff_t)from->c,
         .accumulate = s->add,
     };
-    if (s->kh == 1 && s->kw == 1 && row == from->w * o) {
+    if (s->kh == 1 && s->kw == 1 && d.row == from->w * o && s->dy_band == rows) {
         q.rows *= n;
+        reach = rows;
         n = 1;
     }
     for (size_t y = 0; y < n; y++) {
-        q.in = dy + y * row;
+        q.in = dy_rows(code, ctx, s, i, &d, y, y + reach);
         q.out = plan_grad(code, ctx, s->in, i) + y * from->w * from->c;
-        code->kernels->rows(&q);
+        (s->narrow ? code->kernels->narrow : code->kernels->rows)(&q);
     }
+    if (s->dy_band == rows)
+        (void)dy_rows(code, ctx, s, i, &d, 0, rows); /* the pass over weights reads all of it */
 }
 
 /* --- max-pool on its own --- */

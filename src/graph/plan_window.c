@@ -149,14 +149,18 @@ bool plan_build_conv(struct builder *b, int at)
                                        .taps = s->kh * s->kw,
                                        .o = o });
     s->bias_pack = plan_bias_pack(b, bias, o);
-    /* The flipped kernel gives pixel after pixel; where few channels would leave the vectors empty,
-     * or strides leave holes, columns are added up instead. */
+    /* The flipped kernel gives pixel after pixel; where some channels would leave the vectors half
+     * empty, or strides leave holes, columns are added up instead. With very few channels the
+     * lanes go along the sum. */
     {
         const size_t reach_h = (s->kh - 1) * s->dilation_h, reach_w = (s->kw - 1) * s->dilation_w;
 
         s->flipped = s->stride_h == 1 && s->stride_w == 1 && s->pad_top <= reach_h &&
                      (size_t)w.pad_end[0] <= reach_h && s->pad_left <= reach_w &&
-                     (size_t)w.pad_end[1] <= reach_w && 2 * c > b->code->kernels->lanes;
+                     (size_t)w.pad_end[1] <= reach_w;
+        s->narrow = s->flipped && c <= RD_NARROW && s->dilation_w == 1 &&
+                    s->kw * o % b->code->kernels->lanes == 0;
+        s->flipped = s->narrow || (s->flipped && 2 * c > b->code->kernels->lanes);
         if (s->flipped) {
             s->dy_top = reach_h - s->pad_top;
             s->dy_bottom = reach_h - (size_t)w.pad_end[0];

@@ -2,7 +2,7 @@
  * kernel.h - the inner loops: float32, one table of functions per instruction set.
  *
  * Every loop is written twice: plainly in kernel_ref.c (the "scalar" table, kept as the reference
- * of every test) and once in simd/vec.c with GCC vector extensions, which the build compiles for
+ * of every test) and once in simd/ with GCC vector extensions, which the build compiles for
  * SSE2, AVX2+FMA, AVX-512 or NEON.
  *
  * Promise on bits: within one table every output element is computed by the same sequence of
@@ -41,6 +41,26 @@ struct rd_rows {
     ptrdiff_t in_step, y_step, x_step, out_step;
     bool accumulate, relu;
 };
+
+/*
+ * Two rows of a convolution and the 2 x 2 max-pool over them, kept in registers: the bits of `rows`
+ * twice and `pool_row` once. conv.rows is not read; conv.out and out_step are those of the pooled
+ * row, conv.relu comes behind the pool. conv.n is a multiple of the lanes, and nothing is
+ * accumulated.
+ */
+struct rd_pooled {
+    struct rd_rows conv;
+    ptrdiff_t line;   /* in conv.in, from the convolution's first row to its second */
+    size_t out_width; /* pooled pixels */
+    uint8_t *index;   /* (out_width, n) as of rd_pool_row, or NULL */
+};
+
+/*
+ * Few columns (n <= RD_NARROW): the lanes go along the sum instead of the outputs, so that none is
+ * wasted. As `rows`, but len is a multiple of the lanes, W lies plainly as (ny, nx, n, len), and
+ * the sum runs lane by lane, the lanes being added in pairs at its end.
+ */
+enum { RD_NARROW = 4 };
 
 /*
  * Gradient of such a product with respect to W:
@@ -103,6 +123,8 @@ struct rd_kernels {
     const char *name; /* "scalar", "sse2", "avx2", "avx512", "neon" */
     size_t lanes;     /* floats in a vector; weights are packed by it */
     void (*rows)(const struct rd_rows *q);
+    void (*pooled)(const struct rd_pooled *q);
+    void (*narrow)(const struct rd_rows *q);
     void (*outer)(const struct rd_outer *q);
     void (*pool_row)(const struct rd_pool_row *q);
     void (*unpool_row)(const struct rd_unpool_row *q);

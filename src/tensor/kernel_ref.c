@@ -44,6 +44,63 @@ static void ref_rows(const struct rd_rows *q)
         }
 }
 
+static void ref_pool_row(const struct rd_pool_row *q);
+
+static void ref_pooled(const struct rd_pooled *q)
+{
+    const struct rd_rows *c = &q->conv;
+
+    for (size_t o = 0; o < q->out_width; o++)
+        for (size_t j = 0; j < c->n; j++) {
+            float pixel[4];
+            struct rd_pool_row pool = { .in = pixel,
+                .out = c->out + (ptrdiff_t)o * c->out_step + (ptrdiff_t)j,
+                .index = q->index ? q->index + o * c->n + j : NULL,
+                .channels = 1,
+                .out_width = 1,
+                .in_width = 2,
+                .row_step = 2,
+                .pixel_step = 1,
+                .ky1 = 2,
+                .kw = 2,
+                .stride = 2,
+                .relu = c->relu };
+
+            for (size_t k = 0; k < 4; k++) {
+                const float *in = c->in + (ptrdiff_t)(2 * o + (k & 1)) * c->in_step +
+                                  (ptrdiff_t)(k / 2) * q->line;
+                size_t step;
+                const float *w = packed_column(c->packed, c->n, c->ny * c->nx * c->len, j, &step);
+
+                pixel[k] = c->bias ? c->bias[j] : 0;
+                for (size_t a = 0; a < c->ny; a++)
+                    for (size_t b = 0; b < c->nx; b++)
+                        for (size_t i = 0; i < c->len; i++, w += step)
+                            pixel[k] += in[(ptrdiff_t)a * c->y_step + (ptrdiff_t)b * c->x_step +
+                                            (ptrdiff_t)i] *
+                                        *w;
+            }
+            ref_pool_row(&pool);
+        }
+}
+
+static void ref_narrow(const struct rd_rows *q)
+{
+    for (size_t r = 0; r < q->rows; r++)
+        for (size_t j = 0; j < q->n; j++) {
+            float *out = q->out + (ptrdiff_t)r * q->out_step + j;
+            float sum = q->accumulate ? *out : q->bias ? q->bias[j] : 0;
+
+            for (size_t a = 0; a < q->ny; a++)
+                for (size_t b = 0; b < q->nx; b++)
+                    for (size_t i = 0; i < q->len; i++)
+                        sum += q->in[(ptrdiff_t)r * q->in_step + (ptrdiff_t)a * q->y_step +
+                                     (ptrdiff_t)b * q->x_step + (ptrdiff_t)i] *
+                               q->packed[((a * q->nx + b) * q->n + j) * q->len + i];
+            *out = q->relu ? relu_of(sum) : sum;
+        }
+}
+
 static void ref_outer(const struct rd_outer *q)
 {
     for (size_t c = 0; c < q->len; c++)
@@ -176,6 +233,8 @@ const struct rd_kernels rd_kernels_scalar = {
     .name = "scalar",
     .lanes = LANES,
     .rows = ref_rows,
+    .pooled = ref_pooled,
+    .narrow = ref_narrow,
     .outer = ref_outer,
     .pool_row = ref_pool_row,
     .unpool_row = ref_unpool_row,

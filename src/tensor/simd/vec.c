@@ -1,185 +1,9 @@
-/*
- * vec.c - the kernels with GCC vector extensions; compiled once per instruction set
- * (cmake/kernels.cmake), which gives RD_LANES floats in a vector, RD_TILE rows in a register tile
- * and RD_TABLE, the name of the table.
- *
- * The register tile of `rows` is RD_TILE rows by two vectors: 28 of AVX-512's 32 registers hold
- * sums, 12 of 16 on AVX2 and SSE2, 24 of NEON's 32. One row of packed weights is two loads, each
- * input a broadcast used twice.
+/* vec.c - gradients of weights, pools, element by element; and the table. rows.c has the products.
  */
 #include "tensor/kernel_tables.h"
+#include "tensor/simd/lanes.h"
 
 #include <math.h>
-#include <string.h>
-
-#define LANES RD_LANES
-#define TILE RD_TILE
-#define INLINE static inline __attribute__((always_inline))
-
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#define UNROLL_SHORT /* clang unrolls constant bounds unasked, and warns of others when asked */
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#define UNROLL_SHORT _Pragma("GCC unroll 4")
-#endif
-
-typedef float vec __attribute__((vector_size(LANES * 4)));
-typedef float vec_any __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
-typedef int32_t vec_mask __attribute__((vector_size(LANES * 4)));
-typedef uint8_t vec_index __attribute__((vector_size(LANES)));
-typedef double vec_wide __attribute__((vector_size(LANES * 8)));
-
-INLINE vec load(const float *p)
-{
-    return *(const vec_any *)p;
-}
-
-INLINE void store(float *p, vec v)
-{
-    *(vec_any *)p = v;
-}
-
-/* The first n of LANES floats; the rest is zero. */
-INLINE vec load_some(const float *p, size_t n)
-{
-    vec v = { 0 };
-
-    memcpy(&v, p, n * sizeof(float));
-    return v;
-}
-
-INLINE void store_some(float *p, vec v, size_t n)
-{
-    memcpy(p, &v, n * sizeof(float));
-}
-
-INLINE vec choose(vec_mask m, vec yes, vec no)
-{
-    return (vec)(((vec_mask)yes & m) | ((vec_mask)no & ~m));
-}
-
-INLINE vec relu_of(vec v)
-{
-    const vec zero = { 0 };
-
-    return (vec)((vec_mask)v & ~(vec_mask)(v < zero)); /* NaN stays */
-}
-
-/* --- rows --- */
-
-/* R rows by V whole vectors. */
-INLINE void panel(const int R, const int V, const struct rd_rows *q, const float *in,
-    const float *w, const float *bias, float *out, ptrdiff_t os)
-{
-    const ptrdiff_t is = q->in_step;
-    vec sum[TILE][2];
-
-    UNROLL
-    for (int r = 0; r < R; r++)
-        UNROLL
-    for (int v = 0; v < V; v++)
-        sum[r][v] = bias ? load(bias + v * LANES) : (vec){ 0 };
-    if (q->accumulate)
-        UNROLL
-    for (int r = 0; r < R; r++)
-        UNROLL
-    for (int v = 0; v < V; v++)
-        sum[r][v] = load(out + r * os + v * LANES);
-    for (size_t a = 0; a < q->ny; a++)
-        for (size_t b = 0; b < q->nx; b++) {
-            const float *p = in + (ptrdiff_t)a * q->y_step + (ptrdiff_t)b * q->x_step;
-
-            for (size_t c = 0; c < q->len; c++, p++, w += V * LANES) {
-                const vec w0 = load(w), w1 = V == 2 ? load(w + LANES) : w0;
-
-                UNROLL
-                for (int r = 0; r < R; r++) {
-                    const float x = p[r * is];
-
-                    sum[r][0] += x * w0;
-                    if (V == 2)
-                        sum[r][1] += x * w1;
-                }
-            }
-        }
-    UNROLL
-    for (int r = 0; r < R; r++)
-        UNROLL
-    for (int v = 0; v < V; v++)
-        store(out + r * os + v * LANES, q->relu ? relu_of(sum[r][v]) : sum[r][v]);
-}
-
-typedef void panel_fn(const struct rd_rows *q, const float *in, const float *w, const float *bias,
-    float *out, ptrdiff_t os);
-
-#define PANEL(R)                                                                                   \
-    __attribute__((noinline)) static void panel_##R##_1(const struct rd_rows *q, const float *in,  \
-        const float *w, const float *bias, float *out, ptrdiff_t os)                               \
-    {                                                                                              \
-        panel(R, 1, q, in, w, bias, out, os);                                                      \
-    }                                                                                              \
-    __attribute__((noinline)) static void panel_##R##_2(const struct rd_rows *q, const float *in,  \
-        const float *w, const float *bias, float *out, ptrdiff_t os)                               \
-    {                                                                                              \
-        panel(R, 2, q, in, w, bias, out, os);                                                      \
-    }
-#define EACH_TILE(X) X(1) X(2) X(3) X(4) X(5) X(6) X_UP_TO_12(X) X_UP_TO_14(X)
-#if RD_TILE >= 12
-#define X_UP_TO_12(X) X(7) X(8) X(9) X(10) X(11) X(12)
-#else
-#define X_UP_TO_12(X)
-#endif
-#if RD_TILE >= 14
-#define X_UP_TO_14(X) X(13) X(14)
-#else
-#define X_UP_TO_14(X)
-#endif
-EACH_TILE(PANEL)
-
-#define PANEL_ROW(R) { panel_##R##_1, panel_##R##_2 },
-static panel_fn *const panels[TILE][2] = { EACH_TILE(PANEL_ROW) };
-
-/* A tile whose last vector is not full goes through a whole one beside it. */
-static void edge(const struct rd_rows *q, panel_fn *fn, size_t height, size_t width,
-    const float *in, const float *w, const float *bias, float *out)
-{
-    float whole[TILE * 2 * LANES] __attribute__((aligned(64)));
-
-    if (q->accumulate)
-        for (size_t r = 0; r < height; r++)
-            memcpy(whole + r * 2 * LANES, out + (ptrdiff_t)r * q->out_step, width * sizeof *out);
-    fn(q, in, w, bias, whole, 2 * LANES);
-    for (size_t r = 0; r < height; r++)
-        memcpy(out + (ptrdiff_t)r * q->out_step, whole + r * 2 * LANES, width * sizeof *out);
-}
-
-static void vec_rows(const struct rd_rows *q)
-{
-    const size_t total = q->ny * q->nx * q->len;
-    /* Tiles of equal height: 16 rows go as 8 + 8, not 14 + 2. */
-    const size_t tiles = (q->rows + TILE - 1) / TILE;
-    const size_t height = tiles ? (q->rows + tiles - 1) / tiles : 1;
-
-    for (size_t j = 0; j < q->n; j += 2 * LANES) {
-        const size_t left = q->n - j;
-        const int vectors = left <= LANES ? 1 : 2;
-        const size_t width = left < 2 * LANES ? left : 2 * LANES;
-        const float *w = q->packed + j * total, *bias = q->bias ? q->bias + j : NULL;
-
-        for (size_t r = 0; r < q->rows; r += height) {
-            const size_t h = q->rows - r < height ? q->rows - r : height;
-            panel_fn *fn = panels[h - 1][vectors - 1];
-            const float *in = q->in + (ptrdiff_t)r * q->in_step;
-            float *out = q->out + (ptrdiff_t)r * q->out_step + j;
-
-            if (width == (size_t)vectors * LANES)
-                fn(q, in, w, bias, out, q->out_step);
-            else
-                edge(q, fn, h, width, in, w, bias, out);
-        }
-    }
-}
 
 /* --- outer --- */
 
@@ -374,7 +198,7 @@ INLINE void unpool_lanes(const struct rd_unpool_row *q, const struct window w, f
     vec_mask winner;
 
     memcpy(&narrow, index, n);
-    winner = __builtin_convertvector(narrow, vec_mask);
+    winner = widen(narrow);
     UNROLL_SHORT
     for (int ky = w.ky0; ky < w.ky1; ky++)
         UNROLL_SHORT
@@ -531,13 +355,13 @@ static void vec_adam(const struct rd_update *u)
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
 
-const struct rd_kernels JOIN(rd_kernels_, RD_TABLE) = {
+const struct rd_kernels RD_NAMED(rd_kernels) = {
     .name = TEXT(RD_TABLE),
     .lanes = LANES,
-    .rows = vec_rows,
+    .rows = RD_NAMED(rd_rows),
+    .pooled = RD_NAMED(rd_pooled),
+    .narrow = RD_NAMED(rd_narrow),
     .outer = vec_outer,
     .pool_row = vec_pool_row,
     .unpool_row = vec_unpool_row,
