@@ -33,6 +33,12 @@ static const struct {
     { "test_training_dropout_default", "drops values at random" },
     { "test_training_dropout_default_mask", "drops values at random" },
     { "test_training_dropout_mask", "drops values at random" },
+    { "test_bernoulli", "draws at random" },
+    { "test_bernoulli_double", "draws at random" },
+    { "test_bernoulli_double_expanded", "draws at random" },
+    { "test_bernoulli_expanded", "draws at random" },
+    { "test_bernoulli_seed", "draws at random" },
+    { "test_bernoulli_seed_expanded", "draws at random" },
     { "test_identity_sequence", "sequence type" },
     { "test_identity_opt", "optional type" },
 };

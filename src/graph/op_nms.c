@@ -235,7 +235,7 @@ static size_t scratch(const struct rd_op_call *c)
     bool known;
 
     (void)nms_of(c, &m, &known);
-    return room(&m);
+    return room(&m) + 64; /* rounded up when taken */
 }
 
 static rd_status forward(struct rd_op_call *c)

@@ -275,6 +275,11 @@ static const struct example examples[] = {
     EX("DFT", 20, "1,9,2 ()", "", 1, .values = "1:4"),
     EX("STFT", 17, "2,9,1 () 4", "", 1, .values = "1:2"),
     EX("STFT", 17, "1,9,2 () - ()", "onesided=0", 1, .values = "1:3;3:5"),
+    EX("Det", 11, "3,3", "", 1),
+    EX("Det", 11, "2,2,4,4", "", 1),
+    EX("Det", 11, "2,1,1", "", 1),
+    EX("RandomUniformLike", 1, "2,3", "seed=1", 1),
+    EX("RandomNormalLike", 1, "2,3", "seed=2 scale=0.5", 1),
     EX("Shrink", 9, "3,5", "lambd=0.3 bias=0.1", 1),
 };
 /* clang-format on */

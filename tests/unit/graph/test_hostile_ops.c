@@ -153,6 +153,12 @@ static const struct hostile cases[] = {
     { "STFT", 17, "1,4,1 s:1", "", 1, "neither a window nor the length of a frame" },
     { "HannWindow", 17, "s:-1", "", 1, "the size is -1" },
     { "HannWindow", 17, "s:3", "output_datatype=8", 1, "element type 8" },
+    { "Det", 11, "2,3", "", 1, "matrices must be square, not (2, 3)" },
+    { "RandomUniform", 1, "", "shape=2,-1", 1, "dimension 1 of the shape is -1" },
+    { "RandomNormal", 1, "", "shape=2 dtype=7", 1, "element type 7" },
+    { "Bernoulli", 15, "2", "dtype=8", 1, "element type 8" },
+    { "Multinomial", 7, "2,0", "", 1, "must be (examples, classes)" },
+    { "Multinomial", 7, "2,3", "sample_size=0", 1, "'sample_size' is 0" },
     { "BitCast", 26, "2", "to=8", 1, "element type 8" },
 };
 /* clang-format on */
