@@ -2,11 +2,11 @@
  * exec.c - see exec.h. Values live in buffers of their own, freed behind their last use; in a pass
  * that keeps everything for backward, at its end.
  */
-#include "graph/exec.h"
+#include "graph/exec_impl.h"
 
 #include "base/alloc.h"
 #include "base/text.h"
-#include "graph/op.h"
+#include "tensor/boxed.h"
 
 #include <string.h>
 
@@ -14,84 +14,86 @@ static const size_t MEMORY_BASE = (size_t)768 << 20, MEMORY_MOST = (size_t)64 <<
 enum { MEMORY_PER_BYTE = 64 };
 static const double WORK_BASE = 1e12, WORK_PER_BYTE = 1e6;
 
-struct rd_exec {
-    const struct rd_graph *graph;
-    const struct rd_kernels *kernels;
-    struct rd_exec_limits limits;
-    struct rd_arena arena;
-    const void **weight; /* per value: its data, aligned; NULL when no weight */
-    int *uses; /* per value: by nodes and as output; INT_MAX is not reached: nodes are bounded */
-    size_t widest_in, widest_out;
-};
-
-/* One run. */
-struct rd_exec_pass {
-    const struct rd_exec *exec;
-    size_t n_values, n_nodes; /* the arena may outlive exec */
-    struct rd_arena *arena;
-    struct rd_tensor *t; /* per value */
-    void **buffer;       /* per value: what rd_free takes; NULL: not owned */
-    int *left;           /* uses still to come */
-    void **saved;        /* per node */
-    bool keep;
-    size_t live, ceiling;
-    double work, most_work;
-    char *scratch;
-    size_t scratch_size;
-    const struct rd_tensor **in;
-    struct rd_tensor **out;
-    struct rd_error *err;
-};
+static const double STEPS = 1e8;
+enum { BLOCK = 64 }; /* struct exec_block and its padding: data stays aligned */
 
 /* --- small helpers --- */
 
-static bool is_float(enum rd_dtype t)
+rd_status exec_grab(struct rd_exec_pass *p, size_t bytes, void **out)
 {
-    return t == RD_F32 || t == RD_F64 || t == RD_F16 || t == RD_BF16;
+    struct exec_budget *b = p->budget;
+    struct exec_block *block;
+
+    if (bytes > b->ceiling || b->live > b->ceiling - bytes)
+        return RD_FAIL(p->err, RD_E_LIMIT,
+            "it would take %zu bytes more, above the %zu that this model and input may use", bytes,
+            b->ceiling);
+    block = rd_alloc_aligned(bytes + BLOCK);
+    if (!block)
+        return RD_FAIL(p->err, RD_E_MEMORY, "no memory for %zu bytes", bytes);
+    *block = (struct exec_block){ .bytes = bytes };
+    b->live += bytes;
+    *out = (char *)block + BLOCK;
+    return RD_OK;
 }
 
-static void pass_release(void *obj)
+void exec_let_go(struct rd_exec_pass *p, void *data)
 {
-    struct rd_exec_pass *p = obj;
+    struct exec_block *block = data ? (struct exec_block *)(void *)((char *)data - BLOCK) : NULL;
 
+    if (!block)
+        return;
+    p->budget->live -= block->bytes;
+    rd_free(block);
+}
+
+void exec_ring(struct exec_block *head)
+{
+    head->prev = head->next = head;
+}
+
+void exec_free_ring(struct rd_exec_pass *p, struct exec_block *head)
+{
+    while (head->next && head->next != head) {
+        struct exec_block *b = head->next;
+
+        head->next = b->next;
+        exec_let_go(p, (char *)b + BLOCK);
+    }
+    exec_ring(head);
+}
+
+void exec_pass_release(void *pass)
+{
+    struct rd_exec_pass *p = pass;
+
+    exec_flow_release(p);
     for (size_t v = 0; p->buffer && v < p->n_values; v++) {
-        rd_free(p->buffer[v]);
+        exec_let_go(p, p->buffer[v]);
         p->buffer[v] = NULL;
     }
     for (size_t i = 0; p->saved && i < p->n_nodes; i++) {
-        rd_free(p->saved[i]);
+        exec_let_go(p, p->saved[i]);
         p->saved[i] = NULL;
     }
-    rd_free(p->scratch);
+    exec_free_ring(p, &p->held);
+    exec_free_ring(p, &p->behind);
+    exec_let_go(p, p->scratch);
     p->scratch = NULL;
     p->scratch_size = 0;
 }
 
-static rd_status grab(struct rd_exec_pass *p, size_t bytes, void **out)
-{
-    if (bytes > p->ceiling || p->live > p->ceiling - bytes)
-        return RD_FAIL(p->err, RD_E_LIMIT,
-            "it would take %zu bytes more, above the %zu that this model and input may use", bytes,
-            p->ceiling);
-    *out = rd_alloc_aligned(bytes ? bytes : 1);
-    if (!*out)
-        return RD_FAIL(p->err, RD_E_MEMORY, "no memory for %zu bytes", bytes);
-    p->live += bytes;
-    return RD_OK;
-}
-
-static rd_status need_scratch(struct rd_exec_pass *p, size_t bytes)
+rd_status exec_scratch(struct rd_exec_pass *p, size_t bytes)
 {
     void *fresh = NULL;
     rd_status st;
 
     if (bytes <= p->scratch_size)
         return RD_OK;
-    p->live -= p->scratch_size;
-    rd_free(p->scratch);
+    exec_let_go(p, p->scratch);
     p->scratch = NULL;
     p->scratch_size = 0;
-    st = grab(p, bytes, &fresh);
+    st = exec_grab(p, bytes, &fresh);
     if (st)
         return st;
     p->scratch = fresh;
@@ -99,7 +101,7 @@ static rd_status need_scratch(struct rd_exec_pass *p, size_t bytes)
     return RD_OK;
 }
 
-static rd_status name_node(const struct rd_exec_pass *p, size_t i, rd_status st)
+rd_status exec_name_node(const struct rd_exec_pass *p, size_t i, rd_status st)
 {
     char label[160];
 
@@ -109,10 +111,52 @@ static rd_status name_node(const struct rd_exec_pass *p, size_t i, rd_status st)
 
 /* --- open --- */
 
+static size_t n_graphs(const struct rd_graph_node *n)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < n->n_attrs; i++)
+        if (n->attr[i].graphs)
+            count += n->attr[i].n;
+    return count;
+}
+
+/* An executor for each subgraph; the reader has bounded how deep they nest. */
+static rd_status open_bodies(struct rd_exec *e, struct rd_error *err)
+{
+    const struct rd_graph *graph = e->graph;
+    size_t n = 0;
+
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        n += n_graphs(&graph->node[i]);
+    if (!n)
+        return RD_OK;
+    e->body = RD_NEW_ARRAY(&e->arena, struct rd_exec *, n);
+    e->first_body = RD_NEW_ARRAY(&e->arena, size_t, graph->n_nodes);
+    if (!e->body || !e->first_body)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to prepare the model");
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        const struct rd_graph_node *node = &graph->node[i];
+
+        e->first_body[i] = e->n_bodies;
+        for (size_t a = 0; a < node->n_attrs; a++)
+            for (size_t k = 0; node->attr[a].graphs && k < node->attr[a].n; k++) {
+                const rd_status st = rd_exec_open(
+                    node->attr[a].graphs[k], e->kernels, &e->limits, &e->body[e->n_bodies], err);
+
+                if (st)
+                    return st;
+                e->n_bodies++;
+            }
+    }
+    return RD_OK;
+}
+
 rd_status rd_exec_open(const struct rd_graph *graph, const struct rd_kernels *kernels,
     const struct rd_exec_limits *limits, struct rd_exec **exec_out, struct rd_error *err)
 {
     struct rd_exec *e = rd_alloc(sizeof(*e));
+    rd_status st;
 
     if (!e)
         return RD_FAIL(err, RD_E_MEMORY, "no memory to prepare the model");
@@ -149,6 +193,11 @@ rd_status rd_exec_open(const struct rd_graph *graph, const struct rd_kernels *ke
     }
     for (size_t i = 0; i < graph->n_outputs; i++)
         e->uses[graph->output[i]]++;
+    st = open_bodies(e, err);
+    if (st) {
+        rd_exec_free(e);
+        return st;
+    }
     *exec_out = e;
     return RD_OK;
 no_memory:
@@ -160,6 +209,8 @@ void rd_exec_free(struct rd_exec *e)
 {
     if (!e)
         return;
+    for (size_t i = 0; i < e->n_bodies; i++)
+        rd_exec_free(e->body[i]);
     rd_arena_release(&e->arena);
     rd_free(e);
 }
@@ -216,18 +267,65 @@ static rd_status measure(struct rd_exec_pass *p, const struct rd_op_call *c)
         work = row->flops(c);
     for (int k = 0; k < c->node->n_outputs; k++)
         work += (double)rd_tensor_count(c->out[k]);
-    p->work += work;
-    if (p->work > p->most_work)
+    p->budget->work += work;
+    if (p->budget->work > p->budget->most_work)
         return RD_FAIL(p->err, RD_E_LIMIT,
             "the run would take %.3g operations, above the %.3g that this model and input may use",
-            p->work, p->most_work);
+            p->budget->work, p->budget->most_work);
     return RD_OK;
+}
+
+/* Shapes of the outputs, scratch, what backward needs. */
+static rd_status prepare_node(struct rd_exec_pass *p, struct rd_op_call *c)
+{
+    const struct rd_op *row = c->node->row;
+    rd_status st = rd_op_infer(c);
+
+    for (int k = 0; k < c->node->n_outputs && !st; k++) {
+        size_t count;
+
+        if (p->out[k]->ndim < 0 || !rd_shape_count(p->out[k]->dim, p->out[k]->ndim, &count))
+            st = RD_FAIL(p->err, RD_E_BUG, "the shape of output %d is still unknown", k);
+    }
+    if (!st)
+        st = measure(p, c);
+    if (st)
+        return st;
+    /* Sizes are asked while all outputs are there; then those that nobody wants are taken out. */
+    if (row->scratch) {
+        c->scratch_size = row->scratch(c);
+        st = exec_scratch(p, c->scratch_size);
+        if (st)
+            return st;
+        c->scratch = p->scratch;
+    }
+    if (p->keep && row->saved && row->saved(c)) {
+        st = exec_grab(p, row->saved(c), &p->saved[p->index]);
+        c->saved = p->saved[p->index];
+    }
+    return st;
+}
+
+/* Behind the last use of a value its buffer goes. */
+static void forget_inputs(struct rd_exec_pass *p, const struct rd_graph_node *node)
+{
+    for (int k = 0; k < node->n_inputs; k++) {
+        const int v = node->input[k];
+
+        if (v >= 0 && --p->left[v] == 0 && p->buffer[v]) {
+            exec_let_go(p, p->buffer[v]);
+            p->buffer[v] = NULL;
+            p->t[v].data = NULL;
+        }
+    }
 }
 
 static rd_status run_node(struct rd_exec_pass *p, size_t index)
 {
     const struct rd_exec *e = p->exec;
     const struct rd_graph_node *node = &e->graph->node[index];
+    const bool control = node->row->control;
+    const size_t text = p->arena->used;
     struct rd_op_call c = {
         .node = node,
         .in = p->in,
@@ -235,8 +333,9 @@ static rd_status run_node(struct rd_exec_pass *p, size_t index)
         .kernels = e->kernels,
         .err = p->err,
         .text = p->arena,
+        .flow = control ? &exec_flow : NULL,
+        .runner = p,
     };
-    struct rd_tensor *unnamed;
     rd_status st;
     bool idle = true; /* constant already, or nobody asks for it */
 
@@ -245,40 +344,16 @@ static rd_status run_node(struct rd_exec_pass *p, size_t index)
                (node->output[k] < 0 || e->weight[node->output[k]] || !e->uses[node->output[k]]);
     if (idle)
         return RD_OK;
-    unnamed = RD_NEW_ARRAY(p->arena, struct rd_tensor, (size_t)node->n_outputs);
-    if (!unnamed)
-        return RD_FAIL(p->err, RD_E_MEMORY, "no memory to run the model");
+    p->index = index;
     for (int k = 0; k < node->n_inputs; k++)
         p->in[k] = node->input[k] < 0 ? NULL : &p->t[node->input[k]];
     for (int k = 0; k < node->n_outputs; k++) {
-        p->out[k] = node->output[k] < 0 ? &unnamed[k] : &p->t[node->output[k]];
+        p->out[k] = node->output[k] < 0 ? &p->unnamed[k] : &p->t[node->output[k]];
         *p->out[k] = (struct rd_tensor){ .ndim = -1 };
     }
-    st = rd_op_infer(&c);
-    for (int k = 0; k < node->n_outputs && !st; k++) {
-        size_t count;
-
-        if (p->out[k]->ndim < 0 || !rd_shape_count(p->out[k]->dim, p->out[k]->ndim, &count))
-            st = RD_FAIL(p->err, RD_E_BUG, "the shape of output %d is still unknown", k);
-    }
-    if (!st)
-        st = measure(p, &c);
+    st = control ? rd_op_check(&c) : prepare_node(p, &c);
     if (st)
         return st;
-    /* Sizes are asked while all outputs are there; then those that nobody wants are taken out. */
-    if (node->row->scratch) {
-        c.scratch_size = node->row->scratch(&c);
-        st = need_scratch(p, c.scratch_size);
-        if (st)
-            return st;
-        c.scratch = p->scratch;
-    }
-    if (p->keep && node->row->saved && node->row->saved(&c)) {
-        st = grab(p, node->row->saved(&c), &p->saved[index]);
-        if (st)
-            return st;
-        c.saved = p->saved[index];
-    }
     for (int k = 0; k < node->n_outputs; k++) {
         const int v = node->output[k];
 
@@ -286,81 +361,139 @@ static rd_status run_node(struct rd_exec_pass *p, size_t index)
             p->out[k] = NULL; /* nobody wants it */
             continue;
         }
-        st = grab(p, rd_tensor_bytes(p->out[k]), &p->buffer[v]);
+        if (control) /* the row gives it */
+            continue;
+        st = exec_grab(p, rd_tensor_bytes(p->out[k]), &p->buffer[v]);
         if (st)
             return st;
         p->out[k]->data = p->buffer[v];
     }
     st = node->row->forward(&c);
-    for (int k = 0; k < node->n_inputs && !p->keep && !st; k++) {
-        const int v = node->input[k];
+    if (control && p->keep) { /* kept runs may read what the call has held */
+        while (p->held.next != &p->held) {
+            struct exec_block *b = p->held.next;
 
-        if (v >= 0 && --p->left[v] == 0 && p->buffer[v]) {
-            p->live -= rd_tensor_bytes(&p->t[v]);
-            rd_free(p->buffer[v]);
-            p->buffer[v] = NULL;
-            p->t[v].data = NULL;
+            p->held.next = b->next;
+            b->next = p->behind.next;
+            p->behind.next = b;
         }
+        exec_ring(&p->held);
+    } else if (control) {
+        exec_free_ring(p, &p->held);
+    } else { /* strings and boxes live as long as the run */
+        p->budget->live += p->arena->used - text;
     }
+    for (int k = 0; k < node->n_outputs && control && !st; k++)
+        if (p->out[k] && !p->out[k]->data)
+            st = RD_FAIL(p->err, RD_E_BUG, "output %d has not been given", k);
+    if (!p->keep && !st)
+        forget_inputs(p, node);
     return st;
 }
 
-static rd_status pass_new(const struct rd_exec *e, const struct rd_tensor *const *input,
-    size_t n_inputs, struct rd_arena *arena, bool keep, struct rd_exec_pass **pass_out,
-    struct rd_error *err)
+rd_status exec_pass_nodes(struct rd_exec_pass *p)
+{
+    for (size_t i = 0; i < p->n_nodes; i++) {
+        const rd_status st = run_node(p, i);
+
+        if (st)
+            return exec_name_node(p, i, st);
+    }
+    return RD_OK;
+}
+
+void exec_pass_reset(struct rd_exec_pass *p)
+{
+    const struct rd_exec *e = p->exec;
+
+    for (size_t v = 0; v < p->n_values; v++) {
+        p->t[v] = (struct rd_tensor){ .ndim = -1 };
+        if (!e->weight[v])
+            continue;
+        p->t[v] = *e->graph->value[v].weight;
+        p->t[v].data = (void *)(uintptr_t)e->weight[v];
+    }
+    memcpy(p->left, e->uses, p->n_values * sizeof(*p->left));
+}
+
+rd_status exec_pass_new(const struct rd_exec *e, struct rd_arena *arena, bool keep,
+    struct rd_exec_pass *around, struct rd_exec_pass **pass_out, struct rd_error *err)
 {
     const struct rd_graph *g = e->graph;
     struct rd_exec_pass *p = RD_NEW(arena, struct rd_exec_pass);
-    size_t bytes = g->file_bytes;
 
     if (!p)
         goto no_memory;
     *p = (struct rd_exec_pass){ .exec = e,
         .n_values = g->n_values,
         .n_nodes = g->n_nodes,
+        .n_bodies = e->n_bodies,
         .arena = arena,
         .keep = keep,
         .err = err };
+    p->budget = around ? around->budget : &p->own;
+    exec_ring(&p->held);
+    exec_ring(&p->behind);
     p->t = RD_NEW_ARRAY(arena, struct rd_tensor, g->n_values);
     p->left = RD_NEW_ARRAY(arena, int, g->n_values);
     p->in = RD_NEW_ARRAY(arena, const struct rd_tensor *, e->widest_in);
     p->out = RD_NEW_ARRAY(arena, struct rd_tensor *, e->widest_out);
-    p->saved = RD_NEW_ARRAY(arena, void *, g->n_nodes);
+    p->unnamed = RD_NEW_ARRAY(arena, struct rd_tensor, e->widest_out);
     p->buffer = RD_NEW_ARRAY(arena, void *, g->n_values);
-    if (!p->t || !p->left || !p->in || !p->out || !p->buffer || !p->saved ||
-        rd_arena_guard(arena, pass_release, p))
+    p->saved = keep ? RD_NEW_ARRAY(arena, void *, g->n_nodes) : NULL;
+    if (!p->t || !p->left || !p->in || !p->out || !p->unnamed || !p->buffer || (keep && !p->saved))
         goto no_memory;
-    for (size_t v = 0; v < g->n_values; v++) {
-        p->t[v].ndim = -1;
-        if (!e->weight[v])
-            continue;
-        p->t[v] = *g->value[v].weight;
-        p->t[v].data = (void *)(uintptr_t)e->weight[v];
+    if (e->n_bodies) {
+        p->sub = RD_NEW_ARRAY(arena, struct rd_exec_pass *, e->n_bodies);
+        p->kept = RD_NEW_ARRAY(arena, struct exec_kept *, g->n_nodes);
+        p->n_kept = RD_NEW_ARRAY(arena, size_t, g->n_nodes);
+        if (!p->sub || !p->kept || !p->n_kept)
+            goto no_memory;
     }
-    memcpy(p->left, e->uses, g->n_values * sizeof(*p->left));
-    for (size_t i = 0; i < n_inputs; i++) {
-        struct rd_tensor *t = &p->t[g->input[i]];
-
-        *t = *input[i];
-        bytes += rd_tensor_bytes(t);
-        if ((uintptr_t)t->data % 64) {
-            t->data = rd_arena_alloc(arena, rd_tensor_bytes(t), 1);
-            if (!t->data)
-                goto no_memory;
-            memcpy(t->data, input[i]->data, rd_tensor_bytes(t));
-        }
-    }
-    p->ceiling = e->limits.memory;
-    if (!p->ceiling) {
-        p->ceiling = bytes > MEMORY_MOST / MEMORY_PER_BYTE ? MEMORY_MOST
-                                                           : MEMORY_BASE + MEMORY_PER_BYTE * bytes;
-        p->ceiling = p->ceiling > MEMORY_MOST ? MEMORY_MOST : p->ceiling;
-    }
-    p->most_work = e->limits.work > 0 ? e->limits.work : WORK_BASE + WORK_PER_BYTE * (double)bytes;
+    if (!around && rd_arena_guard(arena, exec_pass_release, p))
+        goto no_memory;
     *pass_out = p;
     return RD_OK;
 no_memory:
     return RD_FAIL(err, RD_E_MEMORY, "no memory to run the model");
+}
+
+/* The pass of a whole run: inputs in place, what it may use. */
+static rd_status begin(const struct rd_exec *e, const struct rd_tensor *const *input,
+    size_t n_inputs, struct rd_arena *arena, bool keep, struct rd_exec_pass **pass_out,
+    struct rd_error *err)
+{
+    struct rd_exec_pass *p;
+    size_t bytes = e->graph->file_bytes;
+    rd_status st = exec_pass_new(e, arena, keep, NULL, &p, err);
+
+    if (st)
+        return st;
+    exec_pass_reset(p);
+    for (size_t i = 0; i < n_inputs; i++) {
+        struct rd_tensor *t = &p->t[e->graph->input[i]];
+
+        *t = *input[i];
+        bytes += rd_tensor_deep_bytes(t);
+        if ((uintptr_t)t->data % 64) {
+            t->data = rd_arena_alloc(arena, rd_tensor_bytes(t), 1);
+            if (!t->data)
+                return RD_FAIL(err, RD_E_MEMORY, "no memory to run the model");
+            memcpy(t->data, input[i]->data, rd_tensor_bytes(t));
+        }
+    }
+    p->own.ceiling = e->limits.memory;
+    if (!p->own.ceiling) {
+        p->own.ceiling = bytes > MEMORY_MOST / MEMORY_PER_BYTE
+                             ? MEMORY_MOST
+                             : MEMORY_BASE + MEMORY_PER_BYTE * bytes;
+        p->own.ceiling = p->own.ceiling > MEMORY_MOST ? MEMORY_MOST : p->own.ceiling;
+    }
+    p->own.most_work =
+        e->limits.work > 0 ? e->limits.work : WORK_BASE + WORK_PER_BYTE * (double)bytes;
+    p->own.most_steps = e->limits.steps > 0 ? e->limits.steps : STEPS;
+    *pass_out = p;
+    return RD_OK;
 }
 
 /* Outputs outlive the pass: their values move into the arena. */
@@ -392,18 +525,14 @@ static rd_status forward(const struct rd_exec *e, const struct rd_tensor *const 
     rd_status st = rd_graph_check_inputs(e->graph, input, n_inputs, err);
 
     if (!st)
-        st = pass_new(e, input, n_inputs, arena, keep, &p, err);
+        st = begin(e, input, n_inputs, arena, keep, &p, err);
     if (st)
         return st;
-    for (size_t i = 0; i < e->graph->n_nodes && !st; i++) {
-        st = run_node(p, i);
-        if (st)
-            (void)name_node(p, i, st);
-    }
+    st = exec_pass_nodes(p);
     if (!st)
         st = give_outputs(p, output);
     if (!keep || st)
-        pass_release(p);
+        exec_pass_release(p);
     if (!st && pass_out)
         *pass_out = p;
     return st;
@@ -420,152 +549,6 @@ rd_status rd_exec_keep(const struct rd_exec *exec, const struct rd_tensor *const
     struct rd_tensor **output, struct rd_error *err)
 {
     return forward(exec, input, n_inputs, arena, true, pass_out, output, err);
-}
-
-/* --- backward --- */
-
-struct back {
-    struct rd_exec_pass *p;
-    struct rd_arena *arena;
-    bool *needs;             /* per value: its gradient leads to a wanted one */
-    struct rd_tensor **grad; /* per value; NULL: zero so far */
-    const struct rd_tensor **dout;
-    struct rd_tensor **din;
-};
-
-static rd_status new_grad(struct back *b, int v)
-{
-    struct rd_tensor *t = RD_NEW(b->arena, struct rd_tensor);
-
-    if (t) {
-        *t = b->p->t[v];
-        t->data = rd_arena_alloc(b->arena, rd_tensor_bytes(t), 1); /* zeroed */
-    }
-    if (!t || !t->data)
-        return RD_FAIL(b->p->err, RD_E_MEMORY, "no memory for a gradient");
-    b->p->live += rd_tensor_bytes(t);
-    if (b->p->live > b->p->ceiling)
-        return RD_FAIL(b->p->err, RD_E_LIMIT,
-            "gradients take more than the %zu bytes that this model may use", b->p->ceiling);
-    b->grad[v] = t;
-    return RD_OK;
-}
-
-static rd_status back_node(struct back *b, size_t index)
-{
-    struct rd_exec_pass *p = b->p;
-    const struct rd_graph_node *node = &p->exec->graph->node[index];
-    struct rd_op_call c = { .node = node,
-        .in = p->in,
-        .out = p->out,
-        .dout = b->dout,
-        .din = b->din,
-        .kernels = p->exec->kernels,
-        .saved = p->saved[index],
-        .err = p->err };
-    bool any_out = false, any_in = false;
-    rd_status st = RD_OK;
-
-    for (int k = 0; k < node->n_outputs; k++) {
-        const int v = node->output[k];
-
-        p->out[k] = v < 0 ? NULL : &p->t[v];
-        b->dout[k] = v < 0 ? NULL : b->grad[v];
-        any_out = any_out || b->dout[k];
-    }
-    if (!any_out)
-        return RD_OK;
-    for (int k = 0; k < node->n_inputs && !st; k++) {
-        const int v = node->input[k];
-
-        p->in[k] = v < 0 ? NULL : &p->t[v];
-        b->din[k] = NULL;
-        if (v < 0 || !b->needs[v])
-            continue;
-        any_in = true;
-        if (!node->row->backward ||
-            (node->row->grad_in != RD_GRAD_ALL && (k > 31 || !(node->row->grad_in >> k & 1))))
-            return RD_FAIL(p->err, RD_E_USAGE, "%s has no gradient for its input %d", node->op, k);
-        if (!b->grad[v])
-            st = new_grad(b, v);
-        b->din[k] = b->grad[v];
-    }
-    if (st || !any_in)
-        return st;
-    if (node->row->scratch) {
-        c.scratch_size = node->row->scratch(&c);
-        st = need_scratch(p, c.scratch_size);
-        if (st)
-            return st;
-        c.scratch = p->scratch;
-    }
-    return node->row->backward(&c);
-}
-
-rd_status rd_exec_back(const struct rd_exec *exec, struct rd_exec_pass *pass,
-    const struct rd_tensor *const *cotangent, const bool *want, struct rd_arena *arena,
-    struct rd_tensor **grad, struct rd_error *err)
-{
-    const struct rd_graph *g = exec->graph;
-    struct back b = { .p = pass, .arena = arena, .grad = grad };
-    rd_status st = RD_OK;
-
-    pass->err = err;
-    b.needs = RD_NEW_ARRAY(arena, bool, g->n_values);
-    b.dout = RD_NEW_ARRAY(arena, const struct rd_tensor *, exec->widest_out);
-    b.din = RD_NEW_ARRAY(arena, struct rd_tensor *, exec->widest_in);
-    if (!b.needs || !b.dout || !b.din)
-        return RD_FAIL(err, RD_E_MEMORY, "no memory for gradients");
-    memset(grad, 0, g->n_values * sizeof(*grad));
-    for (size_t v = 0; want && v < g->n_values; v++)
-        b.needs[v] = want[v];
-    for (size_t i = 0; i < g->n_inputs && !want; i++)
-        b.needs[g->input[i]] = is_float(g->value[g->input[i]].dtype);
-    for (size_t v = 0; v < g->n_values && !st; v++)
-        if (b.needs[v])
-            st = new_grad(&b, (int)v);
-    for (size_t i = 0; i < g->n_nodes; i++) {
-        bool any = false;
-
-        for (int k = 0; k < g->node[i].n_inputs; k++)
-            any = any || (g->node[i].input[k] >= 0 && b.needs[g->node[i].input[k]]);
-        for (int k = 0; k < g->node[i].n_outputs; k++)
-            /* Integers and truth values are constants to the calculus: no gradient goes through. */
-            if (any && g->node[i].output[k] >= 0 && is_float(pass->t[g->node[i].output[k]].dtype))
-                b.needs[g->node[i].output[k]] = true;
-    }
-    for (size_t i = 0; i < g->n_outputs && !st; i++) {
-        const struct rd_tensor *c = cotangent[i];
-        const int v = g->output[i];
-
-        if (!c)
-            continue;
-        if (c->dtype != pass->t[v].dtype || c->ndim != pass->t[v].ndim ||
-            memcmp(c->dim, pass->t[v].dim, (size_t)c->ndim * sizeof(*c->dim)) ||
-            !is_float(c->dtype))
-            return RD_FAIL(err, RD_E_USAGE,
-                "cotangent %zu has not the float type and shape of output %zu", i, i);
-        if (!b.grad[v])
-            st = new_grad(&b, v);
-        if (st)
-            break;
-        for (size_t k = 0, n = rd_tensor_count(c); k < n; k++) { /* two outputs may be one value */
-            if (c->dtype == RD_F32)
-                ((float *)b.grad[v]->data)[k] += ((const float *)c->data)[k];
-            else if (c->dtype == RD_F64)
-                ((double *)b.grad[v]->data)[k] += ((const double *)c->data)[k];
-        }
-        if (c->dtype != RD_F32 && c->dtype != RD_F64)
-            return RD_FAIL(err, RD_E_USAGE,
-                "gradients are computed for float32 and float64, not for %s",
-                rd_dtype_name(c->dtype));
-    }
-    for (size_t i = g->n_nodes; i-- > 0 && !st;) {
-        st = back_node(&b, i);
-        if (st)
-            (void)name_node(pass, i, st);
-    }
-    return st;
 }
 
 /* --- a single node --- */

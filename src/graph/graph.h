@@ -16,6 +16,17 @@
 
 #include <redoubt/error.h>
 
+struct rd_graph;
+
+/* What a value is, when it is no tensor (tensor/boxed.h) or a type stands in an attribute. */
+struct rd_type {
+    enum rd_dtype dtype;        /* RD_DTYPE_NONE: not said */
+    enum rd_dtype key;          /* RD_MAP: RD_I64, RD_STRING, ... */
+    const struct rd_type *item; /* of a sequence, an optional, the values of a map */
+    int ndim;                   /* of a tensor; -1: not said */
+    int64_t dim[RD_MAX_DIMS];   /* -1: any */
+};
+
 struct rd_attr {
     const char *name;
     enum rd_attr_type {
@@ -23,9 +34,13 @@ struct rd_attr {
         RD_ATTR_INT = 2,
         RD_ATTR_STRING = 3,
         RD_ATTR_TENSOR = 4,
+        RD_ATTR_GRAPH = 5,
         RD_ATTR_FLOATS = 6,
         RD_ATTR_INTS = 7,
-        RD_ATTR_STRINGS = 8
+        RD_ATTR_STRINGS = 8,
+        RD_ATTR_TENSORS = 9,
+        RD_ATTR_GRAPHS = 10,
+        RD_ATTR_TYPE = 13
     } type;
     float f;
     int64_t i;
@@ -35,20 +50,26 @@ struct rd_attr {
     const int64_t *ints;
     const char *const *strings;
     const size_t *strings_len;
-    size_t n; /* of floats, ints or strings */
+    size_t n; /* of floats, ints, strings, tensors or graphs */
     struct rd_tensor *tensor;
+    struct rd_tensor *const *tensors;
+    struct rd_graph *const *graphs; /* of RD_ATTR_GRAPH (n is 1) and RD_ATTR_GRAPHS */
+    const struct rd_type *kind;     /* of RD_ATTR_TYPE */
 };
 
 /* A value: graph input, weight (initializer), or output of a node. */
 struct rd_graph_value {
     const char *name;
-    enum rd_dtype dtype;               /* RD_DTYPE_NONE while unknown */
-    int ndim;                          /* -1 while unknown */
-    int64_t dim[RD_MAX_DIMS];          /* -1: symbolic (batch) or unknown */
+    enum rd_dtype dtype;        /* RD_DTYPE_NONE while unknown */
+    const struct rd_type *item; /* of a sequence, optional or map (its values); NULL: not known */
+    enum rd_dtype key;          /* of a map */
+    int ndim;                   /* -1 while unknown */
+    int64_t dim[RD_MAX_DIMS];   /* -1: symbolic (batch) or unknown */
     const char *dim_name[RD_MAX_DIMS]; /* of a symbolic dim, or NULL */
     const struct rd_tensor
         *weight;  /* initializer or folded constant (then producer >= 0); NULL else */
     int producer; /* node index, -1 for inputs and weights */
+    bool taken;   /* from around a subgraph; a weight may be known all the same */
     bool batched; /* axis 0 is the free batch, and its rows are computed independently of each other
                    */
 };
@@ -61,6 +82,11 @@ struct rd_graph_node {
     const int *input;        /* value index, -1: left out */
     const int *output;
     int n_inputs, n_outputs;
+    /*
+     * The last n_captures inputs are values that the node's subgraphs take from around them by
+     * name: no inputs to the operator, but inputs to whoever asks what the node depends on.
+     */
+    int n_captures;
     const struct rd_attr *attr;
     size_t n_attrs;
 };
@@ -86,6 +112,12 @@ struct rd_graph {
     size_t n_nodes;
     const int *input; /* value indices, weights left out */
     size_t n_inputs;
+    /*
+     * A subgraph runs like a graph of its own: its last n_captures inputs are what it takes from
+     * around it; capture[k] says which input of the node that holds it comes k-th.
+     */
+    const int *capture;
+    size_t n_captures;
     const int *output;
     size_t n_outputs;
 };
@@ -103,6 +135,11 @@ rd_status rd_graph_parse(const char *name, const char *folder, const void *bytes
 rd_status rd_graph_tensor_parse(const char *name, const void *bytes, size_t size,
     const struct rd_limits *limits, struct rd_arena *arena, struct rd_tensor **tensor_out,
     struct rd_error *err);
+/* The same for any value: a SequenceProto or OptionalProto where `like` is one, else a TensorProto.
+ */
+rd_status rd_graph_value_parse(const char *name, const void *bytes, size_t size,
+    const struct rd_graph_value *like, const struct rd_limits *limits, struct rd_arena *arena,
+    struct rd_tensor **tensor_out, struct rd_error *err);
 /* ONNX bytes; the same graph gives the same bytes. */
 struct rd_buf;
 rd_status rd_graph_bytes(const struct rd_graph *graph, struct rd_buf *out, struct rd_error *err);

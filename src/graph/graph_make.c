@@ -4,6 +4,7 @@
 #include "graph/op.h"
 #include "graph/pb.h"
 #include "graph/plan_impl.h"
+#include "tensor/boxed.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,7 +19,9 @@ static rd_status no_memory(struct rd_error *err)
 
 struct copying {
     struct rd_arena *arena;
-    bool failed; /* memory ran out somewhere: asked once at the end */
+    struct rd_error *err;
+    bool failed;  /* memory ran out somewhere: asked once at the end */
+    rd_status st; /* of the first row that could not be prepared */
 };
 
 static void *block(struct copying *k, const void *from, size_t n, size_t size)
@@ -42,20 +45,27 @@ static const char *text(struct copying *k, const char *from)
 
 static struct rd_tensor *tensor(struct copying *k, const struct rd_tensor *from)
 {
-    struct rd_tensor *to = block(k, from, 1, sizeof(*to));
-    const char **strings;
+    struct rd_tensor *to = rd_tensor_copy(k->arena, from);
 
-    if (!to)
-        return NULL;
-    to->data = block(k, from->data, rd_tensor_bytes(from), 1);
-    strings = to->data;
-    for (size_t i = 0; strings && from->dtype == RD_STRING && i < rd_tensor_count(from); i++)
-        strings[i] = text(k, strings[i]);
+    k->failed = k->failed || !to;
     return to;
 }
 
+static const struct rd_type *type(struct copying *k, const struct rd_type *from)
+{
+    struct rd_type *to = from ? block(k, from, 1, sizeof(*to)) : NULL;
+
+    if (to)
+        to->item = type(k, to->item);
+    return to;
+}
+
+static struct rd_graph *whole(struct copying *k, const struct rd_graph *graph);
+
 static void attr(struct copying *k, struct rd_attr *a)
 {
+    struct rd_tensor **tensors;
+    struct rd_graph **graphs;
     const char **strings;
 
     a->name = text(k, a->name);
@@ -65,6 +75,17 @@ static void attr(struct copying *k, struct rd_attr *a)
         a->tensor = tensor(k, a->tensor);
     if (a->floats)
         a->floats = block(k, a->floats, a->n, sizeof(*a->floats));
+    a->kind = type(k, a->kind);
+    if (a->tensors) {
+        a->tensors = tensors = block(k, a->tensors, a->n, sizeof(*tensors));
+        for (size_t i = 0; tensors && i < a->n; i++)
+            tensors[i] = tensor(k, tensors[i]);
+    }
+    if (a->graphs) {
+        a->graphs = graphs = block(k, a->graphs, a->n, sizeof(*graphs));
+        for (size_t i = 0; graphs && i < a->n; i++)
+            graphs[i] = whole(k, graphs[i]); /* the reader has bounded how deep they nest */
+    }
     if (a->ints)
         a->ints = block(k, a->ints, a->n, sizeof(*a->ints));
     if (!a->strings)
@@ -92,46 +113,54 @@ static void node(struct copying *k, struct rd_graph_node *n)
     n->prepared = NULL; /* it points into the other graph's arena: made anew */
 }
 
-rd_status rd_graph_copy(const struct rd_graph *graph, struct rd_arena *arena,
-    struct rd_graph **copy_out, struct rd_error *err)
+static struct rd_graph *whole(struct copying *k, const struct rd_graph *graph)
 {
-    struct copying k = { .arena = arena };
-    struct rd_graph *g = block(&k, graph, 1, sizeof(*g));
+    struct rd_graph *g = block(k, graph, 1, sizeof(*g));
     struct rd_graph_import *imports;
 
     if (!g)
-        return no_memory(err);
-    g->path = text(&k, graph->path);
-    g->name = text(&k, graph->name);
-    g->producer_name = text(&k, graph->producer_name);
-    imports = block(&k, graph->import, graph->n_imports, sizeof(*imports));
+        return NULL;
+    g->path = text(k, graph->path);
+    g->name = text(k, graph->name);
+    g->producer_name = text(k, graph->producer_name);
+    imports = block(k, graph->import, graph->n_imports, sizeof(*imports));
     for (size_t i = 0; imports && i < graph->n_imports; i++)
-        imports[i].domain = text(&k, imports[i].domain);
+        imports[i].domain = text(k, imports[i].domain);
     g->import = imports;
-    g->value = block(&k, graph->value, graph->n_values, sizeof(*g->value));
-    g->node = block(&k, graph->node, graph->n_nodes, sizeof(*g->node));
-    g->input = block(&k, graph->input, graph->n_inputs, sizeof(*g->input));
-    g->output = block(&k, graph->output, graph->n_outputs, sizeof(*g->output));
+    g->value = block(k, graph->value, graph->n_values, sizeof(*g->value));
+    g->node = block(k, graph->node, graph->n_nodes, sizeof(*g->node));
+    g->input = block(k, graph->input, graph->n_inputs, sizeof(*g->input));
+    g->output = block(k, graph->output, graph->n_outputs, sizeof(*g->output));
+    if (graph->capture)
+        g->capture = block(k, graph->capture, graph->n_captures, sizeof(*g->capture));
     for (size_t v = 0; g->value && v < g->n_values; v++) {
         struct rd_graph_value *value = &g->value[v];
 
-        value->name = text(&k, value->name);
+        value->name = text(k, value->name);
         for (int d = 0; d < RD_MAX_DIMS; d++)
-            value->dim_name[d] = text(&k, value->dim_name[d]);
+            value->dim_name[d] = text(k, value->dim_name[d]);
+        value->item = type(k, value->item);
         if (value->weight)
-            value->weight = tensor(&k, value->weight);
+            value->weight = tensor(k, value->weight);
     }
     for (size_t i = 0; g->node && i < g->n_nodes; i++)
-        node(&k, &g->node[i]);
+        node(k, &g->node[i]);
     g->own_weights = true;
+    for (size_t i = 0; i < g->n_nodes && !k->failed && !k->st; i++)
+        k->st = rd_op_prepare(&g->node[i], k->arena, k->err);
+    return g;
+}
+
+rd_status rd_graph_copy(const struct rd_graph *graph, struct rd_arena *arena,
+    struct rd_graph **copy_out, struct rd_error *err)
+{
+    struct copying k = { .arena = arena, .err = err };
+    struct rd_graph *g = whole(&k, graph);
+
     if (k.failed)
         return no_memory(err);
-    for (size_t i = 0; i < g->n_nodes; i++) {
-        const rd_status st = rd_op_prepare(&g->node[i], arena, err);
-
-        if (st)
-            return st;
-    }
+    if (k.st)
+        return k.st;
     *copy_out = g;
     return RD_OK;
 }

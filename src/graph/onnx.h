@@ -19,6 +19,7 @@ struct rd_onnx {
     size_t file_bytes;          /* model and external data */
     struct rd_onnx_file *files; /* external files mapped so far */
     size_t n_files;
+    size_t n_nodes; /* of all graphs and subgraphs so far, functions expanded */
     struct rd_error *err;
 };
 
@@ -30,12 +31,17 @@ void *rd_onnx_alloc(struct rd_onnx *x, size_t count, size_t size, rd_status *st)
 rd_status rd_onnx_text(
     struct rd_onnx *x, struct rd_span span, const char *what, const char **text_out);
 
-/* Contents of an AttributeProto; values are copied or converted, strings stay in place (no NUL
- * behind them). */
-rd_status rd_onnx_attr(struct rd_onnx *x, struct rd_span message, struct rd_attr *a);
-/* Name and type of a ValueInfoProto. *kind_out: "" for tensors, else "sequence", "map", ... */
-rd_status rd_onnx_value_info(
-    struct rd_onnx *x, struct rd_span message, struct rd_graph_value *v, const char **kind_out);
+/*
+ * Contents of an AttributeProto; values are copied or converted, strings stay in place (no NUL
+ * behind them). A subgraph is given as its bytes in s, several in strings. *reference_out: the
+ * function's attribute that it stands for (then only name and type are set), NULL: none.
+ */
+rd_status rd_onnx_attr(
+    struct rd_onnx *x, struct rd_span message, struct rd_attr *a, const char **reference_out);
+/* Name and type of a ValueInfoProto. */
+rd_status rd_onnx_value_info(struct rd_onnx *x, struct rd_span message, struct rd_graph_value *v);
+/* A TypeProto. */
+rd_status rd_onnx_type(struct rd_onnx *x, struct rd_span message, const struct rd_type **type_out);
 
 /*
  * A TensorProto. raw_data of aligned or unaligned bytes is used in place; other storage is

@@ -1,4 +1,8 @@
-/* onnx_attr.c - AttributeProto: one value of the type it says, or a list of them. */
+/*
+ * onnx_attr.c - AttributeProto: one value of the type it says, or a list of them.
+ *
+ * Subgraphs are left as bytes: they are read when the names around them are known (onnx_graph.c).
+ */
 #include "base/text.h"
 #include "graph/onnx.h"
 
@@ -11,34 +15,37 @@ enum { /* AttributeProto */
     A_I = 3,
     A_S = 4,
     A_T = 5,
+    A_G = 6,
     A_FLOATS = 7,
     A_INTS = 8,
     A_STRINGS = 9,
+    A_TENSORS = 10,
+    A_GRAPHS = 11,
+    A_TP = 14,
     A_TYPE = 20,
     A_REF = 21
 };
 
-rd_status rd_onnx_attr(struct rd_onnx *x, struct rd_span message, struct rd_attr *a)
+rd_status rd_onnx_attr(
+    struct rd_onnx *x, struct rd_span message, struct rd_attr *a, const char **reference_out)
 {
-    static const char *const refused[] = { [5] = "a subgraph",
-        [9] = "tensors",
-        [10] = "subgraphs",
-        [11] = "a sparse tensor",
-        [12] = "sparse tensors",
-        [13] = "a type",
-        [14] = "types" };
+    static const char *const refused[] = {
+        [11] = "a sparse tensor", [12] = "sparse tensors", [14] = "types"
+    };
     struct rd_pb pb = rd_pb_open(message, x->base);
     struct rd_span name = { NULL, 0 }, s = { NULL, 0 }, t;
     struct rd_pb_field f;
     uint64_t type = 0;
-    size_t n[3] = { 0, 0, 0 }, at = 0; /* floats, ints, strings */
+    size_t n[3] = { 0, 0, 0 }, at = 0; /* floats, ints, strings (or other messages) */
     unsigned seen = 0;                 /* mask of 1 << type that has contents */
     uint32_t bits = 0;
     const char *tensor_name;
+    struct rd_tensor **tensors = NULL;
     char safe[SHOWN];
-    bool more, found, reference = false;
-    rd_status st;
+    bool more, found;
+    rd_status st = RD_OK;
 
+    *reference_out = NULL;
     while (!(st = rd_pb_next(&pb, &f, &more, x->err)) && more) {
         switch (f.number) {
         case A_NAME:
@@ -72,9 +79,19 @@ rd_status rd_onnx_attr(struct rd_onnx *x, struct rd_span message, struct rd_attr
             seen |= 1u << RD_ATTR_INTS;
             break;
         case A_STRINGS:
-            st = rd_pb_want(&pb, &f, RD_PB_BYTES, "a list of strings", x->err);
+        case A_TENSORS:
+        case A_GRAPHS:
+            st = rd_pb_want(&pb, &f, RD_PB_BYTES, "a list of strings, tensors or graphs", x->err);
             n[2]++;
-            seen |= 1u << RD_ATTR_STRINGS;
+            seen |= 1u << (f.number == A_STRINGS   ? RD_ATTR_STRINGS
+                           : f.number == A_TENSORS ? RD_ATTR_TENSORS
+                                                   : RD_ATTR_GRAPHS);
+            break;
+        case A_G:
+            seen |= 1u << RD_ATTR_GRAPH;
+            break;
+        case A_TP:
+            seen |= 1u << RD_ATTR_TYPE;
             break;
         case A_TYPE:
             st = rd_pb_want(&pb, &f, RD_PB_VARINT, "the type of an attribute", x->err);
@@ -82,7 +99,8 @@ rd_status rd_onnx_attr(struct rd_onnx *x, struct rd_span message, struct rd_attr
             break;
         case A_REF:
             st = rd_pb_want(&pb, &f, RD_PB_BYTES, "ref_attr_name", x->err);
-            reference = f.span.n > 0;
+            if (!st && f.span.n)
+                st = rd_onnx_text(x, f.span, "ref_attr_name", reference_out);
             break;
         }
         if (st)
@@ -95,13 +113,14 @@ rd_status rd_onnx_attr(struct rd_onnx *x, struct rd_span message, struct rd_attr
     rd_text_safe_in(safe, sizeof(safe), a->name);
     if (!a->name[0])
         return RD_FAIL(x->err, RD_E_INPUT, "an attribute has no name");
-    if (reference)
-        return RD_FAIL(x->err, RD_E_INPUT,
-            "attribute '%s' refers to a function's attribute outside any function", safe);
     if (type < sizeof(refused) / sizeof(*refused) && refused[type])
         return RD_FAIL(x->err, RD_E_INPUT, "attribute '%s' holds %s, which is not supported", safe,
             refused[type]);
-    if (type < RD_ATTR_FLOAT || type > RD_ATTR_STRINGS)
+    if (*reference_out && !type) { /* the type is that of what it refers to */
+        a->type = (enum rd_attr_type)0;
+        return RD_OK;
+    }
+    if (type < RD_ATTR_FLOAT || type > RD_ATTR_TYPE)
         return RD_FAIL(x->err, RD_E_INPUT, "attribute '%s' has type %llu, which does not exist",
             safe, (unsigned long long)type);
     /* proto3 leaves out zeros, so an absent value is fine; one of another type is not. */
@@ -109,6 +128,8 @@ rd_status rd_onnx_attr(struct rd_onnx *x, struct rd_span message, struct rd_attr
         return RD_FAIL(
             x->err, RD_E_INPUT, "attribute '%s' holds values of another type than it says", safe);
     a->type = (enum rd_attr_type)type;
+    if (*reference_out)
+        return RD_OK;
     memcpy(&a->f, &bits, sizeof(a->f));
     a->s = (const char *)(s.n ? s.p : (const unsigned char *)"");
     a->s_len = s.n;
@@ -129,7 +150,29 @@ rd_status rd_onnx_attr(struct rd_onnx *x, struct rd_span message, struct rd_attr
         a->n = n[1];
         a->ints = rd_onnx_alloc(x, a->n, sizeof(int64_t), &st);
         break;
+    case RD_ATTR_GRAPH:
+        st = rd_pb_message(message, x->base, A_G, "a subgraph", x->arena, &t, &found, x->err);
+        if (!st && !found)
+            st = RD_FAIL(x->err, RD_E_INPUT, "attribute '%s' is a graph without contents", safe);
+        if (st)
+            return st;
+        a->s = (const char *)t.p;
+        a->s_len = t.n;
+        return RD_OK;
+    case RD_ATTR_TYPE:
+        st = rd_pb_message(message, x->base, A_TP, "a type", x->arena, &t, &found, x->err);
+        if (!st && !found)
+            st = RD_FAIL(x->err, RD_E_INPUT, "attribute '%s' is a type without contents", safe);
+        if (!st)
+            st = rd_onnx_type(x, t, &a->kind);
+        return st ? RD_WRAP(x->err, st, "attribute '%s'", safe) : RD_OK;
+    case RD_ATTR_TENSORS:
+        a->n = n[2];
+        tensors = rd_onnx_alloc(x, a->n, sizeof(*tensors), &st);
+        a->tensors = tensors;
+        break;
     case RD_ATTR_STRINGS:
+    case RD_ATTR_GRAPHS:
         a->n = n[2];
         a->strings = rd_onnx_alloc(x, a->n, sizeof(char *), &st);
         if (!st)
@@ -146,7 +189,10 @@ rd_status rd_onnx_attr(struct rd_onnx *x, struct rd_span message, struct rd_attr
             rd_pb_fixed32(&f, (uint32_t *)(uintptr_t)a->floats, &at);
         } else if (f.number == A_INTS && a->type == RD_ATTR_INTS) {
             rd_pb_varints(&f, (uint64_t *)(uintptr_t)a->ints, &at);
-        } else if (f.number == A_STRINGS && a->type == RD_ATTR_STRINGS) {
+        } else if (f.number == A_TENSORS && a->type == RD_ATTR_TENSORS) {
+            st = rd_onnx_tensor(x, f.span, &tensor_name, &tensors[at++]);
+        } else if ((f.number == A_STRINGS && a->type == RD_ATTR_STRINGS) ||
+                   (f.number == A_GRAPHS && a->type == RD_ATTR_GRAPHS)) {
             ((size_t *)(uintptr_t)a->strings_len)[at] = f.span.n;
             ((const char **)(uintptr_t)a->strings)[at++] =
                 (const char *)(f.span.n ? f.span.p : (const unsigned char *)"");

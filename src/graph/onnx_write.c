@@ -4,12 +4,14 @@
  * Canonical means: fields in the order below, nodes in running order, repeated scalars unpacked (as
  * ONNX's own tools write them), every tensor in raw_data (little endian), no documentation, no
  * metadata, no intermediate shapes. The IR version is at least 4, since weights are not listed
- * among the inputs.
+ * among the inputs. Functions have been expanded; what a subgraph takes from around it is found by
+ * name again.
  */
 #include "base/digest.h"
 #include "base/file.h"
 #include "graph/graph.h"
 #include "graph/pb.h"
+#include "tensor/boxed.h"
 
 #include <string.h>
 
@@ -39,6 +41,57 @@ static void put_tensor(
     }
     b->failed = b->failed || head.failed;
     rd_buf_release(&head);
+}
+
+/* TypeProto. */
+static void put_type(struct rd_buf *b, uint32_t field, const struct rd_type *t)
+{
+    static const struct {
+        enum rd_dtype dtype;
+        uint32_t kind, item;
+    } kinds[] = { { RD_SEQUENCE, 4, 1 }, { RD_OPTIONAL, 9, 1 }, { RD_MAP, 5, 2 } };
+    struct rd_buf type = { 0 }, body = { 0 }, shape = { 0 }, dim = { 0 };
+    uint32_t kind = 1;
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        if (t->dtype != kinds[i].dtype)
+            continue;
+        kind = kinds[i].kind;
+        if (t->dtype == RD_MAP)
+            rd_pb_put_int(&body, 1, (int64_t)t->key);
+        if (t->item)
+            put_type(&body, kinds[i].item, t->item);
+    }
+    if (kind == 1) {
+        rd_pb_put_int(&body, 1, (int64_t)t->dtype);
+        for (int i = 0; i < t->ndim; i++) {
+            if (t->dim[i] >= 0)
+                rd_pb_put_int(&dim, 1, t->dim[i]);
+            rd_pb_put_bytes(&shape, 1, rd_buf_text(&dim), dim.len);
+            dim.len = 0;
+        }
+        if (t->ndim >= 0)
+            rd_pb_put_bytes(&body, 2, rd_buf_text(&shape), shape.len);
+    }
+    rd_pb_put_bytes(&type, kind, rd_buf_text(&body), body.len);
+    rd_pb_put_bytes(b, field, rd_buf_text(&type), type.len);
+    b->failed = b->failed || type.failed || body.failed || shape.failed || dim.failed;
+    rd_buf_release(&dim);
+    rd_buf_release(&shape);
+    rd_buf_release(&body);
+    rd_buf_release(&type);
+}
+
+static void put_graph(struct rd_buf *b, const struct rd_graph *g, bool inner);
+
+static void put_subgraph(struct rd_buf *b, uint32_t field, const struct rd_graph *g)
+{
+    struct rd_buf m = { .limit = MESSAGE_MOST };
+
+    put_graph(&m, g, true); /* the reader has bounded how deep they nest */
+    rd_pb_put_bytes(b, field, rd_buf_text(&m), m.len);
+    b->failed = b->failed || m.failed;
+    rd_buf_release(&m);
 }
 
 static void put_attr(struct rd_buf *b, const struct rd_attr *a)
@@ -71,6 +124,20 @@ static void put_attr(struct rd_buf *b, const struct rd_attr *a)
         for (size_t i = 0; i < a->n; i++)
             rd_pb_put_bytes(&m, 9, a->strings[i], a->strings_len[i]);
         break;
+    case RD_ATTR_TENSORS:
+        for (size_t i = 0; i < a->n; i++)
+            put_tensor(&m, 10, "", a->tensors[i]);
+        break;
+    case RD_ATTR_GRAPH:
+        put_subgraph(&m, 6, a->graphs[0]);
+        break;
+    case RD_ATTR_GRAPHS:
+        for (size_t i = 0; i < a->n; i++)
+            put_subgraph(&m, 11, a->graphs[i]);
+        break;
+    case RD_ATTR_TYPE:
+        put_type(&m, 14, a->kind);
+        break;
     }
     rd_pb_put_int(&m, 20, (int64_t)a->type);
     rd_pb_put_bytes(b, 5, rd_buf_text(&m), m.len);
@@ -82,7 +149,7 @@ static void put_node(struct rd_buf *b, const struct rd_graph *g, const struct rd
 {
     struct rd_buf m = { 0 };
 
-    for (int i = 0; i < n->n_inputs; i++)
+    for (int i = 0; i < n->n_inputs - n->n_captures; i++)
         rd_pb_put_text(&m, 1, n->input[i] < 0 ? "" : g->value[n->input[i]].name);
     for (int i = 0; i < n->n_outputs; i++)
         rd_pb_put_text(&m, 2, n->output[i] < 0 ? "" : g->value[n->output[i]].name);
@@ -103,6 +170,14 @@ static void put_value(struct rd_buf *b, uint32_t field, const struct rd_graph_va
 {
     struct rd_buf info = { 0 }, type = { 0 }, tensor = { 0 }, shape = { 0 }, dim = { 0 };
 
+    if (rd_dtype_is_boxed(v->dtype)) {
+        rd_pb_put_text(&info, 1, v->name);
+        put_type(&info, 2, &(struct rd_type){ v->dtype, v->key, v->item, 0, { 0 } });
+        rd_pb_put_bytes(b, field, rd_buf_text(&info), info.len);
+        b->failed = b->failed || info.failed;
+        rd_buf_release(&info);
+        return;
+    }
     for (int i = 0; i < v->ndim; i++) {
         if (v->dim[i] >= 0)
             rd_pb_put_int(&dim, 1, v->dim[i]);
@@ -116,7 +191,8 @@ static void put_value(struct rd_buf *b, uint32_t field, const struct rd_graph_va
         rd_pb_put_bytes(&tensor, 2, rd_buf_text(&shape), shape.len);
     rd_pb_put_bytes(&type, 1, rd_buf_text(&tensor), tensor.len);
     rd_pb_put_text(&info, 1, v->name);
-    rd_pb_put_bytes(&info, 2, rd_buf_text(&type), type.len);
+    if (v->dtype || v->ndim >= 0)
+        rd_pb_put_bytes(&info, 2, rd_buf_text(&type), type.len);
     rd_pb_put_bytes(b, field, rd_buf_text(&info), info.len);
     b->failed =
         b->failed || info.failed || type.failed || tensor.failed || shape.failed || dim.failed;
@@ -127,18 +203,25 @@ static void put_value(struct rd_buf *b, uint32_t field, const struct rd_graph_va
     rd_buf_release(&info);
 }
 
-static void put_graph(struct rd_buf *b, const struct rd_graph *g)
+/* inner: a subgraph; its last inputs are what it takes, and shapes that were inferred are not
+ * written, for they hold where it is run. */
+static void put_graph(struct rd_buf *b, const struct rd_graph *g, bool inner)
 {
+    const size_t n_inputs = g->n_inputs - g->n_captures;
+
     for (size_t i = 0; i < g->n_nodes; i++)
         put_node(b, g, &g->node[i]);
     rd_pb_put_text(b, 2, g->name[0] ? g->name : "graph"); /* ONNX wants a name */
     for (size_t v = 0; v < g->n_values; v++)
-        if (g->value[v].weight && g->value[v].producer < 0)
+        if (g->value[v].weight && g->value[v].producer < 0 && !g->value[v].taken)
             put_tensor(b, 5, g->value[v].name, g->value[v].weight);
-    for (size_t i = 0; i < g->n_inputs; i++)
-        put_value(b, 11, &g->value[g->input[i]]);
-    for (size_t i = 0; i < g->n_outputs; i++)
-        put_value(b, 12, &g->value[g->output[i]]);
+    for (size_t i = 0; i < n_inputs + g->n_outputs; i++) {
+        struct rd_graph_value v = g->value[i < n_inputs ? g->input[i] : g->output[i - n_inputs]];
+
+        if (inner)
+            v.ndim = rd_dtype_is_boxed(v.dtype) ? 0 : -1;
+        put_value(b, i < n_inputs ? 11 : 12, &v);
+    }
 }
 
 rd_status rd_graph_bytes(const struct rd_graph *graph, struct rd_buf *out, struct rd_error *err)
@@ -153,7 +236,7 @@ rd_status rd_graph_bytes(const struct rd_graph *graph, struct rd_buf *out, struc
     if (weights > MESSAGE_MOST)
         return RD_FAIL(
             err, RD_E_LIMIT, "%zu bytes of weights do not fit an ONNX file (2 GiB)", weights);
-    put_graph(&g, graph);
+    put_graph(&g, graph, false);
     rd_pb_put_int(out, 1, graph->ir_version < IR_LEAST ? IR_LEAST : graph->ir_version);
     rd_pb_put_text(out, 2, graph->producer_name);
     rd_pb_put_bytes(out, 7, rd_buf_text(&g), g.len);

@@ -59,7 +59,11 @@ static const char *attr_type_name(enum rd_attr_type t)
         [RD_ATTR_TENSOR] = "a tensor",
         [RD_ATTR_FLOATS] = "floats",
         [RD_ATTR_INTS] = "integers",
-        [RD_ATTR_STRINGS] = "strings" };
+        [RD_ATTR_STRINGS] = "strings",
+        [RD_ATTR_GRAPH] = "a graph",
+        [RD_ATTR_GRAPHS] = "graphs",
+        [RD_ATTR_TENSORS] = "tensors",
+        [RD_ATTR_TYPE] = "a type" };
 
     return name[t];
 }
@@ -125,18 +129,19 @@ rd_status rd_op_check(const struct rd_op_call *c)
 {
     const struct rd_graph_node *node = c->node;
     const struct rd_op *row = node->row;
-    const enum rd_dtype first = node->n_inputs && c->in[0] ? c->in[0]->dtype : RD_DTYPE_NONE;
+    const int n_inputs = node->n_inputs - node->n_captures;
+    const enum rd_dtype first = n_inputs && c->in[0] ? c->in[0]->dtype : RD_DTYPE_NONE;
     rd_status st = check_attrs(node, c->err);
 
     if (st)
         return st;
-    if (node->n_inputs < row->min_in || (row->max_in >= 0 && node->n_inputs > row->max_in))
+    if (n_inputs < row->min_in || (row->max_in >= 0 && n_inputs > row->max_in))
         return RD_FAIL(c->err, RD_E_INPUT, "%s takes %d to %d inputs, not %d", row->op, row->min_in,
-            row->max_in < 0 ? INT_MAX : row->max_in, node->n_inputs);
+            row->max_in < 0 ? INT_MAX : row->max_in, n_inputs);
     if (node->n_outputs < row->min_out || (row->max_out >= 0 && node->n_outputs > row->max_out))
         return RD_FAIL(c->err, RD_E_INPUT, "%s gives %d to %d outputs, not %d", row->op,
             row->min_out, row->max_out < 0 ? INT_MAX : row->max_out, node->n_outputs);
-    for (int i = 0; i < node->n_inputs; i++) {
+    for (int i = 0; i < n_inputs; i++) {
         const struct rd_tensor *t = c->in[i];
 
         if (!t) {

@@ -19,6 +19,40 @@
 
 struct rd_kernels; /* tensor/kernel.h: float32 kernels of this machine */
 
+struct rd_op_call;
+
+/*
+ * How a row of control flow runs its subgraphs and hands over outputs whose shapes only running
+ * tells. Tensors that run and make give belong to the call: freed when it returns, or by drop.
+ */
+struct rd_op_flow {
+    /* body: a graph of an attribute; in: its formal inputs, the others are the node's captures.
+     * out: body->n_outputs tensors. RD_E_LIMIT when the steps of the run are used up. */
+    rd_status (*run)(struct rd_op_call *c, const struct rd_graph *body,
+        const struct rd_tensor *const *in, struct rd_tensor *out);
+    /* A tensor with data, 64-byte aligned and not zeroed. */
+    rd_status (*make)(struct rd_op_call *c, enum rd_dtype dtype, const int64_t *dim, int ndim,
+        struct rd_tensor *out);
+    void (*drop)(struct rd_op_call *c, struct rd_tensor *t);
+    /* Counts bytes that the row is about to take from c->text: RD_E_LIMIT when there are too many.
+     */
+    rd_status (*text)(struct rd_op_call *c, size_t bytes);
+    /* Output k becomes t (of run or make), which the call owns no longer. */
+    void (*give)(struct rd_op_call *c, int k, struct rd_tensor *t);
+    /*
+     * In backward: the gradient of run `index` (counted in the order of forward's calls). dout per
+     * output of the body, NULL: zero. din: per formal input of a float type a tensor (of the call,
+     * as above; zeros when nothing flows), else ndim -1. Gradients of captures are added to theirs.
+     */
+    rd_status (*back)(struct rd_op_call *c, size_t index, const struct rd_tensor *const *dout,
+        struct rd_tensor *din);
+    size_t (*runs)(const struct rd_op_call *c); /* in backward: how many runs there were */
+    const struct rd_graph *(*body)(const struct rd_op_call *c, size_t index);
+    /* The value of formal input or output i of run `index`: read only. */
+    const struct rd_tensor *(*value)(
+        const struct rd_op_call *c, size_t index, bool output, size_t i);
+};
+
 struct rd_op_call {
     const struct rd_graph_node
         *node; /* attributes; node->opset is the version its domain is imported at */
@@ -49,6 +83,8 @@ struct rd_op_call {
     /* infer while the model is read: axis 0 of in[i] is the free batch; NULL at run time. */
     const bool *batched;
     struct rd_arena *text; /* forward: where strings that a row makes live; NULL: it makes none */
+    const struct rd_op_flow *flow; /* of rows of control flow, at run time */
+    void *runner;                  /* of flow */
 };
 
 /*
@@ -143,6 +179,18 @@ struct rd_op {
     bool shape_only;
     bool view;   /* output 0 has input 0's bytes in the same order, only another shape */
     bool random; /* never folded */
+    /*
+     * Control flow: forward runs subgraphs and gives its outputs through c->flow; infer is asked
+     * only while the model is read, where it may leave anything unknown.
+     */
+    bool control;
+    /* Of such rows, while the model is read: what formal input i of a body is, as far as known;
+     * which output of the body comes back as that input in the next run, -1: none. NULL: no inputs,
+     * none.
+     */
+    void (*formal)(
+        const struct rd_op_call *c, const struct rd_graph *body, size_t i, struct rd_tensor *out);
+    int (*carried)(const struct rd_op_call *c, const struct rd_graph *body, size_t i);
 };
 
 /* NULL-terminated, in the order of ops.def. */

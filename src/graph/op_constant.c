@@ -55,6 +55,11 @@ static rd_status infer(struct rd_op_call *c)
         out->ndim = 1;
         out->dim[0] = (int64_t)a->n;
         break;
+    case RD_ATTR_GRAPH: /* rd_op_check has refused these */
+    case RD_ATTR_GRAPHS:
+    case RD_ATTR_TENSORS:
+    case RD_ATTR_TYPE:
+        break;
     }
     return RD_OK;
 }

@@ -233,7 +233,8 @@ static rd_status range_infer(struct rd_op_call *c)
     c->out[0]->ndim = 1;
     c->out[0]->dim[0] = -1;
     for (int i = 0; i < 3; i++) {
-        if (c->in[i]->ndim > 1 || (c->in[i]->ndim == 1 && c->in[i]->dim[0] != 1))
+        if (c->in[i]->ndim > 1 ||
+            (c->in[i]->ndim == 1 && c->in[i]->dim[0] != 1 && c->in[i]->dim[0] != -1))
             return RD_FAIL(c->err, RD_E_INPUT, "%s must be a scalar", name[i]);
         known = known && c->in[i]->data && c->in[i]->dtype;
     }

@@ -65,6 +65,9 @@ rd_status rd_graph_free_batch(const struct rd_graph *graph, struct rd_arena *are
     *free_out = NULL;
     if (d.failed)
         return RD_FAIL(err, RD_E_MEMORY, "no memory to free the batch of '%s'", graph->path);
+    for (size_t i = 0; i < graph->n_nodes; i++) /* what is known inside subgraphs would change */
+        if (graph->node[i].row->control)
+            return RD_OK;
     if (graph->n_inputs != 1 || graph->value[graph->input[0]].ndim < 1)
         return RD_OK;
     batch = graph->value[graph->input[0]].dim[0];

@@ -10,6 +10,7 @@
 #include "graph/onnx.h"
 #include "graph/op.h"
 #include "graph/shape_symbol.h"
+#include "tensor/boxed.h"
 
 #include "base/text.h"
 
@@ -30,6 +31,9 @@ struct inference {
     const struct rd_tensor **in; /* room for the widest node */
     struct rd_tensor **out, *unnamed, *masked;
     bool *flag;
+    const struct rd_limits *limits;
+    const char *batch_name;
+    int depth; /* of the subgraph; 0: the model's graph */
     struct rd_error *err;
 };
 
@@ -150,6 +154,169 @@ static rd_status fold(struct inference *s, struct rd_op_call *c)
     return st;
 }
 
+/* --- subgraphs --- */
+
+/* Small integers may be shapes and axes: known inside too. Others are not, for training may change
+ * them. */
+enum { TAKEN_MOST = 64, ROUNDS = 3, ROUNDS_DEPTH = 2 };
+
+static rd_status infer_nodes(struct inference *s, struct rd_graph *graph);
+
+/* Values that nodes produce are unknown again, and everything inside their subgraphs. */
+static void forget(struct rd_graph *g)
+{
+    for (size_t v = 0; v < g->n_values; v++) {
+        struct rd_graph_value *value = &g->value[v];
+
+        if (value->producer < 0)
+            continue;
+        value->dtype = RD_DTYPE_NONE;
+        value->ndim = -1;
+        value->weight = NULL;
+    }
+    for (size_t i = 0; i < g->n_nodes; i++)
+        for (size_t a = 0; a < g->node[i].n_attrs; a++)
+            for (size_t k = 0; g->node[i].attr[a].graphs && k < g->node[i].attr[a].n; k++) {
+                struct rd_graph *inner = g->node[i].attr[a].graphs[k];
+
+                for (size_t v = 0; v < inner->n_inputs; v++) {
+                    inner->value[inner->input[v]].ndim = -1;
+                    inner->value[inner->input[v]].weight = NULL;
+                }
+                forget(inner);
+            }
+}
+
+static rd_status prepare_rows(struct rd_graph *g, struct rd_arena *arena, struct rd_error *err)
+{
+    char label[160];
+
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const rd_status st = rd_op_prepare(&g->node[i], arena, err);
+
+        if (st)
+            return RD_WRAP(err, st, "node %s", rd_graph_node_label(g, i, label, sizeof(label)));
+    }
+    return RD_OK;
+}
+
+static void know(struct rd_graph_value *v, const struct rd_tensor *t)
+{
+    if (t->dtype && v->dtype != RD_OPTIONAL)
+        v->dtype = t->dtype;
+    v->ndim = t->ndim;
+    memcpy(v->dim, t->dim, sizeof(v->dim));
+}
+
+/* Does what comes back as formal input i fit what was assumed of it? If not, assume less. */
+static bool settles(const struct rd_graph *g, int i, int from, bool last)
+{
+    struct rd_graph_value *in = &g->value[g->input[i]];
+    const struct rd_graph_value *out = &g->value[g->output[from]];
+    bool fits = true;
+
+    if (in->ndim < 0)
+        return true;
+    if (out->ndim != in->ndim || last) {
+        in->ndim = -1;
+        return false;
+    }
+    for (int d = 0; d < in->ndim; d++)
+        if (in->dim[d] != -1 && in->dim[d] != out->dim[d]) {
+            in->dim[d] = -1;
+            fits = false;
+        }
+    return fits;
+}
+
+/*
+ * What is known inside a subgraph. Values that go round (Loop, Scan) are assumed to keep the shape
+ * that they enter with; where the subgraph does not confirm that, less is assumed, at last nothing.
+ * An error in a subgraph is none here, for it may never run: its results stay unknown.
+ */
+static rd_status infer_body(struct inference *s, struct rd_op_call *c, struct rd_graph *g)
+{
+    const struct rd_op *row = c->node->row;
+    const size_t n_formal = g->n_inputs - g->n_captures;
+    char safe[80];
+    rd_status st = prepare_rows(g, s->arena, s->err);
+
+    if (st)
+        return st;
+    for (size_t i = 0; i < g->n_inputs; i++) {
+        struct rd_graph_value *v = &g->value[g->input[i]];
+        struct rd_tensor t = { .ndim = -1 };
+
+        if (i < n_formal && row->formal)
+            row->formal(c, g, i, &t);
+        else if (i >= n_formal)
+            t = *c->in[g->capture[i - n_formal]];
+        if (i < n_formal && v->dtype && t.dtype && v->dtype != t.dtype && v->dtype != RD_OPTIONAL)
+            return RD_FAIL(s->err, RD_E_INPUT, "input '%s' of its subgraph is %s, it is given %s",
+                rd_text_safe_in(safe, sizeof(safe), v->name), rd_dtype_name(v->dtype),
+                rd_dtype_name(t.dtype));
+        know(v, &t);
+        v->weight = NULL;
+        if (i < n_formal || !t.data || (t.dtype != RD_I64 && t.dtype != RD_I32) ||
+            rd_tensor_count(&t) > TAKEN_MOST ||
+            s->symbols[c->node->input[g->capture[i - n_formal]]])
+            continue;
+        v->weight = rd_tensor_copy(s->arena, &t);
+        if (!v->weight)
+            return RD_FAIL(s->err, RD_E_MEMORY, "no memory for a constant");
+    }
+    for (int round = s->depth < ROUNDS_DEPTH ? 0 : ROUNDS - 1; round < ROUNDS; round++) {
+        struct rd_error why = { .status = RD_OK };
+        struct inference inner = { .graph = g,
+            .arena = s->arena,
+            .limits = s->limits,
+            .depth = s->depth + 1,
+            .fold_bytes = s->fold_bytes,
+            .fold_work = s->fold_work,
+            .err = &why };
+        bool settled = true;
+
+        for (size_t i = 0; i < n_formal && row->carried && round == ROUNDS - 1; i++)
+            if (row->carried(c, g, i) >= 0)
+                g->value[g->input[i]].ndim = -1;
+        forget(g);
+        st = prepare(&inner);
+        if (!st)
+            st = infer_nodes(&inner, g);
+        s->fold_bytes = inner.fold_bytes;
+        s->fold_work = inner.fold_work;
+        if (st == RD_E_INPUT) {
+            forget(g);
+            st = RD_OK;
+        }
+        if (st) {
+            if (s->err)
+                *s->err = why;
+            return st;
+        }
+        for (size_t i = 0; i < n_formal && row->carried; i++) {
+            const int from = row->carried(c, g, i);
+
+            if (from >= 0 && (size_t)from < g->n_outputs)
+                settled = settles(g, (int)i, from, round == ROUNDS - 2) && settled;
+        }
+        if (settled)
+            break;
+    }
+    return RD_OK;
+}
+
+static rd_status step_control(struct inference *s, struct rd_op_call *c)
+{
+    const struct rd_graph_node *node = c->node;
+    rd_status st = rd_op_check(c);
+
+    for (size_t a = 0; a < node->n_attrs && !st && s->limits; a++)
+        for (size_t k = 0; node->attr[a].graphs && k < node->attr[a].n && !st; k++)
+            st = infer_body(s, c, node->attr[a].graphs[k]);
+    return st ? st : rd_op_infer(c);
+}
+
 static rd_status step(struct inference *s, size_t index, struct rd_op_call *c)
 {
     const struct rd_graph_node *node = &s->graph->node[index];
@@ -157,6 +324,8 @@ static rd_status step(struct inference *s, size_t index, struct rd_op_call *c)
     rd_status st;
 
     bind(s, node, c);
+    if (node->row->control)
+        return step_control(s, c);
     for (int k = 0; k < node->n_inputs; k++)
         ranks = ranks && (!s->in[k] || s->in[k]->ndim >= 0);
     if (!ranks) /* outputs stay unknown until the graph runs */
@@ -197,12 +366,50 @@ static bool stays_batched(
     return node->row->per_example && node->row->per_example(c, s->flag);
 }
 
+static rd_status infer_nodes(struct inference *s, struct rd_graph *graph)
+{
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        const struct rd_graph_node *node = &graph->node[i];
+        struct rd_op_call c;
+        bool batched;
+        rd_status st;
+
+        st = rd_op_prepare(&graph->node[i], s->arena, s->err);
+        if (!st)
+            st = step(s, i, &c);
+        if (st)
+            return named(s, i, st);
+        batched = !s->depth && stays_batched(s, graph, &c);
+        for (int k = 0; k < node->n_outputs; k++) {
+            struct rd_graph_value *v = node->output[k] < 0 ? NULL : &graph->value[node->output[k]];
+            struct rd_tensor *weight;
+
+            if (!v)
+                continue;
+            v->dtype = s->out[k]->dtype;
+            v->ndim = s->out[k]->ndim;
+            memcpy(v->dim, s->out[k]->dim, sizeof(v->dim));
+            v->batched = batched;
+            v->dim_name[0] = batched ? s->batch_name : NULL;
+            if (!s->out[k]->data || s->symbols[node->output[k]])
+                continue;
+            weight = RD_NEW(s->arena, struct rd_tensor);
+            if (!weight)
+                return RD_FAIL(s->err, RD_E_MEMORY, "no memory for a constant");
+            *weight = *s->out[k];
+            v->weight = weight;
+        }
+    }
+    return RD_OK;
+}
+
 rd_status rd_graph_infer(struct rd_graph *graph, const struct rd_limits *limits,
     struct rd_arena *arena, struct rd_error *err)
 {
     struct inference s = { .graph = graph,
         .arena = arena,
         .err = err,
+        .limits = limits,
         .fold_work = FOLD_WORK,
         .fold_bytes = FOLD_BYTES + FOLD_PER_FILE_BYTE * graph->file_bytes };
     const char *batch_name = NULL;
@@ -223,38 +430,8 @@ rd_status rd_graph_infer(struct rd_graph *graph, const struct rd_limits *limits,
         if (v->batched && !batch_name)
             batch_name = v->dim_name[0];
     }
-    for (size_t i = 0; i < graph->n_nodes; i++) {
-        const struct rd_graph_node *node = &graph->node[i];
-        struct rd_op_call c;
-        bool batched;
-
-        st = rd_op_prepare(&graph->node[i], arena, err);
-        if (!st)
-            st = step(&s, i, &c);
-        if (st)
-            return named(&s, i, st);
-        batched = stays_batched(&s, graph, &c);
-        for (int k = 0; k < node->n_outputs; k++) {
-            struct rd_graph_value *v = node->output[k] < 0 ? NULL : &graph->value[node->output[k]];
-            struct rd_tensor *weight;
-
-            if (!v)
-                continue;
-            v->dtype = s.out[k]->dtype;
-            v->ndim = s.out[k]->ndim;
-            memcpy(v->dim, s.out[k]->dim, sizeof(v->dim));
-            v->batched = batched;
-            v->dim_name[0] = batched ? batch_name : NULL;
-            if (!s.out[k]->data || s.symbols[node->output[k]])
-                continue;
-            weight = RD_NEW(arena, struct rd_tensor);
-            if (!weight)
-                return RD_FAIL(err, RD_E_MEMORY, "no memory for a constant");
-            *weight = *s.out[k];
-            v->weight = weight;
-        }
-    }
-    return RD_OK;
+    s.batch_name = batch_name;
+    return infer_nodes(&s, graph);
 }
 
 rd_status rd_graph_shapes(const struct rd_graph *graph, int64_t n, struct rd_arena *arena,

@@ -281,7 +281,7 @@ static void what_is_not_supported_is_refused_by_name(void **state)
     rd_pb_put_int(&a.b, 20, 5);
     add(&n, 5, &a);
     add(&graph, 1, &n);
-    refused(&graph, RD_E_INPUT, "attribute 'then_branch' holds a subgraph");
+    refused(&graph, RD_E_INPUT, "attribute 'then_branch' is a graph without contents");
     graph = (struct message){ 0 };
     n = node("typo", "Relu", "x", NULL, "z");
     a = (struct message){ 0 };

@@ -1,0 +1,179 @@
+/* exec_back.c - backward through a kept pass, node by node, and through the kept runs of its
+ * subgraphs. */
+#include "graph/exec_impl.h"
+
+#include "tensor/boxed.h"
+
+#include <string.h>
+
+struct back {
+    struct rd_exec_pass *p;
+    struct rd_arena *arena;
+    bool *needs;             /* per value: its gradient leads to a wanted one */
+    struct rd_tensor **grad; /* per value; NULL: zero so far */
+    const struct rd_tensor **dout;
+    struct rd_tensor **din;
+};
+
+static rd_status new_grad(struct back *b, int v)
+{
+    struct rd_tensor *t = RD_NEW(b->arena, struct rd_tensor);
+
+    if (t) {
+        *t = b->p->t[v];
+        t->data = rd_arena_alloc(b->arena, rd_tensor_bytes(t), 1); /* zeroed */
+    }
+    if (!t || !t->data)
+        return RD_FAIL(b->p->err, RD_E_MEMORY, "no memory for a gradient");
+    b->p->budget->live += rd_tensor_bytes(t);
+    if (b->p->budget->live > b->p->budget->ceiling)
+        return RD_FAIL(b->p->err, RD_E_LIMIT,
+            "gradients take more than the %zu bytes that this model may use",
+            b->p->budget->ceiling);
+    b->grad[v] = t;
+    return RD_OK;
+}
+
+static rd_status back_node(struct back *b, size_t index)
+{
+    struct rd_exec_pass *p = b->p;
+    const struct rd_graph_node *node = &p->exec->graph->node[index];
+    struct rd_op_call c = { .node = node,
+        .in = p->in,
+        .out = p->out,
+        .dout = b->dout,
+        .din = b->din,
+        .kernels = p->exec->kernels,
+        .saved = p->saved[index],
+        .err = p->err,
+        .flow = node->row->control ? &exec_flow : NULL,
+        .runner = p };
+    bool any_out = false, any_in = false;
+    rd_status st = RD_OK;
+
+    for (int k = 0; k < node->n_outputs; k++) {
+        const int v = node->output[k];
+
+        p->out[k] = v < 0 ? NULL : &p->t[v];
+        b->dout[k] = v < 0 ? NULL : b->grad[v];
+        any_out = any_out || b->dout[k];
+    }
+    if (!any_out)
+        return RD_OK;
+    for (int k = 0; k < node->n_inputs && !st; k++) {
+        const int v = node->input[k];
+
+        p->in[k] = v < 0 ? NULL : &p->t[v];
+        b->din[k] = NULL;
+        if (v < 0 || !b->needs[v])
+            continue;
+        any_in = true;
+        if (!node->row->backward || rd_dtype_is_boxed(p->t[v].dtype) ||
+            (node->row->grad_in != RD_GRAD_ALL && (k > 31 || !(node->row->grad_in >> k & 1))))
+            return RD_FAIL(p->err, RD_E_USAGE, "%s has no gradient for its input %d", node->op, k);
+        if (!b->grad[v])
+            st = new_grad(b, v);
+        b->din[k] = b->grad[v];
+    }
+    if (st || !any_in)
+        return st;
+    if (node->row->scratch) {
+        c.scratch_size = node->row->scratch(&c);
+        st = exec_scratch(p, c.scratch_size);
+        if (st)
+            return st;
+        c.scratch = p->scratch;
+    }
+    if (!node->row->control)
+        return node->row->backward(&c);
+    p->index = index;
+    p->back = &c;
+    st = node->row->backward(&c);
+    p->back = NULL;
+    exec_free_ring(p, &p->held);
+    return st;
+}
+
+/* Integers and truth values are constants to the calculus: no gradient goes through. Boxes of
+ * floats are none, so that an error tells who has no gradient for them. */
+static bool carries(const struct rd_tensor *t)
+{
+    const struct rd_boxed *box = rd_boxed_of(t);
+
+    return exec_is_float(t->dtype) ||
+           (box && (exec_is_float(box->item_dtype) || rd_dtype_is_boxed(box->item_dtype)));
+}
+
+rd_status exec_pass_back(struct rd_exec_pass *pass, const struct rd_tensor *const *cotangent,
+    const bool *want, struct rd_arena *arena, struct rd_tensor **grad)
+{
+    const struct rd_exec *exec = pass->exec;
+    const struct rd_graph *g = exec->graph;
+    struct rd_error *err = pass->err;
+    struct back b = { .p = pass, .arena = arena, .grad = grad };
+    rd_status st = RD_OK;
+
+    b.needs = RD_NEW_ARRAY(arena, bool, g->n_values);
+    b.dout = RD_NEW_ARRAY(arena, const struct rd_tensor *, exec->widest_out);
+    b.din = RD_NEW_ARRAY(arena, struct rd_tensor *, exec->widest_in);
+    if (!b.needs || !b.dout || !b.din)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for gradients");
+    memset(grad, 0, g->n_values * sizeof(*grad));
+    for (size_t v = 0; want && v < g->n_values; v++)
+        b.needs[v] = want[v];
+    for (size_t i = 0; i < g->n_inputs && !want; i++)
+        b.needs[g->input[i]] = exec_is_float(g->value[g->input[i]].dtype);
+    for (size_t v = 0; v < g->n_values && !st; v++)
+        if (b.needs[v])
+            st = new_grad(&b, (int)v);
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        bool any = false;
+
+        for (int k = 0; k < g->node[i].n_inputs; k++)
+            any = any || (g->node[i].input[k] >= 0 && b.needs[g->node[i].input[k]]);
+        for (int k = 0; k < g->node[i].n_outputs; k++)
+            if (any && g->node[i].output[k] >= 0 && carries(&pass->t[g->node[i].output[k]]))
+                b.needs[g->node[i].output[k]] = true;
+    }
+    for (size_t i = 0; i < g->n_outputs && !st; i++) {
+        const struct rd_tensor *c = cotangent[i];
+        const int v = g->output[i];
+
+        if (!c)
+            continue;
+        if (c->dtype != pass->t[v].dtype || c->ndim != pass->t[v].ndim ||
+            memcmp(c->dim, pass->t[v].dim, (size_t)c->ndim * sizeof(*c->dim)) ||
+            !exec_is_float(c->dtype))
+            return RD_FAIL(err, RD_E_USAGE,
+                "cotangent %zu has not the float type and shape of output %zu", i, i);
+        if (!b.grad[v])
+            st = new_grad(&b, v);
+        if (st)
+            break;
+        for (size_t k = 0, n = rd_tensor_count(c); k < n; k++) { /* two outputs may be one value */
+            if (c->dtype == RD_F32)
+                ((float *)b.grad[v]->data)[k] += ((const float *)c->data)[k];
+            else if (c->dtype == RD_F64)
+                ((double *)b.grad[v]->data)[k] += ((const double *)c->data)[k];
+        }
+        if (c->dtype != RD_F32 && c->dtype != RD_F64)
+            return RD_FAIL(err, RD_E_USAGE,
+                "gradients are computed for float32 and float64, not for %s",
+                rd_dtype_name(c->dtype));
+    }
+    for (size_t i = g->n_nodes; i-- > 0 && !st;) {
+        st = back_node(&b, i);
+        if (st)
+            (void)exec_name_node(pass, i, st);
+    }
+    return st;
+}
+
+rd_status rd_exec_back(const struct rd_exec *exec, struct rd_exec_pass *pass,
+    const struct rd_tensor *const *cotangent, const bool *want, struct rd_arena *arena,
+    struct rd_tensor **grad, struct rd_error *err)
+{
+    (void)exec; /* the pass knows it */
+    pass->err = err;
+    return exec_pass_back(pass, cotangent, want, arena, grad);
+}
