@@ -212,10 +212,15 @@ static bool compare(const struct rd_tensor *got, const struct rd_tensor *want, d
         return true;
     }
     if (want->dtype != RD_F32 && want->dtype != RD_F64) {
-        if (!memcmp(got->data, want->data, rd_tensor_bytes(want)))
-            return true;
-        (void)snprintf(why, size, "values differ");
-        return false;
+        const size_t each = rd_dtype_size(want->dtype);
+
+        for (size_t i = 0; i < n; i++)
+            if (memcmp((const char *)got->data + i * each, (const char *)want->data + i * each,
+                    each)) {
+                (void)snprintf(why, size, "element %zu differs", i);
+                return false;
+            }
+        return true;
     }
     for (size_t i = 0; i < n; i++) {
         const double x = value(got, i), y = value(want, i);

@@ -1,6 +1,7 @@
 /* onnx_tensor.c - TensorProto: shape against data, six ways of storage. */
 #include "base/text.h"
 #include "graph/onnx.h"
+#include "tensor/small.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -216,7 +217,17 @@ static int store_of(enum rd_dtype type)
     case RD_BOOL:
     case RD_F16:
     case RD_BF16:
-        return 1;
+    case RD_F8E4M3FN:
+    case RD_F8E4M3FNUZ:
+    case RD_F8E5M2:
+    case RD_F8E5M2FNUZ:
+    case RD_U4:
+    case RD_I4:
+    case RD_F4E2M1:
+    case RD_F8E8M0:
+    case RD_U2:
+    case RD_I2:
+        return 1; /* bits; of several elements, packed */
     case RD_STRING:
         return 2;
     case RD_I64:
@@ -250,9 +261,13 @@ static rd_status squeeze(struct rd_onnx *x, const uint64_t *from, size_t n, stru
     };
     const size_t size = rd_dtype_size(t->dtype);
     unsigned char *to = t->data;
+    const bool small = rd_small_bits(t->dtype) != 0;
 
     for (size_t i = 0; i < n; i++) {
-        if (t->dtype != RD_U64 &&
+        if (small && from[i] > UINT8_MAX)
+            return RD_FAIL(x->err, RD_E_INPUT, "entry %zu of int32_data is %lld, which is no byte",
+                i, (long long)from[i]);
+        if (!small && t->dtype != RD_U64 &&
             ((int64_t)from[i] < range[t->dtype].low || (int64_t)from[i] > range[t->dtype].high))
             return RD_FAIL(x->err, RD_E_INPUT, "element %zu is %lld, which is no %s", i,
                 (long long)from[i], rd_dtype_name(t->dtype));
@@ -325,6 +340,19 @@ static rd_status from_raw(struct rd_onnx *x, struct rd_span raw, size_t bytes, s
     return RD_OK;
 }
 
+/* Elements of less than a byte, as they stand in the file, to one byte each. */
+static rd_status unpack(struct rd_onnx *x, struct rd_tensor *t, size_t count)
+{
+    rd_status st;
+    uint8_t *const to = rd_onnx_alloc(x, count, 1, &st);
+
+    if (st)
+        return st;
+    rd_small_unpack(t->dtype, t->data, to, count);
+    t->data = to;
+    return RD_OK;
+}
+
 static rd_status shape_of(
     struct rd_onnx *x, struct rd_span message, struct parts *p, struct rd_tensor *t)
 {
@@ -349,13 +377,13 @@ static rd_status body(
     struct rd_onnx *x, struct rd_span message, struct parts *p, struct rd_tensor *t)
 {
     char shape[120];
-    size_t count, bytes;
+    size_t count, bytes, entries;
     int store, used = 0;
     rd_status st;
 
     if (p->type == 0)
         return RD_FAIL(x->err, RD_E_INPUT, "it has no element type");
-    if (p->type > RD_BF16 || !rd_dtype_size((enum rd_dtype)p->type))
+    if (p->type >= RD_SEQUENCE || !rd_dtype_size((enum rd_dtype)p->type))
         return RD_FAIL(
             x->err, RD_E_INPUT, "element type %llu is not supported", (unsigned long long)p->type);
     if (p->segment)
@@ -373,6 +401,9 @@ static rd_status body(
         return RD_FAIL(x->err, RD_E_LIMIT, "%s of shape %s is larger than the limit of %zu bytes",
             rd_dtype_name(t->dtype), rd_shape_text(t->dim, t->ndim, shape, sizeof(shape)),
             x->limits->tensor_bytes);
+    entries = count; /* of a typed field */
+    if (rd_small_bits(t->dtype))
+        entries = bytes = rd_small_packed(t->dtype, count);
     store = store_of(t->dtype);
     for (int i = 0; i < STORES; i++) {
         used += p->n[i] > 0;
@@ -393,15 +424,18 @@ static rd_status body(
                 rd_shape_text(t->dim, t->ndim, shape, sizeof(shape)), bytes,
                 (unsigned long long)p->length);
         st = rd_onnx_external(x, p->location, p->offset, bytes, &span);
-        return st ? st : from_raw(x, span, bytes, t);
-    }
-    if (p->has_raw && (p->raw.n || !used))
-        return from_raw(x, p->raw, bytes, t);
-    if (p->n[store] != count)
+        if (!st)
+            st = from_raw(x, span, bytes, t);
+    } else if (p->has_raw && (p->raw.n || !used)) {
+        st = from_raw(x, p->raw, bytes, t);
+    } else if (p->n[store] != entries) {
         return RD_FAIL(x->err, RD_E_INPUT, "shape %s has %zu elements, %s holds %zu",
             rd_shape_text(t->dim, t->ndim, shape, sizeof(shape)), count, stores[store].name,
             p->n[store]);
-    return fill(x, message, store, count, t);
+    } else {
+        st = fill(x, message, store, entries, t);
+    }
+    return st || rd_small_bits(t->dtype) % 8 == 0 ? st : unpack(x, t, count);
 }
 
 rd_status rd_onnx_tensor(

@@ -12,6 +12,7 @@
 #include "graph/graph.h"
 #include "graph/pb.h"
 #include "tensor/boxed.h"
+#include "tensor/small.h"
 
 #include <string.h>
 
@@ -21,7 +22,9 @@ static void put_tensor(
     struct rd_buf *b, uint32_t field, const char *name, const struct rd_tensor *t)
 {
     struct rd_buf head = { 0 };
-    const size_t n = rd_tensor_count(t), bytes = rd_tensor_bytes(t);
+    const int bits = rd_small_bits(t->dtype);
+    const size_t n = rd_tensor_count(t);
+    const size_t bytes = bits ? rd_small_packed(t->dtype, n) : rd_tensor_bytes(t);
 
     for (int i = 0; i < t->ndim; i++)
         rd_pb_put_int(&head, 1, t->dim[i]);
@@ -37,7 +40,16 @@ static void put_tensor(
         rd_pb_put_head(&head, 9, bytes);
         rd_pb_put_head(b, field, head.len + bytes);
         rd_buf_put(b, rd_buf_text(&head), head.len);
-        rd_buf_put(b, t->data, bytes);
+        if (bits % 8 == 0)
+            rd_buf_put(b, t->data, bytes);
+        for (size_t i = 0; bits % 8 && i < bytes; i++) { /* several elements a byte */
+            const size_t each = 8 / (size_t)bits, left = n - i * each;
+            uint8_t packed;
+
+            rd_small_pack(t->dtype, (const uint8_t *)t->data + i * each, &packed,
+                left < each ? left : each);
+            rd_buf_put(b, (const char *)&packed, 1);
+        }
     }
     b->failed = b->failed || head.failed;
     rd_buf_release(&head);

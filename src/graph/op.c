@@ -3,6 +3,7 @@
 #include "graph/op.h"
 
 #include "base/text.h"
+#include "tensor/small.h"
 
 #include <limits.h>
 #include <math.h>
@@ -389,12 +390,9 @@ const double *rd_op_wide(struct rd_op_call *c, const struct rd_tensor *t)
         WIDEN(uint64_t, v);
     case RD_I64:
         WIDEN(int64_t, v);
-    case RD_F64:
-    case RD_STRING:
-    case RD_SEQUENCE:
-    case RD_OPTIONAL:
-    case RD_MAP:
-    case RD_DTYPE_NONE:
+    default: /* of a byte or less; the others are no numbers */
+        for (size_t i = 0; i < n && rd_small_bits(t->dtype); i++)
+            to[i] = rd_small_value(t->dtype, ((const uint8_t *)t->data)[i]);
         break;
     }
     return to;
@@ -450,11 +448,9 @@ void rd_op_narrow(const double *v, struct rd_tensor *t, bool add)
                                       : isnan(v[i])    ? 0
                                                        : INT64_MIN;
         break;
-    case RD_STRING:
-    case RD_SEQUENCE:
-    case RD_OPTIONAL:
-    case RD_MAP:
-    case RD_DTYPE_NONE:
+    default: /* no gradients: add does not come */
+        for (size_t i = 0; i < n && rd_small_bits(t->dtype); i++)
+            ((uint8_t *)t->data)[i] = rd_small_element(t->dtype, v[i], true, RD_SMALL_UP);
         break;
     }
 }

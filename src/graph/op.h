@@ -110,6 +110,9 @@ enum {
                RD_T(RD_U16) | RD_T(RD_U32) | RD_T(RD_U64),
     RD_T_NUMBER = RD_T_FLOAT | RD_T_INT,
     RD_T_ANY = RD_T_NUMBER | RD_T(RD_BOOL),
+    RD_T_SMALL_INT = RD_T(RD_U4) | RD_T(RD_I4) | RD_T(RD_U2) | RD_T(RD_I2),
+    RD_T_SMALL = RD_T_SMALL_INT | RD_T(RD_F8E4M3FN) | RD_T(RD_F8E4M3FNUZ) | RD_T(RD_F8E5M2) |
+                 RD_T(RD_F8E5M2FNUZ) | RD_T(RD_F4E2M1) | RD_T(RD_F8E8M0), /* tensor/small.h */
     RD_T_I64 = RD_T(RD_I64),
     RD_T_BOXED = RD_T(RD_SEQUENCE) | RD_T(RD_OPTIONAL) | RD_T(RD_MAP)
 };

@@ -4,6 +4,7 @@
  */
 #include "graph/op_index.h"
 #include "graph/op_walk.h"
+#include "tensor/small.h"
 
 enum what { SHIFT_LEFT, SHIFT_RIGHT, AND, OR, XOR };
 
@@ -148,15 +149,20 @@ const struct rd_op rd_op_bitwisenot = {
 
 /* --- BitCast --- */
 
+static int bits_of(enum rd_dtype t)
+{
+    return rd_small_bits(t) ? rd_small_bits(t) : (int)(8 * rd_dtype_size(t));
+}
+
 static rd_status cast_infer(struct rd_op_call *c)
 {
     const int64_t to = rd_op_int(c->node, "to", 0);
     const enum rd_dtype from = c->in[0]->dtype;
 
-    if (to <= 0 || to > RD_BF16 || to == RD_STRING || !rd_dtype_size((enum rd_dtype)to))
+    if (to <= 0 || to >= RD_SEQUENCE || to == RD_STRING || !rd_dtype_size((enum rd_dtype)to))
         return RD_FAIL(c->err, RD_E_INPUT, "element type %lld (attribute 'to') is not supported",
             (long long)to);
-    if (from && rd_dtype_size(from) != rd_dtype_size((enum rd_dtype)to))
+    if (from && bits_of(from) != bits_of((enum rd_dtype)to))
         return RD_FAIL(c->err, RD_E_INPUT, "%s and %s are not of one size", rd_dtype_name(from),
             rd_dtype_name((enum rd_dtype)to));
     rd_op_same_shape(c->out[0], c->in[0]);
@@ -164,7 +170,7 @@ static rd_status cast_infer(struct rd_op_call *c)
     return RD_OK;
 }
 
-/* A truth value is 0 or 1, whatever byte it is made from. */
+/* A truth value is 0 or 1, whatever byte it is made from; small integers stay sign-extended. */
 static rd_status cast_forward(struct rd_op_call *c)
 {
     const size_t n = rd_tensor_bytes(c->in[0]);
@@ -172,6 +178,9 @@ static rd_status cast_forward(struct rd_op_call *c)
     memcpy(c->out[0]->data, c->in[0]->data, n);
     for (size_t i = 0; i < n && c->out[0]->dtype == RD_BOOL; i++)
         ((uint8_t *)c->out[0]->data)[i] = ((const uint8_t *)c->in[0]->data)[i] != 0;
+    for (size_t i = 0; i < n && rd_small_bits(c->out[0]->dtype) % 8; i++)
+        ((uint8_t *)c->out[0]->data)[i] =
+            rd_small_wrap(c->out[0]->dtype, ((const uint8_t *)c->in[0]->data)[i]);
     return RD_OK;
 }
 
@@ -188,7 +197,7 @@ const struct rd_op rd_op_bitcast = {
     .max_in = 1,
     .min_out = 1,
     .max_out = 1,
-    .in_type = { RD_T_ANY },
+    .in_type = { RD_T_ANY | RD_T_SMALL },
     .attrs = cast_attrs,
     .infer = cast_infer,
     .forward = cast_forward,

@@ -1,6 +1,8 @@
 /* op_index.c - see op_index.h. */
 #include "graph/op_index.h"
 
+#include "tensor/small.h"
+
 #include <math.h>
 
 uint64_t rd_bits_at(const struct rd_tensor *t, size_t i)
@@ -12,7 +14,7 @@ uint64_t rd_bits_at(const struct rd_tensor *t, size_t i)
 
     switch (rd_dtype_size(t->dtype)) {
     case 1:
-        return t->dtype == RD_I8 ? (uint64_t)(int64_t)(int8_t)*from : (uint8_t)*from;
+        return rd_is_signed(t->dtype) ? (uint64_t)(int64_t)(int8_t)*from : (uint8_t)*from;
     case 2:
         memcpy(&half, from, sizeof(half));
         return t->dtype == RD_I16 ? (uint64_t)(int64_t)(int16_t)half : half;
@@ -29,7 +31,9 @@ void rd_bits_set(struct rd_tensor *t, size_t i, uint64_t v)
 {
     switch (rd_dtype_size(t->dtype)) {
     case 1:
-        ((uint8_t *)t->data)[i] = t->dtype == RD_BOOL ? v != 0 : (uint8_t)v;
+        ((uint8_t *)t->data)[i] = t->dtype == RD_BOOL         ? v != 0
+                                  : rd_small_is_int(t->dtype) ? rd_small_wrap(t->dtype, v)
+                                                              : (uint8_t)v;
         break;
     case 2:
         ((uint16_t *)t->data)[i] = (uint16_t)v;

@@ -16,12 +16,12 @@ enum { RD_T_INDEX = RD_T(RD_I32) | RD_T(RD_I64), RD_T_MOVABLE = RD_T_ANY | RD_T(
 
 static inline bool rd_is_whole(enum rd_dtype t)
 {
-    return (RD_T(t) & (RD_T_INT | RD_T(RD_BOOL))) != 0;
+    return (RD_T(t) & (RD_T_INT | RD_T(RD_BOOL) | RD_T_SMALL_INT)) != 0;
 }
 
 static inline bool rd_is_signed(enum rd_dtype t)
 {
-    return t == RD_I8 || t == RD_I16 || t == RD_I32 || t == RD_I64;
+    return t == RD_I8 || t == RD_I16 || t == RD_I32 || t == RD_I64 || t == RD_I4 || t == RD_I2;
 }
 
 /* Integers and bool of any width, as 64 bits that wrap; data may be unaligned. */

@@ -82,10 +82,7 @@ static size_t scratch(const struct rd_op_call *c)
             ROWS(double, EXPR);                                                                    \
         case RD_STRING:                                                                            \
             ROWS(text, TEXT);                                                                      \
-        case RD_SEQUENCE:                                                                          \
-        case RD_OPTIONAL:                                                                          \
-        case RD_MAP:                                                                               \
-        case RD_DTYPE_NONE:                                                                        \
+        default:                                                                                   \
             return RD_FAIL(c->err, RD_E_BUG, "element type %d", (int)c->in[0]->dtype);             \
         }                                                                                          \
         return RD_OK;                                                                              \

@@ -5,6 +5,7 @@
 #include "graph/op_index.h"
 
 #include "base/arena.h"
+#include "tensor/small.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -74,7 +75,7 @@ const struct rd_op rd_op_shape = {
     .max_in = 1,
     .min_out = 1,
     .max_out = 1,
-    .in_type = { RD_T_ANY | RD_T(RD_STRING) },
+    .in_type = { RD_T_MOVABLE | RD_T_SMALL },
     .attrs = shape_attrs,
     .infer = shape_infer,
     .forward = shape_forward,
@@ -107,7 +108,7 @@ const struct rd_op rd_op_size = {
     .max_in = 1,
     .min_out = 1,
     .max_out = 1,
-    .in_type = { RD_T_ANY | RD_T(RD_STRING) },
+    .in_type = { RD_T_MOVABLE | RD_T_SMALL },
     .infer = size_infer,
     .forward = size_forward,
     .flops = no_flops,
@@ -309,7 +310,7 @@ static rd_status cast_infer(struct rd_op_call *c)
                 return cast_to(c, old[i].type);
         return RD_FAIL(c->err, RD_E_INPUT, "attribute 'to' names no type that is supported");
     }
-    if (to <= 0 || to > RD_BF16 || !rd_dtype_size((enum rd_dtype)to))
+    if (to <= 0 || to >= RD_SEQUENCE || !rd_dtype_size((enum rd_dtype)to))
         return RD_FAIL(c->err, RD_E_INPUT, "element type %lld (attribute 'to') is not supported",
             (long long)to);
     return cast_to(c, (enum rd_dtype)to);
@@ -384,6 +385,22 @@ static rd_status print(struct rd_op_call *c)
     return RD_OK;
 }
 
+/* Floats of 8 and 4 bits: what is too large saturates, or becomes infinity or NaN. */
+static rd_status cast_to_small(struct rd_op_call *c)
+{
+    const double *const from = rd_op_wide(c, c->in[0]);
+    const bool saturate = rd_op_int(c->node, "saturate", 1) != 0;
+    const enum rd_small_round round = rd_op_str_is(c->node, "round_mode", "down") ? RD_SMALL_DOWN
+                                      : rd_op_str_is(c->node, "round_mode", "nearest")
+                                          ? RD_SMALL_NEAREST
+                                          : RD_SMALL_UP;
+
+    for (size_t i = 0, n = rd_tensor_count(c->in[0]); i < n; i++)
+        ((uint8_t *)c->out[0]->data)[i] =
+            rd_small_element(c->out[0]->dtype, from[i], saturate, round);
+    return RD_OK;
+}
+
 static rd_status cast_forward(struct rd_op_call *c)
 {
     const struct rd_tensor *x = c->in[0];
@@ -408,6 +425,15 @@ static rd_status cast_forward(struct rd_op_call *c)
             ((float *)out->data)[i] = negative ? (float)(int64_t)bits : (float)bits;
         else if (out->dtype == RD_F64)
             ((double *)out->data)[i] = negative ? (double)(int64_t)bits : (double)bits;
+    }
+    if (rd_small_bits(out->dtype) && !rd_small_is_int(out->dtype))
+        return cast_to_small(c);
+    if (rd_small_is_int(out->dtype) && !rd_is_whole(x->dtype)) { /* the low bits, no saturation */
+        const double *const from = rd_op_wide(c, x);
+
+        for (size_t i = 0; i < n; i++)
+            rd_bits_set(out, i, fabs(from[i]) < 0x1p63 ? (uint64_t)(int64_t)from[i] : (uint64_t)0);
+        return RD_OK;
     }
     if (!rd_is_whole(x->dtype) || out->dtype == RD_F16 || out->dtype == RD_BF16)
         rd_op_narrow(rd_op_wide(c, x), out, false);
@@ -447,7 +473,7 @@ const struct rd_op rd_op_cast = {
     .max_in = 1,
     .min_out = 1,
     .max_out = 1,
-    .in_type = { RD_T_ANY | RD_T(RD_STRING) },
+    .in_type = { RD_T_MOVABLE | RD_T_SMALL },
     .attrs = cast_attrs,
     .infer = cast_infer,
     .forward = cast_forward,
@@ -465,7 +491,7 @@ const struct rd_op rd_op_castlike = {
     .max_in = 2,
     .min_out = 1,
     .max_out = 1,
-    .in_type = { RD_T_ANY | RD_T(RD_STRING) },
+    .in_type = { RD_T_MOVABLE | RD_T_SMALL },
     .attrs = like_attrs,
     .infer = like_infer,
     .forward = cast_forward,

@@ -95,10 +95,7 @@ static size_t scratch(const struct rd_op_call *c)
         }                                                                                          \
         case RD_BOOL:                                                                              \
         case RD_STRING:                                                                            \
-        case RD_SEQUENCE:                                                                          \
-        case RD_OPTIONAL:                                                                          \
-        case RD_MAP:                                                                               \
-        case RD_DTYPE_NONE:                                                                        \
+        default:                                                                                   \
             return RD_FAIL(c->err, RD_E_BUG, "element type %d", (int)c->out[0]->dtype);            \
         }                                                                                          \
         return RD_OK;                                                                              \

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MOVABLE = RD_T_ANY | RD_T(RD_STRING) };
+enum { MOVABLE = RD_T_ANY | RD_T(RD_STRING) | RD_T_SMALL };
 
 static double no_flops(const struct rd_op_call *c)
 {

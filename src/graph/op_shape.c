@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { MOVABLE = RD_T_ANY | RD_T(RD_STRING) };
+enum { MOVABLE = RD_T_ANY | RD_T(RD_STRING) | RD_T_SMALL };
 
 static rd_status copy(struct rd_op_call *c)
 {

@@ -1,6 +1,8 @@
 /* tensor.c - sizes, names and conversion of element types; making tensors. */
 #include "tensor/tensor.h"
 
+#include "tensor/small.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +25,16 @@ static const struct {
     [RD_U32] = { "uint32", 4 },
     [RD_U64] = { "uint64", 8 },
     [RD_BF16] = { "bfloat16", 2 },
+    [RD_F8E4M3FN] = { "float8e4m3fn", 1 },
+    [RD_F8E4M3FNUZ] = { "float8e4m3fnuz", 1 },
+    [RD_F8E5M2] = { "float8e5m2", 1 },
+    [RD_F8E5M2FNUZ] = { "float8e5m2fnuz", 1 },
+    [RD_U4] = { "uint4", 1 },
+    [RD_I4] = { "int4", 1 },
+    [RD_F4E2M1] = { "float4e2m1", 1 },
+    [RD_F8E8M0] = { "float8e8m0", 1 },
+    [RD_U2] = { "uint2", 1 },
+    [RD_I2] = { "int2", 1 },
     [RD_SEQUENCE] = { "sequence", sizeof(void *) },
     [RD_OPTIONAL] = { "optional", sizeof(void *) },
     [RD_MAP] = { "map", sizeof(void *) },
@@ -212,7 +224,10 @@ rd_status rd_tensor_to_f32(const struct rd_tensor *t, double scale, struct rd_ar
     case RD_MAP:
     case RD_DTYPE_NONE:
     default:
-        return RD_FAIL(err, RD_E_BUG, "element type %d has no conversion", (int)t->dtype);
+        if (!rd_small_bits(t->dtype))
+            return RD_FAIL(err, RD_E_BUG, "element type %d has no conversion", (int)t->dtype);
+        for (size_t i = 0; i < n; i++)
+            to[i] = (float)(rd_small_value(t->dtype, from[i]) * scale);
     }
     *out = made;
     return RD_OK;

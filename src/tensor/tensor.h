@@ -30,6 +30,16 @@ enum rd_dtype {
     RD_U32 = 12,
     RD_U64 = 13,
     RD_BF16 = 16,
+    RD_F8E4M3FN = 17, /* from here to RD_I2 one byte an element (small.h): moved and cast */
+    RD_F8E4M3FNUZ = 18,
+    RD_F8E5M2 = 19,
+    RD_F8E5M2FNUZ = 20,
+    RD_U4 = 21,
+    RD_I4 = 22,
+    RD_F4E2M1 = 23,
+    RD_F8E8M0 = 24,
+    RD_U2 = 25,
+    RD_I2 = 26,
     RD_SEQUENCE = 64, /* data of these: const struct rd_boxed *[1] */
     RD_OPTIONAL = 65,
     RD_MAP = 66
