@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "graph/exec.h"
 #include "graph/net.h"
+#include "tensor/boxed.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,6 +20,9 @@ static struct rd_tensor *input_for(const struct rd_graph_value *v, struct rd_are
     struct rd_tensor *t;
     int64_t dim[RD_MAX_DIMS];
 
+    if (rd_dtype_is_boxed(v->dtype)) /* an empty one */
+        return rd_boxed_tensor(
+            arena, v->dtype, rd_boxed_new(arena, v->item ? v->item->dtype : RD_F32, 0));
     if (v->ndim < 0)
         return NULL;
     for (int i = 0; i < v->ndim; i++)
@@ -39,7 +43,7 @@ static struct rd_tensor *input_for(const struct rd_graph_value *v, struct rd_are
 
 static void run(const struct rd_graph *g, struct rd_arena *arena)
 {
-    const struct rd_exec_limits limits = { .memory = 16 << 20, .work = 1e7 };
+    const struct rd_exec_limits limits = { .memory = 16 << 20, .work = 1e7, .steps = 1e4 };
     const struct rd_tensor **in = RD_NEW_ARRAY(arena, const struct rd_tensor *, g->n_inputs);
     struct rd_tensor **out = RD_NEW_ARRAY(arena, struct rd_tensor *, g->n_outputs);
     struct rd_tensor **grad = RD_NEW_ARRAY(arena, struct rd_tensor *, g->n_values);

@@ -234,6 +234,8 @@ rd_status rd_graph_check_inputs(const struct rd_graph *g, const struct rd_tensor
         if (t->dtype != v->dtype)
             return RD_FAIL(err, RD_E_INPUT, "input '%s' must be %s, the data is %s", safe,
                 rd_dtype_name(v->dtype), rd_dtype_name(t->dtype));
+        if (rd_dtype_is_boxed(t->dtype) && !rd_boxed_of(t))
+            return RD_FAIL(err, RD_E_INPUT, "input '%s' has no data", safe);
         for (int d = 0; fits && d < v->ndim; d++)
             fits = v->dim[d] == -1 || v->dim[d] == t->dim[d];
         if (!fits)

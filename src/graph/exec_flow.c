@@ -38,6 +38,7 @@ static rd_status make(
     struct rd_op_call *c, enum rd_dtype dtype, const int64_t *dim, int ndim, struct rd_tensor *out)
 {
     struct rd_exec_pass *p = c->runner;
+    struct rd_tensor made = { .dtype = dtype, .ndim = ndim };
     char shape[120];
     size_t count, bytes;
     rd_status st;
@@ -46,12 +47,12 @@ static rd_status make(
         __builtin_mul_overflow(count, rd_dtype_size(dtype), &bytes))
         return RD_FAIL(c->err, RD_E_LIMIT, "a result of shape %s does not fit",
             rd_shape_text(dim, ndim, shape, sizeof(shape)));
-    *out = (struct rd_tensor){ .dtype = dtype, .ndim = ndim };
-    for (int d = 0; d < ndim; d++)
-        out->dim[d] = dim[d];
-    st = exec_grab(p, bytes, &out->data);
+    for (int d = 0; d < ndim; d++) /* dim may be out's own */
+        made.dim[d] = dim[d];
+    st = exec_grab(p, bytes, &made.data);
     if (!st)
-        hold(p, out->data);
+        hold(p, made.data);
+    *out = made;
     return st;
 }
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "graph/onnx.h"
 #include "graph/op.h"
+#include "tensor/boxed.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -103,44 +104,47 @@ static bool is_float(enum rd_dtype t)
 
 /* Why node i, some of whose inputs depend on a graph input, passes no gradient to output k; NULL
  * when it does. */
-static const char *stops(const struct rd_graph_node *node, const bool *depends)
+static const char *stops(
+    const struct rd_graph *g, const struct rd_graph_node *node, const bool *depends)
 {
     if (!node->row->backward)
         return "has no gradient";
-    for (int k = 0; k < node->n_inputs; k++)
-        if (node->input[k] >= 0 && depends[node->input[k]] &&
-            (k > 31 || !(node->row->grad_in >> k & 1)) && node->row->grad_in != RD_GRAD_ALL)
+    for (int k = 0; k < node->n_inputs; k++) {
+        if (node->input[k] < 0 || !depends[node->input[k]])
+            continue;
+        if ((k > 31 || !(node->row->grad_in >> k & 1)) && node->row->grad_in != RD_GRAD_ALL)
             return "has no gradient for one of its inputs that depends on the model's input";
+        if (rd_dtype_is_boxed(g->value[node->input[k]].dtype))
+            return "has no gradient for a sequence or an optional";
+    }
     return NULL;
 }
 
-rd_status rd_graph_not_differentiable(const struct rd_graph *graph, struct rd_arena *arena,
-    const char **why_out, struct rd_error *err)
+/* What depends on the flagged inputs, in the eyes of the calculus; integers and truth values are
+ * constants, unknown types wait. */
+static void follow(const struct rd_graph *g, bool *depends)
 {
-    bool *depends = RD_NEW_ARRAY(arena, bool, graph->n_values);
-    bool *wanted = RD_NEW_ARRAY(arena, bool, graph->n_values);
-    char label[160];
-
-    *why_out = NULL;
-    if (!depends || !wanted)
-        return RD_FAIL(err, RD_E_MEMORY, "no memory to look at %zu values", graph->n_values);
-    for (size_t i = 0; i < graph->n_inputs; i++)
-        depends[graph->input[i]] = is_float(graph->value[graph->input[i]].dtype);
-    for (size_t i = 0; i < graph->n_nodes; i++) {
-        const struct rd_graph_node *node = &graph->node[i];
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const struct rd_graph_node *node = &g->node[i];
         bool any = false;
 
         for (int k = 0; k < node->n_inputs; k++)
             any = any || (node->input[k] >= 0 && depends[node->input[k]]);
-        for (int k = 0; k < node->n_outputs; k++)
-            if (node->output[k] >= 0 && !graph->value[node->output[k]].weight)
-                /* Integers and truth values are constants to the calculus; unknown types wait. */
-                depends[node->output[k]] = any && (is_float(graph->value[node->output[k]].dtype) ||
-                                                      !graph->value[node->output[k]].dtype);
+        for (int k = 0; k < node->n_outputs; k++) {
+            const struct rd_graph_value *v =
+                node->output[k] < 0 ? NULL : &g->value[node->output[k]];
+
+            if (v && !v->weight)
+                depends[node->output[k]] =
+                    any && (is_float(v->dtype) || !v->dtype || rd_dtype_is_boxed(v->dtype));
+        }
     }
-    wanted[graph->output[0]] = true;
-    for (size_t i = graph->n_nodes; i-- > 0;) {
-        const struct rd_graph_node *node = &graph->node[i];
+}
+
+static void lead_back(const struct rd_graph *g, bool *wanted)
+{
+    for (size_t i = g->n_nodes; i-- > 0;) {
+        const struct rd_graph_node *node = &g->node[i];
         bool any = false;
 
         for (int k = 0; k < node->n_outputs; k++)
@@ -149,23 +153,109 @@ rd_status rd_graph_not_differentiable(const struct rd_graph *graph, struct rd_ar
             if (any && node->input[k] >= 0)
                 wanted[node->input[k]] = true;
     }
-    for (size_t i = 0; i < graph->n_nodes; i++) {
-        const struct rd_graph_node *node = &graph->node[i];
+}
+
+static rd_status first_stop(const struct rd_graph *g, bool *depends, bool *wanted,
+    struct rd_arena *arena, const char **why_out, struct rd_error *err);
+
+/* The first node inside a subgraph of node i that stops a gradient; depends: of the graph around.
+ */
+static rd_status inside(const struct rd_graph *g, size_t i, const bool *depends,
+    struct rd_arena *arena, const char **why_out, struct rd_error *err)
+{
+    const struct rd_graph_node *node = &g->node[i];
+    char label[160];
+
+    for (size_t a = 0; a < node->n_attrs; a++)
+        for (size_t b = 0; node->attr[a].graphs && b < node->attr[a].n; b++) {
+            const struct rd_graph *body = node->attr[a].graphs[b];
+            bool *in = RD_NEW_ARRAY(arena, bool, body->n_values);
+            bool *out = RD_NEW_ARRAY(arena, bool, body->n_values);
+            const size_t n_formal = body->n_inputs - body->n_captures;
+            bool taken = false;
+            rd_status st;
+
+            if (!in || !out)
+                return RD_FAIL(err, RD_E_MEMORY, "no memory to look into a subgraph");
+            for (size_t k = 0; k < body->n_captures; k++) {
+                const bool d = depends[node->input[body->capture[k]]];
+
+                in[body->input[n_formal + k]] = d;
+                taken = taken || d;
+            }
+            for (size_t k = 0; k < n_formal; k++) { /* what is taken may come round as well */
+                const enum rd_dtype t = body->value[body->input[k]].dtype;
+                const int around = k < (size_t)node->n_inputs ? node->input[k] : -1;
+
+                in[body->input[k]] =
+                    (taken || (around >= 0 && depends[around])) && (is_float(t) || !t);
+            }
+            for (size_t k = 0; k < body->n_outputs; k++)
+                out[body->output[k]] = true;
+            st = first_stop(body, in, out, arena, why_out, err);
+            if (st)
+                return st;
+            if (!*why_out)
+                continue;
+            *why_out = rd_arena_printf(arena, "node %s: inside it, %s",
+                rd_graph_node_label(g, i, label, sizeof(label)), *why_out);
+            return *why_out ? RD_OK : RD_FAIL(err, RD_E_MEMORY, "no memory for a message");
+        }
+    return RD_OK;
+}
+
+/* depends and wanted: the flagged inputs and outputs; filled up. Subgraphs nest within bounds. */
+static rd_status first_stop(const struct rd_graph *g, bool *depends, bool *wanted,
+    struct rd_arena *arena, const char **why_out, struct rd_error *err)
+{
+    char label[160];
+
+    *why_out = NULL;
+    follow(g, depends);
+    lead_back(g, wanted);
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const struct rd_graph_node *node = &g->node[i];
         bool from = false, to = false;
         const char *why;
+        rd_status st;
 
         for (int k = 0; k < node->n_inputs; k++)
             from = from || (node->input[k] >= 0 && depends[node->input[k]]);
         for (int k = 0; k < node->n_outputs; k++)
             to =
                 to || (node->output[k] >= 0 && wanted[node->output[k]] && depends[node->output[k]]);
-        why = from && to ? stops(node, depends) : NULL;
-        if (!why)
+        if (!from || !to)
             continue;
-        *why_out = rd_arena_printf(
-            arena, "node %s %s", rd_graph_node_label(graph, i, label, sizeof(label)), why);
-        return *why_out ? RD_OK : RD_FAIL(err, RD_E_MEMORY, "no memory for a message");
+        why = stops(g, node, depends);
+        if (why) {
+            *why_out = rd_arena_printf(
+                arena, "node %s %s", rd_graph_node_label(g, i, label, sizeof(label)), why);
+            return *why_out ? RD_OK : RD_FAIL(err, RD_E_MEMORY, "no memory for a message");
+        }
+        st = inside(g, i, depends, arena, why_out, err);
+        if (st || *why_out)
+            return st;
     }
+    return RD_OK;
+}
+
+rd_status rd_graph_not_differentiable(const struct rd_graph *graph, struct rd_arena *arena,
+    const char **why_out, struct rd_error *err)
+{
+    bool *depends = RD_NEW_ARRAY(arena, bool, graph->n_values);
+    bool *wanted = RD_NEW_ARRAY(arena, bool, graph->n_values);
+    char label[160];
+    rd_status st;
+
+    *why_out = NULL;
+    if (!depends || !wanted)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to look at %zu values", graph->n_values);
+    for (size_t i = 0; i < graph->n_inputs; i++)
+        depends[graph->input[i]] = is_float(graph->value[graph->input[i]].dtype);
+    wanted[graph->output[0]] = true;
+    st = first_stop(graph, depends, wanted, arena, why_out, err);
+    if (st || *why_out)
+        return st;
     if (depends[graph->output[0]])
         return RD_OK;
     *why_out = "the first output depends on no input of a float type";

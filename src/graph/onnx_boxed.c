@@ -69,6 +69,11 @@ static rd_status box_of(struct rd_onnx *x, struct rd_span message, enum rd_dtype
         if (!st && box->item_dtype && box->item_dtype != box->item[n]->dtype)
             st = RD_FAIL(x->err, RD_E_INPUT, "item %zu is %s instead of %s", n,
                 rd_dtype_name(box->item[n]->dtype), rd_dtype_name(box->item_dtype));
+        if (!st &&
+            f.number - shift == KIND_TENSOR) { /* aligned: subgraphs compute with it as it is */
+            box->item[n] = rd_tensor_copy(x->arena, box->item[n]);
+            st = box->item[n] ? RD_OK : no_memory(x);
+        }
         if (!st)
             box->item_dtype = box->item[n++]->dtype;
     }

@@ -5,7 +5,8 @@
  * ONNX's own tools write them), every tensor in raw_data (little endian), no documentation, no
  * metadata, no intermediate shapes. The IR version is at least 4, since weights are not listed
  * among the inputs. Functions have been expanded; what a subgraph takes from around it is found by
- * name again.
+ * name again. A node of a function that imports another version of its domain than the model does
+ * becomes a function of its own, without a name, so that it keeps its version.
  */
 #include "base/digest.h"
 #include "base/file.h"
@@ -14,9 +15,14 @@
 #include "tensor/boxed.h"
 #include "tensor/small.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { IR_LEAST = 4, MESSAGE_MOST = 2147483647 }; /* other readers stop at 2 GiB */
+enum {
+    IR_LEAST = 4,
+    IR_FUNCTIONS = 8,
+    MESSAGE_MOST = 2147483647
+}; /* other readers stop at 2 GiB */
 
 static void put_tensor(
     struct rd_buf *b, uint32_t field, const char *name, const struct rd_tensor *t)
@@ -94,19 +100,21 @@ static void put_type(struct rd_buf *b, uint32_t field, const struct rd_type *t)
     rd_buf_release(&type);
 }
 
-static void put_graph(struct rd_buf *b, const struct rd_graph *g, bool inner);
+struct versions;
+static void put_graph(struct rd_buf *b, const struct rd_graph *g, bool inner, struct versions *own);
 
-static void put_subgraph(struct rd_buf *b, uint32_t field, const struct rd_graph *g)
+static void put_subgraph(
+    struct rd_buf *b, uint32_t field, const struct rd_graph *g, struct versions *own)
 {
     struct rd_buf m = { .limit = MESSAGE_MOST };
 
-    put_graph(&m, g, true); /* the reader has bounded how deep they nest */
+    put_graph(&m, g, true, own); /* the reader has bounded how deep they nest */
     rd_pb_put_bytes(b, field, rd_buf_text(&m), m.len);
     b->failed = b->failed || m.failed;
     rd_buf_release(&m);
 }
 
-static void put_attr(struct rd_buf *b, const struct rd_attr *a)
+static void put_attr(struct rd_buf *b, const struct rd_attr *a, struct versions *own)
 {
     struct rd_buf m = { 0 };
 
@@ -141,11 +149,11 @@ static void put_attr(struct rd_buf *b, const struct rd_attr *a)
             put_tensor(&m, 10, "", a->tensors[i]);
         break;
     case RD_ATTR_GRAPH:
-        put_subgraph(&m, 6, a->graphs[0]);
+        put_subgraph(&m, 6, a->graphs[0], own);
         break;
     case RD_ATTR_GRAPHS:
         for (size_t i = 0; i < a->n; i++)
-            put_subgraph(&m, 11, a->graphs[i]);
+            put_subgraph(&m, 11, a->graphs[i], own);
         break;
     case RD_ATTR_TYPE:
         put_type(&m, 14, a->kind);
@@ -157,19 +165,113 @@ static void put_attr(struct rd_buf *b, const struct rd_attr *a)
     rd_buf_release(&m);
 }
 
-static void put_node(struct rd_buf *b, const struct rd_graph *g, const struct rd_graph_node *n)
+/* Nodes that need a version of their own, as functions. */
+struct versions {
+    const struct rd_graph *model;
+    struct rd_buf functions;
+    size_t n;
+};
+static const char *const VERSIONS = "redoubt.version"; /* the domain of those functions */
+
+static const char *name_of(const struct rd_graph *g, int v)
+{
+    return v < 0 ? "" : g->value[v].name;
+}
+
+/* Does the node keep its version without further ado? A node with subgraphs does not move, since
+ * these take names from around it. */
+static bool imported(const struct rd_graph *model, const struct rd_graph_node *n)
+{
+    for (size_t i = 0; i < n->n_attrs; i++)
+        if (n->attr[i].graphs)
+            return true;
+    for (size_t i = 0; i < model->n_imports; i++)
+        if (!strcmp(model->import[i].domain, n->domain))
+            return model->import[i].version == n->opset;
+    return true;
+}
+
+static void put_opset(struct rd_buf *b, uint32_t field, const char *domain, int64_t version)
+{
+    struct rd_buf opset = { 0 };
+
+    if (domain[0])
+        rd_pb_put_text(&opset, 1, domain);
+    rd_pb_put_int(&opset, 2, version);
+    rd_pb_put_bytes(b, field, rd_buf_text(&opset), opset.len);
+    b->failed = b->failed || opset.failed;
+    rd_buf_release(&opset);
+}
+
+static void put_node(struct rd_buf *b, const struct rd_graph *g, const struct rd_graph_node *n,
+    struct versions *own);
+
+/* The function around node n, and the call of it. Formal names are i0, o0 and so on; what is left
+ * out stays so inside and does not appear outside. */
+static void put_versioned(
+    struct rd_buf *b, const struct rd_graph *g, const struct rd_graph_node *n, struct versions *own)
+{
+    struct rd_buf fn = { 0 }, call = { 0 }, inner = { 0 };
+    char text[40];
+
+    (void)snprintf(text, sizeof(text), "f%zu", own->n++);
+    rd_pb_put_text(&fn, 1, text);
+    for (int i = 0; i < n->n_inputs; i++) {
+        char formal[24];
+
+        (void)snprintf(formal, sizeof(formal), "i%d", i);
+        rd_pb_put_text(&inner, 1, n->input[i] < 0 ? "" : formal);
+        if (n->input[i] < 0)
+            continue;
+        rd_pb_put_text(&call, 1, name_of(g, n->input[i]));
+        rd_pb_put_text(&fn, 4, formal);
+    }
+    for (int i = 0; i < n->n_outputs; i++) {
+        char formal[24];
+
+        (void)snprintf(formal, sizeof(formal), "o%d", i);
+        rd_pb_put_text(&inner, 2, n->output[i] < 0 ? "" : formal);
+        if (n->output[i] < 0)
+            continue;
+        rd_pb_put_text(&call, 2, name_of(g, n->output[i]));
+        rd_pb_put_text(&fn, 5, formal);
+    }
+    rd_pb_put_text(&call, 4, text);
+    rd_pb_put_text(&call, 7, VERSIONS);
+    rd_pb_put_bytes(b, 1, rd_buf_text(&call), call.len);
+    rd_pb_put_text(&inner, 4, n->op);
+    for (size_t i = 0; i < n->n_attrs; i++)
+        put_attr(&inner, &n->attr[i], own);
+    if (n->domain[0])
+        rd_pb_put_text(&inner, 7, n->domain);
+    rd_pb_put_bytes(&fn, 7, rd_buf_text(&inner), inner.len);
+    put_opset(&fn, 9, n->domain, n->opset);
+    rd_pb_put_text(&fn, 10, VERSIONS);
+    rd_pb_put_bytes(&own->functions, 25, rd_buf_text(&fn), fn.len);
+    b->failed = b->failed || fn.failed || call.failed || inner.failed;
+    rd_buf_release(&inner);
+    rd_buf_release(&call);
+    rd_buf_release(&fn);
+}
+
+static void put_node(
+    struct rd_buf *b, const struct rd_graph *g, const struct rd_graph_node *n, struct versions *own)
 {
     struct rd_buf m = { 0 };
 
+    if (!imported(own->model, n)) {
+        put_versioned(b, g, n, own);
+        return;
+    }
     for (int i = 0; i < n->n_inputs - n->n_captures; i++)
-        rd_pb_put_text(&m, 1, n->input[i] < 0 ? "" : g->value[n->input[i]].name);
+        rd_pb_put_text(&m, 1, name_of(g, n->input[i]));
     for (int i = 0; i < n->n_outputs; i++)
-        rd_pb_put_text(&m, 2, n->output[i] < 0 ? "" : g->value[n->output[i]].name);
+        rd_pb_put_text(&m, 2, name_of(g, n->output[i]));
     if (n->name[0])
         rd_pb_put_text(&m, 3, n->name);
     rd_pb_put_text(&m, 4, n->op);
     for (size_t i = 0; i < n->n_attrs; i++)
-        put_attr(&m, &n->attr[i]);
+        put_attr(&m, &n->attr[i], own);
     if (n->domain[0])
         rd_pb_put_text(&m, 7, n->domain);
     rd_pb_put_bytes(b, 1, rd_buf_text(&m), m.len);
@@ -217,12 +319,12 @@ static void put_value(struct rd_buf *b, uint32_t field, const struct rd_graph_va
 
 /* inner: a subgraph; its last inputs are what it takes, and shapes that were inferred are not
  * written, for they hold where it is run. */
-static void put_graph(struct rd_buf *b, const struct rd_graph *g, bool inner)
+static void put_graph(struct rd_buf *b, const struct rd_graph *g, bool inner, struct versions *own)
 {
     const size_t n_inputs = g->n_inputs - g->n_captures;
 
     for (size_t i = 0; i < g->n_nodes; i++)
-        put_node(b, g, &g->node[i]);
+        put_node(b, g, &g->node[i], own);
     rd_pb_put_text(b, 2, g->name[0] ? g->name : "graph"); /* ONNX wants a name */
     for (size_t v = 0; v < g->n_values; v++)
         if (g->value[v].weight && g->value[v].producer < 0 && !g->value[v].taken)
@@ -238,7 +340,10 @@ static void put_graph(struct rd_buf *b, const struct rd_graph *g, bool inner)
 
 rd_status rd_graph_bytes(const struct rd_graph *graph, struct rd_buf *out, struct rd_error *err)
 {
-    struct rd_buf g = { .limit = MESSAGE_MOST }, opset = { 0 };
+    struct rd_buf g = { .limit = MESSAGE_MOST };
+    struct versions own = { .model = graph, .functions = { .limit = MESSAGE_MOST } };
+    bool has_versions = false;
+    int64_t least;
     size_t weights = 0;
     bool failed;
 
@@ -248,21 +353,22 @@ rd_status rd_graph_bytes(const struct rd_graph *graph, struct rd_buf *out, struc
     if (weights > MESSAGE_MOST)
         return RD_FAIL(
             err, RD_E_LIMIT, "%zu bytes of weights do not fit an ONNX file (2 GiB)", weights);
-    put_graph(&g, graph, false);
-    rd_pb_put_int(out, 1, graph->ir_version < IR_LEAST ? IR_LEAST : graph->ir_version);
+    put_graph(&g, graph, false, &own);
+    least = own.n ? IR_FUNCTIONS : IR_LEAST;
+    rd_pb_put_int(out, 1, graph->ir_version < least ? least : graph->ir_version);
     rd_pb_put_text(out, 2, graph->producer_name);
     rd_pb_put_bytes(out, 7, rd_buf_text(&g), g.len);
-    failed = g.failed;
-    rd_buf_release(&g);
     for (size_t i = 0; i < graph->n_imports; i++) {
-        opset.len = 0;
-        if (graph->import[i].domain[0])
-            rd_pb_put_text(&opset, 1, graph->import[i].domain);
-        rd_pb_put_int(&opset, 2, graph->import[i].version);
-        rd_pb_put_bytes(out, 8, rd_buf_text(&opset), opset.len);
+        put_opset(out, 8, graph->import[i].domain, graph->import[i].version);
+        has_versions = has_versions || !strcmp(graph->import[i].domain, VERSIONS);
     }
-    failed = failed || opset.failed || out->failed;
-    rd_buf_release(&opset);
+    if (own.n && !has_versions)
+        put_opset(out, 8, VERSIONS, 1);
+    if (own.functions.len)
+        rd_buf_put(out, rd_buf_text(&own.functions), own.functions.len);
+    failed = g.failed || own.functions.failed || out->failed;
+    rd_buf_release(&g);
+    rd_buf_release(&own.functions);
     return failed ? RD_FAIL(err, RD_E_MEMORY, "no memory to write the model") : RD_OK;
 }
 

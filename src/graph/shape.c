@@ -217,7 +217,7 @@ static bool settles(const struct rd_graph *g, int i, int from, bool last)
 
     if (in->ndim < 0)
         return true;
-    if (out->ndim != in->ndim || last) {
+    if (out->ndim != in->ndim) {
         in->ndim = -1;
         return false;
     }
@@ -226,6 +226,8 @@ static bool settles(const struct rd_graph *g, int i, int from, bool last)
             in->dim[d] = -1;
             fits = false;
         }
+    if (!fits && last)
+        in->ndim = -1;
     return fits;
 }
 

@@ -1,0 +1,617 @@
+/*
+ * test_control.c - If, Loop, Scan: values worked out by hand, gradients against central differences
+ * (step 1e-5, as in test_gradients.c), and graphs that mean harm.
+ */
+#include "written_model.h"
+
+#include <math.h>
+#include <time.h>
+
+static struct rd_arena arena;
+static struct rd_error err;
+
+static int release(void **state)
+{
+    (void)state;
+    rd_arena_release(&arena);
+    return 0;
+}
+
+/* --- gradients --- */
+
+static double weight_of(size_t output, size_t i)
+{
+    return 0.3 + 0.17 * (double)output - 0.11 * (double)(i % 5);
+}
+
+static double loss(const struct rd_graph *g, const struct rd_tensor *const *in)
+{
+    struct rd_arena own = RD_ARENA_INIT;
+    struct rd_tensor *out[8];
+    double sum = 0;
+
+    if (m_run(g, NULL, in, &own, out, &err)) {
+        (void)m_says(&err, "\n");
+        fail();
+    }
+    for (size_t k = 0; k < g->n_outputs; k++)
+        for (size_t i = 0; out[k]->dtype == RD_F64 && i < rd_tensor_count(out[k]); i++)
+            sum += weight_of(k, i) * ((const double *)out[k]->data)[i];
+    rd_arena_release(&own);
+    return sum;
+}
+
+/* All float64 inputs of the graph, each element. */
+static void check_gradients(const struct rd_graph *g, struct rd_tensor **in)
+{
+    const struct rd_tensor *const *input = (const struct rd_tensor *const *)in;
+    struct rd_tensor *out[8], *cot[8],
+        **grad = RD_NEW_ARRAY(&arena, struct rd_tensor *, g->n_values);
+    struct rd_exec_pass *pass;
+    struct rd_exec *exec;
+
+    err = (struct rd_error){ .status = RD_OK };
+    assert_int_equal(rd_exec_open(g, NULL, NULL, &exec, &err), RD_OK);
+    assert_int_equal(rd_exec_keep(exec, input, g->n_inputs, &arena, &pass, out, &err), RD_OK);
+    for (size_t k = 0; k < g->n_outputs; k++) {
+        cot[k] = NULL;
+        if (out[k]->dtype != RD_F64)
+            continue;
+        cot[k] = rd_tensor_copy(&arena, out[k]);
+        for (size_t i = 0; i < rd_tensor_count(out[k]); i++)
+            ((double *)cot[k]->data)[i] = weight_of(k, i);
+    }
+    if (rd_exec_back(exec, pass, (const struct rd_tensor *const *)cot, NULL, &arena, grad, &err)) {
+        (void)m_says(&err, "\n");
+        fail();
+    }
+    for (size_t k = 0; k < g->n_inputs; k++)
+        for (size_t i = 0; in[k]->dtype == RD_F64 && i < rd_tensor_count(in[k]); i++) {
+            double *const at = (double *)in[k]->data + i, was = *at, h = 1e-5;
+            double up, down;
+
+            *at = was + h;
+            up = loss(g, input);
+            *at = was - h;
+            down = loss(g, input);
+            *at = was;
+            if (fabs((up - down) / (2 * h) - ((double *)grad[g->input[k]]->data)[i]) > 1e-6)
+                fail_msg("input %zu, element %zu: %g instead of %g", k, i,
+                    ((double *)grad[g->input[k]]->data)[i], (up - down) / (2 * h));
+        }
+    rd_exec_free(exec);
+}
+
+static const double some[] = { 0.3, -0.7, 0.45, 1.1, -0.2, 0.6, -1.3, 0.9, 0.15, -0.55, 0.8,
+    -0.35 };
+
+/* --- If --- */
+
+static struct rd_graph *if_graph(void)
+{
+    struct message g = { 0 }, yes = { 0 }, no = { 0 }, n = m_node("y, z = If(c)");
+
+    m_input(&g, "c", RD_BOOL, "");
+    m_input(&g, "x", RD_F64, "2,3");
+    m_input(&g, "w", RD_F64, "3");
+    m_line(&g, "h = Mul(x, w)");
+    m_line(&yes, "a = Tanh(h)");
+    m_line(&yes, "b = Mul(a, x)");
+    m_output(&yes, "a");
+    m_output(&yes, "b");
+    m_line(&no, "p = Sigmoid(x)");
+    m_line(&no, "q = ReduceSum(h)");
+    m_output(&no, "p");
+    m_output(&no, "q");
+    m_graph(&n, "then_branch", &yes);
+    m_graph(&n, "else_branch", &no);
+    m_add(&g, 1, &n);
+    m_output(&g, "y");
+    m_output(&g, "z");
+    return m_read(&g, 18, NULL, &arena);
+}
+
+static void a_condition_chooses_the_branch_and_its_gradient(void **state)
+{
+    const struct rd_graph *g = if_graph();
+    struct rd_tensor *out[2];
+
+    (void)state;
+    assert_int_equal(g->value[g->output[0]].dtype, RD_F64); /* both branches say so */
+    assert_int_equal(g->value[g->output[0]].ndim, 2);
+    assert_int_equal(g->value[g->output[1]].ndim, 2);
+    assert_int_equal(g->value[g->output[1]].dim[0], -1); /* (2,3) or (1,1) */
+    for (int c = 0; c < 2; c++) {
+        struct rd_tensor *in[] = { m_tensor(&arena, RD_BOOL, "", (double[]){ c }),
+            m_tensor(&arena, RD_F64, "2,3", some), m_tensor(&arena, RD_F64, "3", some + 6) };
+
+        assert_int_equal(
+            m_run(g, NULL, (const struct rd_tensor *const *)in, &arena, out, &err), RD_OK);
+        assert_int_equal(out[1]->dim[0], c ? 2 : 1);
+        assert_float_equal(((double *)out[0]->data)[1],
+            c ? tanh(some[1] * some[7]) : 1 / (1 + exp(-some[1])), 1e-12);
+        check_gradients(g, in);
+    }
+}
+
+/* --- Loop --- */
+
+/* v = tanh(v w) + x, s = v v, as long as trips are left and, when asked, i < 2. */
+static struct message loop_body(bool stops)
+{
+    struct message b = { 0 };
+
+    m_input(&b, "i", RD_I64, "");
+    m_input(&b, "c", RD_BOOL, "");
+    m_input(&b, "v", RD_DTYPE_NONE, NULL);
+    m_weight(&b, "two", RD_I64, -1, (double[]){ 2 });
+    m_line(&b, "a = Mul(v, w)");
+    m_line(&b, "t = Tanh(a)");
+    m_line(&b, "v2 = Add(t, x)");
+    m_line(&b, "s = Mul(v2, v2)");
+    m_line(&b, stops ? "c2 = Less(i, two)" : "c2 = Identity(c)");
+    m_output(&b, "c2");
+    m_output(&b, "v2");
+    m_output(&b, "s");
+    return b;
+}
+
+static struct rd_graph *loop_graph(bool stops)
+{
+    struct message g = { 0 }, b = loop_body(stops), n = m_node("y, all = Loop(m, go, x)");
+
+    m_input(&g, "m", RD_I64, "");
+    m_input(&g, "go", RD_BOOL, "");
+    m_input(&g, "x", RD_F64, "3");
+    m_input(&g, "w", RD_F64, "3");
+    m_graph(&n, "body", &b);
+    m_add(&g, 1, &n);
+    m_output(&g, "y");
+    m_output(&g, "all");
+    return m_read(&g, 18, NULL, &arena);
+}
+
+static void a_loop_carries_values_and_stacks_outputs(void **state)
+{
+    const struct rd_graph *g = loop_graph(false);
+    struct rd_tensor *out[2];
+
+    (void)state;
+    assert_int_equal(g->value[g->output[0]].ndim, 1); /* the body keeps the shape */
+    assert_int_equal(g->value[g->output[0]].dim[0], 3);
+    assert_int_equal(g->value[g->output[1]].ndim, 2);
+    for (int trips = 0; trips < 5; trips++) {
+        struct rd_tensor *in[] = { m_tensor(&arena, RD_I64, "", (double[]){ trips }),
+            m_tensor(&arena, RD_BOOL, "", (double[]){ 1 }), m_tensor(&arena, RD_F64, "3", some),
+            m_tensor(&arena, RD_F64, "3", some + 3) };
+
+        assert_int_equal(
+            m_run(g, NULL, (const struct rd_tensor *const *)in, &arena, out, &err), RD_OK);
+        assert_int_equal(out[1]->ndim, 2);
+        assert_int_equal(out[1]->dim[0], trips);
+        assert_int_equal(out[1]->dim[1], 3);
+        for (int e = 0; e < 3; e++) {
+            double v = some[e];
+
+            for (int t = 0; t < trips; t++) {
+                v = tanh(v * some[3 + e]) + some[e];
+                assert_float_equal(((double *)out[1]->data)[3 * t + e], v * v, 1e-12);
+            }
+            assert_float_equal(((double *)out[0]->data)[e], v, 1e-12);
+        }
+        check_gradients(g, in);
+    }
+}
+
+static void a_loop_ends_when_its_condition_says_so(void **state)
+{
+    const struct rd_graph *g = loop_graph(true);
+    struct rd_tensor *out[2];
+    struct rd_tensor *in[] = { m_tensor(&arena, RD_I64, "", (double[]){ 100 }),
+        m_tensor(&arena, RD_BOOL, "", (double[]){ 1 }), m_tensor(&arena, RD_F64, "3", some),
+        m_tensor(&arena, RD_F64, "3", some + 3) };
+
+    (void)state;
+    assert_int_equal(m_run(g, NULL, (const struct rd_tensor *const *)in, &arena, out, &err), RD_OK);
+    assert_int_equal(out[1]->dim[0], 3); /* trips 0 and 1 go on, trip 2 says stop */
+    check_gradients(g, in);
+    *(unsigned char *)in[1]->data = 0; /* false to begin with */
+    assert_int_equal(m_run(g, NULL, (const struct rd_tensor *const *)in, &arena, out, &err), RD_OK);
+    assert_int_equal(out[1]->dim[0], 0);
+    assert_memory_equal(out[0]->data, some, 3 * sizeof(*some));
+}
+
+static void carried_values_may_change_their_shape(void **state)
+{
+    struct message g = { 0 }, b = { 0 }, cat = m_node("v2 = Concat(v, x)"),
+                   n = m_node("y = Loop(m, -, x)");
+    struct rd_tensor *out[1];
+    struct rd_tensor *in[] = { m_tensor(&arena, RD_I64, "", (double[]){ 3 }),
+        m_tensor(&arena, RD_F64, "2", some) };
+    const struct rd_graph *graph;
+
+    (void)state;
+    m_input(&b, "i", RD_I64, "");
+    m_input(&b, "c", RD_BOOL, "");
+    m_input(&b, "v", RD_F64, "2"); /* true of the first trip alone */
+    m_int(&cat, "axis", 0);
+    m_add(&b, 1, &cat);
+    m_output(&b, "c");
+    m_output(&b, "v2");
+    m_input(&g, "m", RD_I64, "");
+    m_input(&g, "x", RD_F64, "2");
+    m_graph(&n, "body", &b);
+    m_add(&g, 1, &n);
+    m_output(&g, "y");
+    graph = m_read(&g, 18, NULL, &arena);
+    assert_int_equal(graph->value[graph->output[0]].ndim, 1);
+    assert_int_equal(graph->value[graph->output[0]].dim[0], -1); /* widened, since it grows */
+    assert_int_equal(
+        m_run(graph, NULL, (const struct rd_tensor *const *)in, &arena, out, &err), RD_OK);
+    assert_int_equal(out[0]->dim[0], 8);
+    check_gradients(graph, in);
+}
+
+/* A loop in a branch in a loop, values taken from two levels up. */
+static void subgraphs_nest_and_take_values_from_any_level(void **state)
+{
+    struct message g = { 0 }, outer = { 0 }, yes = { 0 }, no = { 0 }, b = loop_body(false),
+                   inner = m_node("q, all = Loop(three, -, h)"), choose = m_node("u2 = If(even)"),
+                   n = m_node("y = Loop(m, -, x)"), mod = m_node("r = Mod(k, base)");
+    struct rd_tensor *in[] = { m_tensor(&arena, RD_I64, "", (double[]){ 3 }),
+        m_tensor(&arena, RD_F64, "3", some), m_tensor(&arena, RD_F64, "3", some + 3) };
+    const struct rd_graph *graph;
+
+    (void)state;
+    m_weight(&g, "three", RD_I64, -1, (double[]){ 3 });
+    m_graph(&inner, "body", &b);
+    m_line(&yes, "h = Mul(u, x)");
+    m_add(&yes, 1, &inner);
+    m_output(&yes, "q");
+    m_line(&no, "r0 = Sub(u, w)");
+    m_output(&no, "r0");
+    m_graph(&choose, "then_branch", &yes);
+    m_graph(&choose, "else_branch", &no);
+    m_input(&outer, "k", RD_I64, "");
+    m_input(&outer, "d", RD_BOOL, "");
+    m_input(&outer, "u", RD_DTYPE_NONE, NULL);
+    m_weight(&outer, "base", RD_I64, -1, (double[]){ 2 });
+    m_weight(&outer, "zero", RD_I64, -1, (double[]){ 0 });
+    m_add(&outer, 1, &mod);
+    m_line(&outer, "even = Equal(r, zero)");
+    m_add(&outer, 1, &choose);
+    m_output(&outer, "d");
+    m_output(&outer, "u2");
+    m_input(&g, "m", RD_I64, "");
+    m_input(&g, "x", RD_F64, "3");
+    m_input(&g, "w", RD_F64, "3");
+    m_graph(&n, "body", &outer);
+    m_add(&g, 1, &n);
+    m_output(&g, "y");
+    graph = m_read(&g, 18, NULL, &arena);
+    assert_int_equal(graph->node[0].n_captures, 3); /* three, x, w */
+    check_gradients(graph, in);
+}
+
+/* --- Scan --- */
+
+static void a_scan_goes_along_axes_in_both_directions(void **state)
+{
+    struct message g = { 0 }, b = { 0 }, n = m_node("s, y, z = Scan(s0, p, q)");
+    struct rd_tensor *out[3];
+    struct rd_tensor *in[] = { m_tensor(&arena, RD_F64, "2", some),
+        m_tensor(&arena, RD_F64, "2,3", some + 2), m_tensor(&arena, RD_F64, "3,2", some + 5) };
+    const struct rd_graph *graph;
+
+    (void)state;
+    m_input(&b, "v", RD_DTYPE_NONE, NULL);
+    m_input(&b, "a", RD_DTYPE_NONE, NULL);
+    m_input(&b, "c", RD_DTYPE_NONE, NULL);
+    m_line(&b, "t = Mul(v, a)");
+    m_line(&b, "v2 = Add(t, c)");
+    m_line(&b, "e = Tanh(v2)");
+    m_line(&b, "f = Mul(e, s0)");
+    m_output(&b, "v2");
+    m_output(&b, "e");
+    m_output(&b, "f");
+    m_graph(&n, "body", &b);
+    m_int(&n, "num_scan_inputs", 2);
+    m_ints(&n, "scan_input_axes", 2, (int64_t[]){ 1, -2 });
+    m_ints(&n, "scan_input_directions", 2, (int64_t[]){ 0, 1 });
+    m_ints(&n, "scan_output_axes", 2, (int64_t[]){ 0, -1 });
+    m_ints(&n, "scan_output_directions", 2, (int64_t[]){ 1, 0 });
+    m_add(&g, 1, &n);
+    m_input(&g, "s0", RD_F64, "2");
+    m_input(&g, "p", RD_F64, "2,n");
+    m_input(&g, "q", RD_F64, "n,2");
+    m_output(&g, "s");
+    m_output(&g, "y");
+    m_output(&g, "z");
+    graph = m_read(&g, 18, NULL, &arena);
+    assert_int_equal(graph->value[graph->output[2]].ndim, 2);
+    assert_int_equal(graph->value[graph->output[2]].dim[0], 2);
+    assert_int_equal(
+        m_run(graph, NULL, (const struct rd_tensor *const *)in, &arena, out, &err), RD_OK);
+    for (int e = 0; e < 2; e++) {
+        double v = some[e];
+
+        for (int t = 0; t < 3; t++) { /* p by columns, q from its last row; y from its last row */
+            v = v * some[2 + 3 * e + t] + some[5 + 2 * (2 - t) + e];
+            assert_float_equal(((double *)out[1]->data)[2 * (2 - t) + e], tanh(v), 1e-12);
+            assert_float_equal(((double *)out[2]->data)[3 * e + t], tanh(v) * some[e], 1e-12);
+        }
+        assert_float_equal(((double *)out[0]->data)[e], v, 1e-12);
+    }
+    check_gradients(graph, in);
+}
+
+/* --- written and read again --- */
+
+static void a_subgraph_is_written_as_it_was_read(void **state)
+{
+    struct rd_graph *(*const make[])(void) = { if_graph };
+    const struct rd_graph *g = make[0](), *loop = loop_graph(true);
+    struct rd_graph *again, *copy;
+    struct rd_buf bytes = { 0 }, twice = { 0 };
+    char one[65], two[65];
+
+    (void)state;
+    for (int i = 0; i < 2; i++, g = loop) {
+        bytes.len = twice.len = 0;
+        assert_int_equal(rd_graph_bytes(g, &bytes, &err), RD_OK);
+        assert_int_equal(
+            rd_graph_parse("again", NULL, bytes.text, bytes.len, NULL, &arena, &again, &err),
+            RD_OK);
+        assert_int_equal(rd_graph_bytes(again, &twice, &err), RD_OK);
+        assert_int_equal(bytes.len, twice.len);
+        assert_memory_equal(bytes.text, twice.text, bytes.len);
+        assert_int_equal(
+            again->node[again->n_nodes - 1].n_captures, g->node[g->n_nodes - 1].n_captures);
+        assert_int_equal(rd_graph_copy(g, &arena, &copy, &err), RD_OK);
+        assert_int_equal(rd_graph_digest(g, one, &err), RD_OK);
+        assert_int_equal(rd_graph_digest(copy, two, &err), RD_OK);
+        assert_string_equal(one, two);
+    }
+    rd_buf_release(&bytes);
+    rd_buf_release(&twice);
+}
+
+/* --- what stops a gradient --- */
+
+/* y = If(c): floor(x) or relu(x), through a sequence where asked for */
+static struct rd_graph *stopping(bool sequence)
+{
+    struct message g = { 0 }, yes = { 0 }, no = { 0 }, n = m_node("y = If(c)");
+
+    m_input(&g, "x", RD_F32, "2");
+    m_input(&g, "c", RD_BOOL, "");
+    m_weight(&g, "zero", RD_I64, -1, (double[]){ 0 });
+    m_line(&yes, sequence ? "q = SequenceConstruct(x)" : "q = Shape(x)");
+    m_line(&yes, sequence ? "a = SequenceAt(q, zero)" : "a = Expand(x, q)");
+    m_output(&yes, "a");
+    m_line(&no, "b = Relu(x)");
+    m_output(&no, "b");
+    m_graph(&n, "then_branch", &yes);
+    m_graph(&n, "else_branch", &no);
+    rd_pb_put_text(&n.b, 3, "choose");
+    m_add(&g, 1, &n);
+    m_output(&g, "y");
+    return m_read(&g, 18, NULL, &arena);
+}
+
+static void a_node_inside_that_has_no_gradient_is_named(void **state)
+{
+    const struct rd_graph *g = stopping(true);
+    const char *why;
+    struct rd_tensor *in[] = { m_tensor(&arena, RD_F32, "2", some),
+        m_tensor(&arena, RD_BOOL, "", (double[]){ 1 }) };
+    struct rd_tensor *out[1], **grad = RD_NEW_ARRAY(&arena, struct rd_tensor *, g->n_values);
+    struct rd_exec_pass *pass;
+    struct rd_exec *exec;
+
+    (void)state;
+    assert_int_equal(rd_graph_not_differentiable(g, &arena, &why, &err), RD_OK);
+    assert_non_null(why);
+    assert_non_null(strstr(why, "node 'choose' (If): inside it, node 0 (SequenceConstruct)"));
+    /* The same when somebody tries. */
+    assert_int_equal(rd_exec_open(g, NULL, NULL, &exec, &err), RD_OK);
+    assert_int_equal(
+        rd_exec_keep(exec, (const struct rd_tensor *const *)in, 2, &arena, &pass, out, &err),
+        RD_OK);
+    assert_int_equal(
+        rd_exec_back(exec, pass, (const struct rd_tensor *const *)out, NULL, &arena, grad, &err),
+        RD_E_USAGE);
+    assert_true(m_says(&err, "node 'choose' (If)"));
+    assert_true(m_says(&err, "SequenceAt has no gradient for its input 0"));
+    rd_exec_free(exec);
+    /* What only counts stops nothing: its gradient is zero. */
+    g = stopping(false);
+    assert_int_equal(rd_graph_not_differentiable(g, &arena, &why, &err), RD_OK);
+    assert_null(why);
+}
+
+/* --- harm --- */
+
+static void an_endless_loop_meets_the_step_budget(void **state)
+{
+    const struct rd_exec_limits little = { .steps = 1e5 };
+    struct message g = { 0 }, b = { 0 }, n = m_node("y = Loop(m, -, x)");
+    struct rd_tensor *in[] = { m_tensor(&arena, RD_F32, "0", NULL) };
+    struct rd_tensor *out[1];
+    const struct rd_graph *graph;
+    const clock_t begun = clock();
+
+    (void)state;
+    m_weight(&g, "m", RD_I64, -1, (double[]){ 9.2e18 });
+    m_input(&b, "i", RD_I64, "");
+    m_input(&b, "c", RD_BOOL, "");
+    m_input(&b, "v", RD_F32, "n");
+    m_output(&b, "c");
+    m_output(&b, "v");
+    m_input(&g, "x", RD_F32, "n");
+    m_graph(&n, "body", &b);
+    rd_pb_put_text(&n.b, 3, "forever");
+    m_add(&g, 1, &n);
+    m_output(&g, "y");
+    graph = m_read(&g, 18, NULL, &arena);
+    assert_int_equal(
+        m_run(graph, &little, (const struct rd_tensor *const *)in, &arena, out, &err), RD_E_LIMIT);
+    assert_true(m_says(&err, "node 'forever' (Loop)"));
+    assert_true(m_says(&err, "steps"));
+    assert_true(arena.used < (size_t)64 << 20); /* nothing is kept of a trip */
+    assert_true(clock() - begun < 20 * CLOCKS_PER_SEC);
+}
+
+static void what_a_subgraph_asks_for_must_exist(void **state)
+{
+    struct message g = { 0 }, yes = { 0 }, no = { 0 }, n = m_node("y = If(c)");
+
+    (void)state;
+    m_line(&yes, "a = Relu(nowhere)");
+    m_output(&yes, "a");
+    m_line(&no, "b = Relu(x)");
+    m_output(&no, "b");
+    m_graph(&n, "then_branch", &yes);
+    m_graph(&n, "else_branch", &no);
+    m_add(&g, 1, &n);
+    m_input(&g, "x", RD_F32, "2");
+    m_input(&g, "c", RD_BOOL, "");
+    m_output(&g, "y");
+    m_refused(&g, 18, NULL, RD_E_INPUT, "nothing produces its input 'nowhere'");
+    yes = no = g = (struct message){ 0 };
+    n = m_node("y = If(c)");
+    m_line(&yes, "a = Relu(x)");
+    m_output(&yes, "gone");
+    m_line(&no, "b = Relu(x)");
+    m_output(&no, "b");
+    m_graph(&n, "then_branch", &yes);
+    m_graph(&n, "else_branch", &no);
+    m_add(&g, 1, &n);
+    m_input(&g, "x", RD_F32, "2");
+    m_input(&g, "c", RD_BOOL, "");
+    m_output(&g, "y");
+    m_refused(&g, 18, NULL, RD_E_INPUT, "nothing produces the graph output 'gone'");
+}
+
+static void a_cycle_through_a_subgraph_is_a_cycle(void **state)
+{
+    struct message g = { 0 }, yes = { 0 }, no = { 0 }, n = m_node("y = If(c)");
+
+    (void)state;
+    m_line(&yes, "a = Relu(z)"); /* which is made of y */
+    m_output(&yes, "a");
+    m_line(&no, "b = Relu(x)");
+    m_output(&no, "b");
+    m_graph(&n, "then_branch", &yes);
+    m_graph(&n, "else_branch", &no);
+    m_add(&g, 1, &n);
+    m_line(&g, "z = Relu(y)");
+    m_input(&g, "x", RD_F32, "2");
+    m_input(&g, "c", RD_BOOL, "");
+    m_output(&g, "z");
+    m_refused(&g, 18, NULL, RD_E_INPUT, "the graph has a cycle");
+}
+
+static void names_of_a_subgraph_do_not_hide_those_around(void **state)
+{
+    struct message g = { 0 }, yes = { 0 }, no = { 0 }, n = m_node("y = If(c)");
+
+    (void)state;
+    m_line(&g, "h = Relu(x)");
+    m_line(&yes, "h = Tanh(x)");
+    m_output(&yes, "h");
+    m_line(&no, "y = Relu(x)"); /* not visible yet: fine */
+    m_output(&no, "y");
+    m_graph(&n, "then_branch", &yes);
+    m_graph(&n, "else_branch", &no);
+    m_add(&g, 1, &n);
+    m_input(&g, "x", RD_F32, "2");
+    m_input(&g, "c", RD_BOOL, "");
+    m_output(&g, "y");
+    m_refused(&g, 18, NULL, RD_E_INPUT, "the subgraph defines 'h', which is defined around it");
+}
+
+/* depth Ifs, each in the then_branch of the one around */
+static struct message tower(int depth)
+{
+    struct message g = { 0 }, no = { 0 }, n;
+
+    if (!depth) {
+        char line[40];
+
+        (void)snprintf(line, sizeof(line), "o0 = Relu(x)");
+        m_line(&g, line);
+        m_output(&g, "o0");
+        return g;
+    }
+    {
+        struct message below = tower(depth - 1);
+        char text[40];
+
+        (void)snprintf(text, sizeof(text), "o%d = If(c)", depth);
+        n = m_node(text);
+        m_graph(&n, "then_branch", &below);
+        (void)snprintf(text, sizeof(text), "n%d = Relu(x)", depth);
+        m_line(&no, text);
+        (void)snprintf(text, sizeof(text), "n%d", depth);
+        m_output(&no, text);
+        m_graph(&n, "else_branch", &no);
+        m_add(&g, 1, &n);
+        (void)snprintf(text, sizeof(text), "o%d", depth);
+        m_output(&g, text);
+    }
+    return g;
+}
+
+static void nesting_has_a_bound(void **state)
+{
+    struct message deep = tower(40), fine = tower(30);
+
+    (void)state;
+    m_input(&deep, "x", RD_F32, "2");
+    m_input(&deep, "c", RD_BOOL, "");
+    m_refused(&deep, 18, NULL, RD_E_LIMIT, "nested more than 32 deep");
+    m_input(&fine, "x", RD_F32, "2");
+    m_input(&fine, "c", RD_BOOL, "");
+    assert_int_equal(m_read(&fine, 18, NULL, &arena)->node[0].n_captures, 3); /* x, c; x */
+}
+
+static void nodes_of_all_subgraphs_count_together(void **state)
+{
+    const struct rd_limits few = { .file_bytes = 1 << 20,
+        .nodes = 20,
+        .depth = 64,
+        .tensor_bytes = 1 << 20,
+        .memory_bytes = 1 << 24 };
+    struct message g = tower(15), model;
+    struct rd_graph *read;
+
+    (void)state;
+    m_input(&g, "x", RD_F32, "2");
+    m_input(&g, "c", RD_BOOL, "");
+    model = m_model(&g, 18, NULL);
+    assert_int_equal(m_parse(&model, &few, &arena, &read, &err), RD_E_LIMIT);
+    assert_true(m_says(&err, "more than 20 nodes"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_condition_chooses_the_branch_and_its_gradient),
+        cmocka_unit_test(a_loop_carries_values_and_stacks_outputs),
+        cmocka_unit_test(a_loop_ends_when_its_condition_says_so),
+        cmocka_unit_test(carried_values_may_change_their_shape),
+        cmocka_unit_test(subgraphs_nest_and_take_values_from_any_level),
+        cmocka_unit_test(a_scan_goes_along_axes_in_both_directions),
+        cmocka_unit_test(a_subgraph_is_written_as_it_was_read),
+        cmocka_unit_test(a_node_inside_that_has_no_gradient_is_named),
+        cmocka_unit_test(an_endless_loop_meets_the_step_budget),
+        cmocka_unit_test(what_a_subgraph_asks_for_must_exist),
+        cmocka_unit_test(a_cycle_through_a_subgraph_is_a_cycle),
+        cmocka_unit_test(names_of_a_subgraph_do_not_hide_those_around),
+        cmocka_unit_test(nesting_has_a_bound),
+        cmocka_unit_test(nodes_of_all_subgraphs_count_together),
+    };
+
+    return cmocka_run_group_tests_name("control", tests, NULL, release);
+}
