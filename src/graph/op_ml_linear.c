@@ -12,7 +12,18 @@ struct linear {
     /* One score for two labels: the scores given out are its negative and itself, as the standard's
      * reference has it. */
     bool pair;
+    /* Two labels without intercepts: one row of weights or two? The features of the input tell. */
+    const struct linear *single;
 };
+
+static const struct linear *of(const struct rd_op_call *c)
+{
+    const struct linear *l = c->node->prepared;
+    const struct rd_tensor *x = c->in[0];
+    const bool single = l->single && x->ndim && x->dim[x->ndim - 1] == (int64_t)l->single->features;
+
+    return single ? l->single : l;
+}
 
 static rd_status read(const struct rd_graph_node *node, struct rd_arena *arena, struct linear *l,
     struct rd_error *err)
@@ -30,6 +41,8 @@ static rd_status read(const struct rd_graph_node *node, struct rd_arena *arena, 
     l->post = (enum rd_ml_post)post;
     if (!l->targets) /* a classifier has as many as intercepts, or else as labels */
         l->targets = n_intercepts ? n_intercepts : l->labels.n ? l->labels.n : 1;
+    if (!n_intercepts && l->labels.n == 2 && n % 2)
+        l->targets = 1;
     if (n_intercepts && n_intercepts != l->targets)
         return RD_FAIL(
             err, RD_E_INPUT, "%zu 'intercepts' for %zu targets", n_intercepts, l->targets);
@@ -61,6 +74,17 @@ static rd_status classifier_prepare(const struct rd_graph_node *node, struct rd_
             err, RD_E_INPUT, "%zu class labels for a single row of 'coefficients'", l->labels.n);
     l->pair = l->targets == 1 && l->labels.n == 2;
     *prepared_out = l;
+    if (!l->intercept && l->labels.n == 2) {
+        struct linear *single = RD_NEW(arena, struct linear);
+
+        if (!single)
+            return RD_FAIL(err, RD_E_MEMORY, "no memory for the weights");
+        *single = *l;
+        single->targets = 1;
+        single->features = 2 * l->features;
+        single->pair = true;
+        l->single = single;
+    }
     return RD_OK;
 }
 
@@ -81,7 +105,7 @@ static rd_status regressor_prepare(const struct rd_graph_node *node, struct rd_a
 
 static rd_status rows_fit(struct rd_op_call *c, int64_t *n_out)
 {
-    const struct linear *l = c->node->prepared;
+    const struct linear *l = of(c);
     int64_t features;
     const rd_status st = rd_ml_rows(c, c->in[0], n_out, &features);
 
@@ -102,13 +126,13 @@ static rd_status regressor_infer(struct rd_op_call *c)
     const rd_status st = rows_fit(c, &n);
 
     if (!st)
-        rd_ml_shape2(c->out[0], RD_F32, n, (int64_t)columns(c->node->prepared));
+        rd_ml_shape2(c->out[0], RD_F32, n, (int64_t)columns(of(c)));
     return st;
 }
 
 static rd_status classifier_infer(struct rd_op_call *c)
 {
-    const struct linear *l = c->node->prepared;
+    const struct linear *l = of(c);
     int64_t n;
     const rd_status st = rows_fit(c, &n);
 
@@ -127,7 +151,7 @@ static size_t rows_of(const struct rd_op_call *c)
 
 static size_t scratch(const struct rd_op_call *c)
 {
-    const struct linear *l = c->node->prepared;
+    const struct linear *l = of(c);
     const size_t scores = rows_of(c) * columns(l) * sizeof(double) + 64;
 
     /* Backward: raw scores, their transform, the cotangent; then the gradient of the rows. */
@@ -136,7 +160,7 @@ static size_t scratch(const struct rd_op_call *c)
 
 static double flops(const struct rd_op_call *c)
 {
-    const struct linear *l = c->node->prepared;
+    const struct linear *l = of(c);
 
     return 2.0 * (double)rows_of(c) * (double)l->targets * (double)l->features;
 }
@@ -144,7 +168,7 @@ static double flops(const struct rd_op_call *c)
 /* Raw scores (rows, columns). */
 static double *scores(struct rd_op_call *c, const double *x)
 {
-    const struct linear *l = c->node->prepared;
+    const struct linear *l = of(c);
     const size_t rows = rows_of(c), wide = columns(l);
     double *out = rd_op_take(c, rows * wide * sizeof(*out));
 
@@ -169,7 +193,7 @@ static double *scores(struct rd_op_call *c, const double *x)
 
 static rd_status regressor_forward(struct rd_op_call *c)
 {
-    const struct linear *l = c->node->prepared;
+    const struct linear *l = of(c);
     double *z = scores(c, rd_op_wide(c, c->in[0]));
 
     for (size_t i = 0, rows = rows_of(c); i < rows; i++)
@@ -180,7 +204,7 @@ static rd_status regressor_forward(struct rd_op_call *c)
 
 static rd_status classifier_forward(struct rd_op_call *c)
 {
-    const struct linear *l = c->node->prepared;
+    const struct linear *l = of(c);
     const size_t wide = columns(l);
     double *z = scores(c, rd_op_wide(c, c->in[0]));
 
@@ -200,7 +224,7 @@ static rd_status classifier_forward(struct rd_op_call *c)
 
 static rd_status back(struct rd_op_call *c, const struct rd_tensor *dout)
 {
-    const struct linear *l = c->node->prepared;
+    const struct linear *l = of(c);
     const size_t rows = rows_of(c), wide = columns(l);
     const double *const x = rd_op_wide(c, c->in[0]);
     double *const raw = scores(c, x), *const out = rd_op_take(c, rows * wide * sizeof(*out));

@@ -43,7 +43,7 @@ static struct shape shape_of(enum rd_tree_mode mode, double t, bool missing_yes)
                            mode == RD_TREE_LEQ || mode == RD_TREE_LT || mode == RD_TREE_EQ };
 
     if (mode == RD_TREE_EQ || mode == RD_TREE_NEQ) {
-        s.flags = TREES_EQUAL;
+        s.flags = TREES_EQUAL; /* NaN is not equal to anything, so "not equal" is yes to it */
         s.t64 = t;
         s.t32 = fabs(t) <= (double)FLT_MAX && (double)(float)t != t ? (float)NAN : (float)t;
         if (fabs(t) > (double)FLT_MAX && isfinite(t))
@@ -57,7 +57,7 @@ static struct shape shape_of(enum rd_tree_mode mode, double t, bool missing_yes)
         s.t32 = below32(t, strict);
         s.t64 = strict ? nextafter(t, -HUGE_VAL) : t;
     }
-    if (s.yes_left ? !missing_yes : missing_yes)
+    if (s.yes_left ? !missing_yes : missing_yes || mode == RD_TREE_NEQ)
         s.flags |= TREES_NAN_RIGHT;
     return s;
 }

@@ -1,0 +1,775 @@
+/*
+ * The operators of ai.onnx.ml and the text ones: a table of values worked out by hand, each row of
+ * it also run example by example (the same bits must come out), and where there is a gradient
+ * against central differences; and what contradicts itself, refused by name.
+ *
+ * Against scikit-learn: tests/golden/ml_sklearn.py.
+ */
+#include "support.h"
+
+#include "base/arena.h"
+#include "graph/op.h"
+#include "tensor/boxed.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 4 };
+
+/*
+ * Tensors: "f 2,2: 1 2 3 4", several separated by " ; "; f d float32, float64, i n int64, int32,
+ * s strings (_ is a blank, "" the empty one). Attributes: "name=1,2 other=WORD", separated by
+ * blanks. out beginning with '!': the message of the refusal.
+ */
+static const struct value {
+    const char *op;
+    int opset;
+    const char *in, *attrs, *out;
+} cases[] = {
+    /* x0 - x1 + 0.5; one row of weights, two labels: minus the score and the score */
+    { "LinearClassifier", 1, "f 2,2: 1 2 3 1",
+        "coefficients=1,-1 intercepts=0.5 classlabels_ints=7,9",
+        "i 2: 7 9 ; f 2,2: 0.5 -0.5 -2.5 2.5" },
+    { "LinearClassifier", 1, "f 2,2: 1 2 3 1",
+        "coefficients=1,-1 intercepts=0.5 classlabels_strings=no,yes post_transform=LOGISTIC",
+        "s 2: no yes ; f 2,2: 0.6224593 0.3775407 0.0758582 0.9241418" },
+    { "LinearClassifier", 1, "d 1,2: 1 2",
+        "coefficients=1,0,0,1,1,1 intercepts=0,0,-5 classlabels_ints=4,5,6 post_transform=SOFTMAX",
+        "i 1: 5 ; f 1,3: 0.2653879 0.7213992 0.0132129" },
+    { "LinearClassifier", 1, "i 1,2: 1 2",
+        "coefficients=1,0,0,1,-1,0.5 intercepts=0,0,0 classlabels_ints=4,5,6 "
+        "post_transform=SOFTMAX_ZERO",
+        "i 1: 5 ; f 1,3: 0.2689414 0.7310586 0" },
+    { "LinearClassifier", 1, "f 2: 0.25 0.5",
+        "coefficients=1,0,0,1 intercepts=0,0.25 classlabels_ints=0,1 post_transform=PROBIT",
+        "i 1: 1 ; f 1,2: -0.6744898 0.6744898" },
+    { "LinearClassifier", 1, "f 2,1: 1 -1", "coefficients=2 classlabels_ints=3",
+        "i 2: 3 0 ; f 2,1: 2 -2" },
+    { "LinearClassifier", 1, "f 1,2: 1 1", "coefficients=1,2,3 intercepts=1 classlabels_ints=0,1",
+        "!rows have 2 features, the coefficients are for 3" },
+    { "LinearClassifier", 1, "f 1,2: 1 1", "coefficients=1,2,3 intercepts=1,1",
+        "!no whole number" },
+    { "LinearClassifier", 1, "f 1,1: 1", "coefficients=1,2 intercepts=1,1 classlabels_ints=0,1,2",
+        "!3 class labels for 2 rows" },
+    { "LinearClassifier", 1, "f 1,1: 1", "coefficients=1 post_transform=SOFTMIN",
+        "!must be one of NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO, PROBIT, not 'SOFTMIN'" },
+    { "LinearRegressor", 1, "f 2,2: 1 2 3 4", "coefficients=1,0,0.5,0.5 intercepts=0,1 targets=2",
+        "f 2,2: 1 2.5 3 4.5" },
+    { "LinearRegressor", 1, "n 1,2: 3 4", "coefficients=1,-1", "f 1,1: -1" },
+
+    /* two vectors, one a class; kernel values by hand */
+    { "SVMClassifier", 1, "f 2,2: 1 0 0 2",
+        "coefficients=1,-1 support_vectors=1,0,0,1 vectors_per_class=1,1 rho=0.5 "
+        "classlabels_ints=0,1 kernel_type=LINEAR kernel_params=0,0,0",
+        "i 2: 0 1 ; f 2,2: -1.5 1.5 1.5 -1.5" },
+    { "SVMClassifier", 1, "f 1,2: 1 0",
+        "coefficients=1,-1 support_vectors=1,0,0,1 vectors_per_class=1,1 rho=0 "
+        "classlabels_ints=0,1 kernel_type=RBF kernel_params=0.5,0,0 prob_a=-2 prob_b=0.25",
+        "i 1: 0 ; f 1,2: 0.7338493 0.2661507" },
+    { "SVMClassifier", 1, "f 2,2: 1 0 0 2",
+        "coefficients=1,0,0,1 rho=-1 classlabels_strings=a,b post_transform=LOGISTIC",
+        "s 2: a b ; f 2,2: 0.5 0.2689414 0.2689414 0.7310586" },
+    { "SVMClassifier", 1, "f 1,1: 1",
+        "coefficients=1,1,1,-1,-1,-1 support_vectors=1,2,3 vectors_per_class=1,1,1 rho=0,0,0 "
+        "classlabels_ints=4,5,6 kernel_type=LINEAR",
+        "i 1: 4 ; f 1,3: 3 2 -5" },
+    { "SVMClassifier", 1, "f 1,1: 1",
+        "coefficients=1,1 support_vectors=1,2 vectors_per_class=1,4 rho=0 classlabels_ints=0,1",
+        "!class 1 has 4 of the support vectors" },
+    { "SVMClassifier", 1, "f 1,1: 1",
+        "coefficients=1,1,1 support_vectors=1,2 vectors_per_class=1,1 rho=0 classlabels_ints=0,1",
+        "!3 'coefficients' for 2 vectors of 2 classes" },
+    { "SVMClassifier", 1, "f 1,1: 1",
+        "coefficients=1,1 support_vectors=1,2 vectors_per_class=1,1 rho=0 prob_a=1,1 "
+        "classlabels_ints=0,1",
+        "!1 'rho', 2 'prob_a' and 0 'prob_b' for 1 pairs" },
+    { "SVMRegressor", 1, "f 1,2: 1 2",
+        "coefficients=2 support_vectors=1,1 n_supports=1 rho=1 kernel_type=POLY "
+        "kernel_params=0.5,1,2",
+        "f 1,1: 13.5" },
+    { "SVMRegressor", 1, "d 2,2: 1 2 0 -3",
+        "coefficients=1 support_vectors=1,1 n_supports=1 rho=0 kernel_type=SIGMOID "
+        "kernel_params=0.5,0,0 one_class=1",
+        "f 2,1: 1 -1" },
+    { "SVMRegressor", 1, "f 1,2: 1 2", "coefficients=2,3 rho=-1", "f 1,1: 7" },
+    { "SVMRegressor", 1, "f 1,2: 1 2", "coefficients=2,3 rho=-1 support_vectors=1,2,3 n_supports=2",
+        "!3 numbers in 'support_vectors' are no 2 vectors" },
+
+    { "Scaler", 1, "i 2,2: 1 2 3 4", "offset=1,2 scale=2,0.5", "f 2,2: 0 0 4 1" },
+    { "Scaler", 1, "f 3: 1 2 3", "offset=1 scale=2", "f 3: 0 2 4" },
+    { "Scaler", 1, "f 1,3: 1 2 3", "offset=1,2 scale=2", "!'offset' has 2 entries" },
+    { "Normalizer", 1, "f 3,2: 3 -4 0 0 0 0.5", "norm=L2", "f 3,2: 0.6 -0.8 0 0 0 1" },
+    { "Normalizer", 1, "f 2,2: 3 -1 2 2", "norm=L1", "f 2,2: 0.75 -0.25 0.5 0.5" },
+    { "Normalizer", 1, "f 2,2: 3 -4 2 1", "", "f 2,2: 0.75 -1 1 0.5" },
+    { "Normalizer", 1, "f 1,1,1: 1", "", "!one or two dimensions, not 3" },
+    { "Binarizer", 1, "d 3: 0.5 1 nan", "threshold=0.5", "d 3: 0 1 0" },
+    { "Binarizer", 1, "n 3: -1 0 1", "", "n 3: 0 0 1" },
+    { "Imputer", 1, "f 2,2: nan 1 2 nan", "imputed_value_floats=5,6 replaced_value_float=nan",
+        "f 2,2: 5 1 2 6" },
+    { "Imputer", 1, "f 2,2: 0.5 1 2 3", "imputed_value_floats=9 replaced_value_float=2",
+        "f 2,2: 0.5 1 9 3" },
+    { "Imputer", 1, "i 3: -1 9007199254740993 2", "imputed_value_int64s=7 replaced_value_int64=-1",
+        "i 3: 7 9007199254740993 2" },
+    { "Imputer", 1, "i 1: 1", "imputed_value_floats=7", "!'imputed_value_int64s' is missing" },
+    { "FeatureVectorizer", 1, "f 2,1: 1 2 ; f 2,2: 3 4 5 6", "", "f 2,3: 1 3 4 2 5 6" },
+    { "FeatureVectorizer", 1, "f 2: 1 2 ; f 2,2: 3 4 5 6", "inputdimensions=2,1",
+        "f 2,3: 1 0 3 2 0 5" },
+    { "FeatureVectorizer", 1, "f 2,1: 1 2 ; f 3,1: 3 4 5", "", "!input 1 has 3 rows" },
+    { "ArrayFeatureExtractor", 1, "f 2,3: 1 2 3 4 5 6 ; i 2: 2 0", "", "f 2,2: 3 1 6 4" },
+    { "ArrayFeatureExtractor", 1, "s 3: a b c ; i 1,2: 2 2", "", "s 1,2: c c" },
+    { "ArrayFeatureExtractor", 1, "f 2,2: 1 2 3 4 ; i 1: 2", "", "!index 2 is outside 0..1" },
+
+    { "LabelEncoder", 1, "s 3: b x a", "classes_strings=a,b default_int64=-7", "i 3: 1 -7 0" },
+    { "LabelEncoder", 1, "i 3: 1 9 0", "classes_strings=a,b", "s 3: b _Unused a" },
+    { "LabelEncoder", 2, "f 3: nan 1 2",
+        "keys_floats=1,nan values_strings=one,none default_string=?", "s 3: none one ?" },
+    { "LabelEncoder", 2, "i 2: 3 4", "keys_int64s=3 values_floats=0.5", "f 2: 0.5 -0" },
+    { "LabelEncoder", 2, "i 1: 3", "keys_int64s=3,4 values_floats=0.5", "!2 keys for 1 values" },
+    { "LabelEncoder", 2, "f 1: 3", "keys_int64s=3 values_floats=0.5",
+        "!the input is float32, the keys are int64" },
+    { "LabelEncoder", 2, "i 1: 3", "keys_int64s=3 keys_strings=3 values_floats=1", "!given twice" },
+    { "LabelEncoder", 2, "i 1: 3", "classes_strings=3", "!no attribute 'classes_strings'" },
+    { "CategoryMapper", 1, "s 2,1: b x", "cats_int64s=5,6 cats_strings=a,b", "i 2,1: 6 -1" },
+    { "CategoryMapper", 1, "i 2: 5 0", "cats_int64s=5,6 cats_strings=a,b default_string=?",
+        "s 2: a ?" },
+    { "OneHotEncoder", 1, "s 3: b x a", "cats_strings=a,b", "f 3,2: 0 1 0 0 1 0" },
+    { "OneHotEncoder", 1, "f 2,1: 7.9 nan", "cats_int64s=7", "f 2,1,1: 1 0" },
+    { "OneHotEncoder", 1, "i 2: 7 8", "cats_int64s=7 zeros=0", "!element 1 is none of the 1" },
+    { "OneHotEncoder", 1, "i 1: 7", "cats_strings=a", "!the categories are strings" },
+    { "ZipMap", 1, "f 2,2: 1 2 3 4", "classlabels_strings=a,b", "f 2,2: 1 2 3 4" },
+    { "ZipMap", 1, "f 2,2: 1 2 3 4", "classlabels_int64s=1,2,3", "!2 scores a row for 3" },
+
+    { "StringNormalizer", 10, "s 2: \xc3\x84rger \xce\xa3\xce\xaf", "case_change_action=LOWER",
+        "s 2: \xc3\xa4rger \xcf\x83\xce\xaf" },
+    { "StringNormalizer", 10, "s 2: \xd0\xbf\xd1\x91 x\xc5\xbe", "case_change_action=UPPER",
+        "s 2: \xd0\x9f\xd0\x81 X\xc5\xbd" },
+    { "StringNormalizer", 10, "s 3: A a b", "stopwords=a is_case_sensitive=1", "s 2: A b" },
+    { "StringNormalizer", 10, "s 3: A a b", "stopwords=a", "s 1: b" },
+    { "StringNormalizer", 10, "s 1,2: A a", "stopwords=a", "s 1,1: \"\"" },
+    { "StringNormalizer", 10, "s 2,1: A a", "stopwords=a", "!shape (n) or (1, n)" },
+    { "StringSplit", 20, "s 2: a,,b ,", "delimiter=,",
+        "s 2,3: a \"\" b \"\" \"\" \"\" ; i 2: 3 2" },
+    { "StringSplit", 20, "s 1: _a__b_c_", "maxsplit=1", "s 1,2: a b_c_ ; i 1: 2" },
+    { "StringSplit", 20, "s 1: a_b", "maxsplit=0", "s 1,1: a_b ; i 1: 1" },
+    { "StringSplit", 20, "s 1: __", "", "s 1,0: ; i 1: 0" },
+    { "StringConcat", 20, "s 2,1: a b ; s 2: x \"\"", "", "s 2,2: ax a bx b" },
+    { "RegexFullMatch", 20, "s 3: ab abb b", "pattern=ab+", "b 3: 1 1 0" },
+    { "RegexFullMatch", 20, "s 1: ab", "pattern=a(b", "!a group without its )" },
+    { "TfIdfVectorizer", 9, "s 2,3: a b a b a c",
+        "mode=TFIDF min_gram_length=1 max_gram_length=2 max_skip_count=0 ngram_counts=0,2 "
+        "ngram_indexes=2,0,1 pool_strings=a,b,b,a weights=10,100,1000",
+        "f 2,3: 10 100 2000 10 100 1000" },
+    { "TfIdfVectorizer", 9, "n 4: 1 2 3 1",
+        "mode=IDF min_gram_length=2 max_gram_length=2 max_skip_count=1 ngram_counts=0,0 "
+        "ngram_indexes=0,1 pool_int64s=1,3,3,1",
+        "f 2: 1 1" },
+    { "TfIdfVectorizer", 9, "s 1,0:",
+        "mode=TF min_gram_length=1 max_gram_length=1 max_skip_count=0 ngram_counts=0 "
+        "ngram_indexes=0,1 pool_strings=a,b",
+        "f 1,2: 0 0" },
+    { "TfIdfVectorizer", 9, "s 1: a",
+        "mode=TF min_gram_length=1 max_gram_length=1 max_skip_count=0 ngram_counts=0 "
+        "ngram_indexes=0 pool_strings=a,b",
+        "!more than the 1 n-grams" },
+    { "TfIdfVectorizer", 9, "s 1: a",
+        "mode=TF min_gram_length=1 max_gram_length=2 max_skip_count=0 ngram_counts=0,9 "
+        "ngram_indexes=0 pool_strings=a",
+        "!not ascending" },
+    { "TfIdfVectorizer", 9, "i 1: 1",
+        "mode=TF min_gram_length=1 max_gram_length=1 max_skip_count=0 ngram_counts=0 "
+        "ngram_indexes=0 pool_strings=a",
+        "!the input is int64, the pool is of strings" },
+    { "Tokenizer", 1, "s 2: one_2 a,b", "mark=1 mincharnum=1 pad_value=# tokenexp=\\w+",
+        "s 2,4: \x02 one 2 \x03 \x02 a b \x03" },
+    { "Tokenizer", 1, "s 1,2: a;bb_cc;d bb", "mark=0 mincharnum=2 pad_value=# separators=;,_+",
+        "s 1,2,2: bb cc bb #" },
+    { "Tokenizer", 1, "s 2: \xc3\xa4z \"\"", "mark=0 mincharnum=1 pad_value=* tokenexp=.",
+        "s 2,2: \xc3\xa4 z * *" },
+    { "Tokenizer", 1, "s 1: __", "mark=1 mincharnum=1 pad_value=# tokenexp=a", "s 1,0:" },
+    { "Tokenizer", 1, "s 1: a", "mark=0 mincharnum=1 pad_value=#", "!neither 'separators'" },
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+/* --- reading the table --- */
+
+static enum rd_dtype type_of(char c)
+{
+    switch (c) {
+    case 'f':
+        return RD_F32;
+    case 'd':
+        return RD_F64;
+    case 'i':
+        return RD_I64;
+    case 'n':
+        return RD_I32;
+    case 'b':
+        return RD_BOOL;
+    default:
+        return RD_STRING;
+    }
+}
+
+static char *word(struct rd_arena *arena, const char **at, const char *until)
+{
+    char *w;
+    size_t n;
+
+    *at += strspn(*at, " ");
+    n = strcspn(*at, until);
+    w = rd_arena_strndup(arena, *at, n);
+    *at += n;
+    if (!strcmp(w, "\"\""))
+        *w = '\0';
+    for (char *c = w; *c; c++)
+        *c = *c == '_' && c[1] != 'U' ? ' ' : *c;
+    return w;
+}
+
+static void put(struct rd_tensor *t, size_t i, const char *text)
+{
+    const double v = t->dtype == RD_STRING ? 0 : strtod(text, NULL);
+
+    switch ((int)t->dtype) {
+    case RD_F32:
+        ((float *)t->data)[i] = (float)v;
+        break;
+    case RD_F64:
+        ((double *)t->data)[i] = v;
+        break;
+    case RD_I64:
+        ((int64_t *)t->data)[i] = strtoll(text, NULL, 10);
+        break;
+    case RD_I32:
+        ((int32_t *)t->data)[i] = (int32_t)v;
+        break;
+    case RD_BOOL:
+        ((uint8_t *)t->data)[i] = v != 0;
+        break;
+    default:
+        ((const char **)t->data)[i] = text;
+    }
+}
+
+static int read_tensors(struct rd_arena *arena, const char *s, struct rd_tensor *out)
+{
+    int n = 0;
+
+    while (*s) {
+        struct rd_tensor *t = &out[n++];
+
+        *t = (struct rd_tensor){ .dtype = type_of(*s++) };
+        s += strspn(s, " ");
+        while (*s != ':') {
+            t->dim[t->ndim++] = strtol(s, (char **)(uintptr_t)&s, 10);
+            s += *s == ',';
+        }
+        s++;
+        t->data = rd_arena_alloc(arena, rd_tensor_count(t) + 8, 8);
+        for (size_t i = 0; i < rd_tensor_count(t); i++)
+            put(t, i, word(arena, &s, " "));
+        s += strspn(s, " ;");
+    }
+    return n;
+}
+
+static void read_attrs(struct rd_arena *arena, const char *s, struct rd_graph_node *node)
+{
+    struct rd_attr *list = RD_NEW_ARRAY(arena, struct rd_attr, 16);
+
+    node->attr = list;
+    while (*s) {
+        struct rd_attr *a = &list[node->n_attrs++];
+        const struct rd_op_attr *known = node->row->attrs;
+        const char *text;
+
+        a->name = rd_arena_strndup(arena, s, strcspn(s, "="));
+        s += strlen(a->name) + 1;
+        text = rd_arena_strndup(arena, s, strcspn(s, " "));
+        s += strlen(text);
+        s += strspn(s, " ");
+        while (strcmp(known->name, a->name))
+            known++;
+        a->type = known->type;
+        a->s = text;
+        a->s_len = strlen(text);
+        a->f = strtof(text, NULL);
+        a->i = strtoll(text, NULL, 10);
+        if (a->type != RD_ATTR_FLOATS && a->type != RD_ATTR_INTS && a->type != RD_ATTR_STRINGS)
+            continue;
+        {
+            float *floats = RD_NEW_ARRAY(arena, float, 64);
+            int64_t *ints = RD_NEW_ARRAY(arena, int64_t, 64);
+            const char **strings = RD_NEW_ARRAY(arena, const char *, 64);
+            size_t *len = RD_NEW_ARRAY(arena, size_t, 64);
+
+            a->floats = floats;
+            a->ints = ints;
+            a->strings = strings;
+            a->strings_len = len;
+            while (*text) {
+                const size_t n = strcspn(text, ",");
+
+                strings[a->n] = text; /* no NUL behind it, as in a file */
+                len[a->n] = n;
+                if (n == 2 && text[0] == '_' && text[1] == '+') {
+                    strings[a->n] = " +";
+                }
+                floats[a->n] = strtof(text, NULL);
+                ints[a->n++] = strtoll(text, NULL, 10);
+                text += n + (text[n] == ',');
+            }
+        }
+    }
+}
+
+/* --- running one node --- */
+
+struct rig {
+    struct rd_arena arena;
+    struct rd_graph_node node;
+    struct rd_tensor in[MOST], out[MOST], dout[MOST], din[MOST];
+    const struct rd_tensor *pin[MOST], *pdout[MOST];
+    struct rd_tensor *pout[MOST], *pdin[MOST];
+    struct rd_error err;
+};
+
+static struct rd_op_call call_of(struct rig *r)
+{
+    return (struct rd_op_call){
+        .node = &r->node, .in = r->pin, .out = r->pout, .err = &r->err, .text = &r->arena
+    };
+}
+
+static rd_status rig_open(struct rig *r, const struct value *v)
+{
+    static const char *const domains[] = { "ai.onnx.ml", "", "com.microsoft" };
+    struct rd_tensor want[MOST];
+
+    *r = (struct rig){ 0 };
+    r->node = (struct rd_graph_node){ .name = "", .op = v->op, .opset = v->opset, .n_outputs = 1 };
+    for (int k = 0; k < 3 && !r->node.row; k++) {
+        r->node.domain = domains[k];
+        r->node.row = rd_op_find(domains[k], v->op, v->opset, NULL);
+    }
+    assert_non_null(r->node.row);
+    if (*v->out != '!')
+        r->node.n_outputs = read_tensors(&r->arena, v->out, want);
+    r->node.n_inputs = read_tensors(&r->arena, v->in, r->in);
+    read_attrs(&r->arena, v->attrs, &r->node);
+    for (int i = 0; i < MOST; i++) {
+        r->pin[i] = i < r->node.n_inputs ? &r->in[i] : NULL;
+        r->pout[i] = &r->out[i];
+    }
+    return rd_op_prepare(&r->node, &r->arena, &r->err);
+}
+
+static rd_status rig_run(struct rig *r)
+{
+    struct rd_op_call c = call_of(r);
+    rd_status st;
+
+    for (int i = 0; i < r->node.n_outputs; i++)
+        r->out[i] = (struct rd_tensor){ .ndim = -1 };
+    st = rd_op_infer(&c);
+    if (st)
+        return st;
+    for (int i = 0; i < r->node.n_outputs; i++)
+        r->out[i].data = rd_arena_alloc(&r->arena, rd_tensor_bytes(&r->out[i]) + 8, 1);
+    c.scratch_size = r->node.row->scratch ? r->node.row->scratch(&c) : 0;
+    c.scratch = rd_arena_alloc(&r->arena, c.scratch_size, 1);
+    memset(c.scratch, 0xa5, c.scratch_size);
+    st = r->node.row->forward(&c);
+    assert_true(c.scratch_used <= c.scratch_size);
+    return st;
+}
+
+static double number_at(const struct rd_tensor *t, size_t i)
+{
+    switch ((int)t->dtype) {
+    case RD_F32:
+        return (double)((const float *)t->data)[i];
+    case RD_F64:
+        return ((const double *)t->data)[i];
+    case RD_I64:
+        return (double)((const int64_t *)t->data)[i];
+    case RD_I32:
+        return (double)((const int32_t *)t->data)[i];
+    default:
+        return (double)((const uint8_t *)t->data)[i];
+    }
+}
+
+static bool same(const struct rd_tensor *a, const struct rd_tensor *b)
+{
+    if (a->dtype != b->dtype || a->ndim != b->ndim ||
+        memcmp(a->dim, b->dim, (size_t)a->ndim * sizeof *a->dim) != 0)
+        return false;
+    for (size_t i = 0; i < rd_tensor_count(a); i++) {
+        if (a->dtype == RD_STRING) {
+            if (strcmp(((const char *const *)a->data)[i], ((const char *const *)b->data)[i]) != 0)
+                return false;
+            continue;
+        }
+        if (!(fabs(number_at(a, i) - number_at(b, i)) <= 1e-6 * (1 + fabs(number_at(b, i)))))
+            return false;
+    }
+    return true;
+}
+
+static void the_table_holds(void **state)
+{
+    (void)state;
+    for (size_t x = 0; x < CASES; x++) {
+        const struct value *v = &cases[x];
+        struct rd_tensor want[MOST];
+        struct rig r;
+        rd_status st = rig_open(&r, v);
+
+        if (!st)
+            st = rig_run(&r);
+        if (*v->out == '!') {
+            if (st != RD_E_INPUT || !strstr(r.err.frame[0].text, v->out + 1))
+                fail_msg("%s %s: %d %s", v->op, v->attrs, (int)st, r.err.frame[0].text);
+            rd_arena_release(&r.arena);
+            continue;
+        }
+        if (st)
+            fail_msg("%s %s: %s", v->op, v->attrs, r.err.frame[0].text);
+        (void)read_tensors(&r.arena, v->out, want);
+        for (int i = 0; i < r.node.n_outputs; i++)
+            if (!same(&r.out[i], &want[i])) {
+                char shape[80];
+
+                for (size_t k = 0; k < rd_tensor_count(&r.out[i]); k++)
+                    if (r.out[i].dtype == RD_STRING)
+                        print_error("'%s' ", ((const char *const *)r.out[i].data)[k]);
+                    else
+                        print_error("%.8g ", number_at(&r.out[i], k));
+                fail_msg("%s %s: output %d is %s %s", v->op, v->attrs, i,
+                    rd_dtype_name(r.out[i].dtype),
+                    rd_shape_text(r.out[i].dim, r.out[i].ndim, shape, sizeof shape));
+            }
+        rd_arena_release(&r.arena);
+    }
+}
+
+/* Each row alone gives the bits it gives among others. */
+static void rows_do_not_know_of_each_other(void **state)
+{
+    static const bool batched[MOST] = { true };
+    int tried = 0;
+
+    (void)state;
+    for (size_t x = 0; x < CASES; x++) {
+        struct rig all, one;
+        struct rd_op_call c;
+
+        if (*cases[x].out == '!' || rig_open(&all, &cases[x]) || rig_run(&all))
+            continue;
+        c = call_of(&all);
+        if (all.node.n_inputs > 1 || all.in[0].dim[0] < 2 || !all.node.row->per_example ||
+            !all.node.row->per_example(&c, batched)) {
+            rd_arena_release(&all.arena);
+            continue;
+        }
+        tried++;
+        for (int64_t row = 0; row < all.in[0].dim[0]; row++) {
+            size_t size;
+
+            assert_int_equal(rig_open(&one, &cases[x]), RD_OK);
+            size = rd_tensor_bytes(&one.in[0]) / (size_t)one.in[0].dim[0];
+            memmove(one.in[0].data, (char *)one.in[0].data + (size_t)row * size, size);
+            one.in[0].dim[0] = 1;
+            assert_int_equal(rig_run(&one), RD_OK);
+            for (int i = 0; i < one.node.n_outputs; i++) {
+                const size_t bytes = rd_tensor_bytes(&one.out[i]);
+
+                if (one.out[i].dtype != RD_STRING &&
+                    memcmp(one.out[i].data, (char *)all.out[i].data + (size_t)row * bytes, bytes) !=
+                        0)
+                    fail_msg("%s %s: row %d", cases[x].op, cases[x].attrs, (int)row);
+            }
+            rd_arena_release(&one.arena);
+        }
+        rd_arena_release(&all.arena);
+    }
+    assert_true(tried > 10);
+}
+
+/* --- gradients --- */
+
+/* Rows whose values of the table stand at no corner. */
+static const struct value slopes[] = {
+    { "LinearClassifier", 1, "d 2,2: 1 2 3 1", "coefficients=1,-1 classlabels_ints=7,9",
+        "i 2: ; f 2,2:" },
+    { "LinearClassifier", 1, "d 2,2: 1 2 0.3 1",
+        "coefficients=1,-1 intercepts=0.5 classlabels_ints=7,9 post_transform=LOGISTIC",
+        "i 2: ; f 2,2:" },
+    { "LinearClassifier", 1, "d 2,2: 0.1 0.2 -0.3 0.1",
+        "coefficients=1,-1,0.5,0.7,0.2,0.3 intercepts=0.5,0,0.1 post_transform=SOFTMAX",
+        "i 2: ; f 2,3:" },
+    { "LinearClassifier", 1, "d 1,2: 0.1 0.2",
+        "coefficients=1,-1,0.5,0.7,0,0 intercepts=0.5,0,0 post_transform=SOFTMAX_ZERO",
+        "i 1: ; f 1,3:" },
+    { "LinearClassifier", 1, "d 1,2: 0.1 0.2",
+        "coefficients=1,-1,0.5,0.7 intercepts=0.5,0.3 post_transform=PROBIT", "i 1: ; f 1,2:" },
+    { "LinearRegressor", 1, "d 2,2: 1 2 3 4", "coefficients=1,0,0.5,0.5 intercepts=0,1 targets=2",
+        "f 2,2:" },
+    { "SVMClassifier", 1, "d 2,2: 1 0.2 0.1 2",
+        "coefficients=1,-1 support_vectors=1,0,0,1 vectors_per_class=1,1 rho=0.5 "
+        "classlabels_ints=0,1 kernel_type=LINEAR",
+        "i 2: ; f 2,2:" },
+    { "SVMClassifier", 1, "d 1,2: 0.7 0.1",
+        "coefficients=1,-1 support_vectors=1,0,0,1 vectors_per_class=1,1 rho=0 "
+        "classlabels_ints=0,1 kernel_type=RBF kernel_params=0.5,0,0 post_transform=LOGISTIC",
+        "i 1: ; f 1,2:" },
+    { "SVMClassifier", 1, "d 2,2: 1 0.4 0.2 2",
+        "coefficients=1,0,0,1 rho=-1 classlabels_strings=a,b post_transform=SOFTMAX",
+        "s 2: ; f 2,2:" },
+    { "SVMClassifier", 1, "d 1,1: 0.3",
+        "coefficients=1,1,1,-1,-1,-1 support_vectors=1,2,3 vectors_per_class=1,1,1 rho=0,0,0 "
+        "classlabels_ints=4,5,6 kernel_type=SIGMOID kernel_params=0.3,0.1,0",
+        "i 1: ; f 1,3:" },
+    { "SVMRegressor", 1, "d 2,2: 1 2 0.3 -1",
+        "coefficients=2,-1 support_vectors=1,1,0.5,-1 n_supports=2 rho=1 kernel_type=POLY "
+        "kernel_params=0.5,1,3",
+        "f 2,1:" },
+    { "SVMRegressor", 1, "d 2,2: 1 2 0.3 -1",
+        "coefficients=2,-1 support_vectors=1,1,0.5,-1 n_supports=2 rho=1 kernel_type=RBF "
+        "kernel_params=0.3,0,0",
+        "f 2,1:" },
+    { "SVMRegressor", 1, "d 2,2: 1 2 0.3 -1",
+        "coefficients=2,-1 support_vectors=1,1,0.5,-1 n_supports=2 rho=1 kernel_type=SIGMOID "
+        "kernel_params=0.3,0.2,0",
+        "f 2,1:" },
+    { "SVMRegressor", 1, "d 1,2: 1 2", "coefficients=2,3 rho=-1", "f 1,1:" },
+    { "Scaler", 1, "d 2,2: 1 2 3 4", "offset=1,2 scale=2,0.5", "f 2,2:" },
+    { "Normalizer", 1, "d 2,3: 3 -4 1 0.5 -0.2 0.3", "norm=L2", "f 2,3:" },
+    { "Normalizer", 1, "d 2,3: 3 -4 1 0.5 -0.2 0.3", "norm=L1", "f 2,3:" },
+    { "Normalizer", 1, "d 2,3: 3 -4 1 0.5 -0.2 0.3", "norm=MAX", "f 2,3:" },
+    { "Imputer", 1, "d 2,2: nan 1 2 nan", "imputed_value_floats=5,6 replaced_value_float=nan",
+        "d 2,2:" },
+    { "Imputer", 1, "f 2,2: nan 1 2 nan", "imputed_value_floats=5,6 replaced_value_float=nan",
+        "f 2,2:" },
+    { "FeatureVectorizer", 1, "d 2,1: 1 2 ; d 2,2: 3 4 5 6", "inputdimensions=2,1", "f 2,3:" },
+    { "FeatureVectorizer", 1, "f 2,1: 1 2 ; f 2,2: 3 4 5 6", "", "f 2,3:" },
+    { "ArrayFeatureExtractor", 1, "d 2,3: 1 2 3 4 5 6 ; i 3: 2 0 2", "", "d 2,3:" },
+    { "ArrayFeatureExtractor", 1, "f 2,3: 1 2 3 4 5 6 ; i 3: 2 0 2", "", "f 2,3:" },
+    { "ZipMap", 1, "f 2,2: 1 2 3 4", "classlabels_strings=a,b", "f 2,2:" },
+};
+enum { SLOPES = sizeof slopes / sizeof *slopes };
+
+static double weight_of(int out, size_t i)
+{
+    return 0.3 + 0.37 * (double)((i * 7 + (size_t)out * 3) % 5) - (i % 2 ? 1 : 0);
+}
+
+static double loss(struct rig *r)
+{
+    double sum = 0;
+
+    if (rig_run(r))
+        fail_msg("%s: %s", r->node.op, r->err.frame[0].text);
+    for (int o = 0; o < r->node.n_outputs; o++)
+        for (size_t i = 0; r->out[o].dtype == RD_F32 || r->out[o].dtype == RD_F64; i++) {
+            if (i == rd_tensor_count(&r->out[o]))
+                break;
+            sum += weight_of(o, i) * number_at(&r->out[o], i);
+        }
+    return sum;
+}
+
+static double moved(struct rig *r, int k, size_t i, double by)
+{
+    struct rd_tensor *t = &r->in[k];
+    const double was = number_at(t, i);
+    double sum;
+
+    if (t->dtype == RD_F32)
+        ((float *)t->data)[i] = (float)(was + by);
+    else
+        ((double *)t->data)[i] = was + by;
+    sum = loss(r);
+    if (t->dtype == RD_F32)
+        ((float *)t->data)[i] = (float)was;
+    else
+        ((double *)t->data)[i] = was;
+    return sum;
+}
+
+/*
+ * Differences of fourth order with step 1/64: what is cut off is h^4 f''''' / 30, some 1e-8; what
+ * is rounded away, since scores come out as float32, 6e-8 times their number over h, some 1e-5.
+ */
+static void gradients_match_central_differences(void **state)
+{
+    const double h = 1.0 / 64;
+
+    (void)state;
+    for (size_t x = 0; x < SLOPES; x++) {
+        struct rig r;
+        struct rd_op_call c;
+
+        if (rig_open(&r, &slopes[x]))
+            fail_msg("%s %s: %s", slopes[x].op, slopes[x].attrs, r.err.frame[0].text);
+        (void)loss(&r);
+        for (int o = 0; o < r.node.n_outputs; o++) {
+            r.dout[o] = r.out[o];
+            if (r.out[o].dtype != RD_F32 && r.out[o].dtype != RD_F64)
+                continue;
+            r.dout[o].data = rd_arena_alloc(&r.arena, rd_tensor_bytes(&r.out[o]), 1);
+            r.pdout[o] = &r.dout[o];
+            for (size_t i = 0; i < rd_tensor_count(&r.out[o]); i++)
+                if (r.out[o].dtype == RD_F32)
+                    ((float *)r.dout[o].data)[i] = (float)weight_of(o, i);
+                else
+                    ((double *)r.dout[o].data)[i] = weight_of(o, i);
+        }
+        for (int k = 0; k < r.node.n_inputs; k++) {
+            if (!(r.node.row->grad_in >> k & 1))
+                continue;
+            r.din[k] = r.in[k];
+            r.din[k].data = rd_arena_alloc(&r.arena, rd_tensor_bytes(&r.in[k]), 1);
+            r.pdin[k] = &r.din[k];
+        }
+        c = call_of(&r);
+        c.dout = r.pdout;
+        c.din = r.pdin;
+        c.scratch_size = r.node.row->scratch ? r.node.row->scratch(&c) : 0;
+        c.scratch = rd_arena_alloc(&r.arena, c.scratch_size, 1);
+        memset(c.scratch, 0xa5, c.scratch_size);
+        assert_int_equal(r.node.row->backward(&c), RD_OK);
+        assert_true(c.scratch_used <= c.scratch_size);
+        for (int k = 0; k < r.node.n_inputs; k++)
+            for (size_t i = 0; r.pdin[k] && i < rd_tensor_count(&r.in[k]); i++) {
+                const double got = number_at(&r.din[k], i);
+                const double want = (8 * (moved(&r, k, i, h) - moved(&r, k, i, -h)) -
+                                        (moved(&r, k, i, 2 * h) - moved(&r, k, i, -2 * h))) /
+                                    (12 * h);
+
+                if (isnan(number_at(&r.in[k], i)) ? got != 0 : !(fabs(got - want) < 1e-4))
+                    fail_msg("%s %s: input %d element %zu: %g, differences say %g", slopes[x].op,
+                        slopes[x].attrs, k, i, got, want);
+            }
+        rd_arena_release(&r.arena);
+    }
+    for (const struct rd_op *const *row = rd_ops; *row; row++) {
+        bool found = strcmp((*row)->domain, "ai.onnx.ml") != 0 || !(*row)->backward;
+
+        for (size_t x = 0; x < SLOPES && !found; x++)
+            found = !strcmp(slopes[x].op, (*row)->op);
+        if (!found)
+            fail_msg("no slope of %s", (*row)->op);
+    }
+}
+
+/*
+ * Coupled probabilities: the forward algorithm stops early, so its differences are rough. At 0.7
+ * and 0.2 of two classes the minimum is the pair's own probability: d p / d x = a p (1 - p) d s / d
+ * x.
+ */
+static void probabilities_of_a_pair_have_its_slope(void **state)
+{
+    static const struct value pair = { "SVMClassifier", 1, "d 1,1: 0.4",
+        "coefficients=1,-1 support_vectors=2,1 vectors_per_class=1,1 rho=0.1 classlabels_ints=0,1 "
+        "kernel_type=LINEAR prob_a=-2 prob_b=0.25",
+        "i 1: ; f 1,2:" };
+    const double s = 0.4 * 2 - 0.4 + 0.1, p = 1 / (1 + exp(-2 * s + 0.25));
+    float dp[2] = { 1, 0 };
+    double dx = 0;
+    struct rig r;
+    struct rd_op_call c;
+
+    (void)state;
+    assert_int_equal(rig_open(&r, &pair), RD_OK);
+    (void)loss(&r);
+    assert_true(fabs(number_at(&r.out[1], 0) - p) < 0.005);
+    r.dout[1] = r.out[1];
+    r.dout[1].data = dp;
+    r.pdout[1] = &r.dout[1];
+    r.din[0] = r.in[0];
+    r.din[0].data = &dx;
+    r.pdin[0] = &r.din[0];
+    c = call_of(&r);
+    c.dout = r.pdout;
+    c.din = r.pdin;
+    c.scratch_size = r.node.row->scratch(&c);
+    c.scratch = rd_arena_alloc(&r.arena, c.scratch_size, 1);
+    assert_int_equal(r.node.row->backward(&c), RD_OK);
+    assert_true(fabs(dx - 2 * p * (1 - p)) < 0.02);
+    rd_arena_release(&r.arena);
+}
+
+/* --- maps --- */
+
+static struct rd_tensor *map_of(struct rd_arena *arena, const char *keys_and_values)
+{
+    struct rd_tensor *item = RD_NEW_ARRAY(arena, struct rd_tensor, 2);
+    struct rd_boxed *box;
+
+    assert_int_equal(read_tensors(arena, keys_and_values, item), 2);
+    box = rd_boxed_new(arena, item[1].dtype, 2);
+    box->item[0] = &item[0];
+    box->item[1] = &item[1];
+    return rd_boxed_tensor(arena, RD_MAP, box);
+}
+
+static void maps_become_rows(void **state)
+{
+    static const struct {
+        struct value v;
+        const char *map;
+    } maps[] = {
+        { { "DictVectorizer", 1, "", "string_vocabulary=a,b,c", "f 1,3: 2 0 1" },
+            "s 2: c a ; f 2: 1 2" },
+        { { "DictVectorizer", 1, "", "int64_vocabulary=5,6", "s 1,2: \"\" x" }, "i 1: 6 ; s 1: x" },
+        { { "DictVectorizer", 1, "", "int64_vocabulary=5,6", "!the map's keys are string" },
+            "s 1: b ; f 1: 1" },
+        { { "CastMap", 1, "", "", "f 1,2: 2 1" }, "i 2: 9 3 ; f 2: 1 2" },
+        { { "CastMap", 1, "", "map_form=SPARSE max_map=4 cast_to=TO_INT64", "i 1,4: 0 7 0 2" },
+            "i 2: 3 1 ; f 2: 2.9 7" },
+        { { "CastMap", 1, "", "cast_to=TO_STRING", "s 1,1: 1.500000" }, "i 1: 3 ; f 1: 1.5" },
+        { { "CastMap", 1, "", "", "f 1,1: 2.5" }, "i 1: 3 ; s 1: 2.5" },
+        { { "CastMap", 1, "", "", "!value 0 of the map is no number" }, "i 1: 3 ; s 1: two" },
+    };
+
+    (void)state;
+    for (size_t x = 0; x < sizeof maps / sizeof *maps; x++) {
+        const struct value *v = &maps[x].v;
+        struct rd_tensor want[MOST];
+        struct rig r;
+        rd_status st = rig_open(&r, v);
+
+        r.node.n_inputs = 1;
+        r.pin[0] = map_of(&r.arena, maps[x].map);
+        if (!st)
+            st = rig_run(&r);
+        if (*v->out == '!') {
+            if (st != RD_E_INPUT || !strstr(r.err.frame[0].text, v->out + 1))
+                fail_msg("%s %s: %s", v->op, v->attrs, r.err.frame[0].text);
+        } else {
+            if (st)
+                fail_msg("%s %s: %s", v->op, v->attrs, r.err.frame[0].text);
+            (void)read_tensors(&r.arena, v->out, want);
+            if (!same(&r.out[0], &want[0]))
+                fail_msg("%s %s", v->op, v->attrs);
+        }
+        rd_arena_release(&r.arena);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_table_holds),
+        cmocka_unit_test(rows_do_not_know_of_each_other),
+        cmocka_unit_test(gradients_match_central_differences),
+        cmocka_unit_test(probabilities_of_a_pair_have_its_slope),
+        cmocka_unit_test(maps_become_rows),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
