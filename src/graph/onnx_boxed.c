@@ -163,17 +163,32 @@ static rd_status map(struct rd_onnx *x, struct rd_span message, int depth, struc
     return *out ? RD_OK : no_memory(x);
 }
 
+/* An item: rows want aligned data, and the executor looks at the box alone. */
+static rd_status tensor(struct rd_onnx *x, struct rd_span message, struct rd_tensor **out)
+{
+    const char *name;
+    rd_status st = rd_onnx_tensor(x, message, &name, out);
+    void *copy;
+
+    if (st || (uintptr_t)(*out)->data % 64 == 0)
+        return st;
+    copy = rd_onnx_alloc(x, rd_tensor_bytes(*out), 1, &st);
+    if (st)
+        return st;
+    memcpy(copy, (*out)->data, rd_tensor_bytes(*out));
+    (*out)->data = copy;
+    return RD_OK;
+}
+
 static rd_status any_value(struct rd_onnx *x, struct rd_span message, enum rd_dtype dtype,
     const struct rd_type *item, int depth, struct rd_tensor **out)
 {
-    const char *name;
-
     if (depth > RD_BOXED_DEPTH)
         return RD_FAIL(x->err, RD_E_LIMIT, "values are nested more than %d deep", RD_BOXED_DEPTH);
     if (dtype == RD_MAP)
         return map(x, message, depth, out);
     return rd_dtype_is_boxed(dtype) ? box_of(x, message, dtype, item, depth, out)
-                                    : rd_onnx_tensor(x, message, &name, out);
+                                    : tensor(x, message, out);
 }
 
 rd_status rd_graph_value_parse(const char *name, const void *bytes, size_t size,
