@@ -6,8 +6,8 @@
  * not define is looked for around it; the value found becomes an input of the subgraph and a hidden
  * input of the node (captures in graph.h), on every level in between.
  *
- * Shadowing: an initializer or a node's result may not bear a name that is visible around the
- * subgraph (IR.md, Names within a graph); a formal input may, as the standard's own checker allows.
+ * Shadowing: a node's result may not bear a name that is visible around the subgraph; a formal
+ * input or an initializer may, as the standard's own checker has it.
  *
  * Source: onnx.proto3 of onnx 1.23, IR version 14.
  */
@@ -535,10 +535,6 @@ static rd_status read_weight(struct rd_onnx_reading *r, struct rd_span span, siz
         return RD_WRAP(r->x->err, st, "initializer %zu", i);
     if (!name[0])
         return RD_FAIL(r->x->err, RD_E_INPUT, "initializer %zu has no name", i);
-    if (r->parent)
-        st = check_shadow(r, name);
-    if (st)
-        return st;
     v.name = name;
     v.dtype = t->dtype;
     v.ndim = t->ndim;

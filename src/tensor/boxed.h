@@ -4,7 +4,7 @@
  * Such a value is a scalar rd_tensor of dtype RD_SEQUENCE, RD_OPTIONAL or RD_MAP whose data is
  * `const struct rd_boxed *[1]`, as the data of strings is `const char *[]`: moving the pointer
  * moves the value. Boxes and their items are immutable and live in an arena; many boxes may share
- * an item.
+ * an item. The data of an item is 64-byte aligned.
  *
  *   sequence  n items, all of item_dtype; shapes may differ
  *   optional  one item, or none
