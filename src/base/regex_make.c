@@ -15,8 +15,9 @@ enum { DEEPEST = 100, MOST_CODE = 10000, MOST_REPEATS = 1000, MOST_RANGES = 1000
 static const uint32_t LAST = 0x10ffff;
 enum { FLAG_CASE = 1, FLAG_DOT_ALL = 2, FLAG_LINES = 4 };
 
+enum kind { EMPTY, CLASS, ASSERT, CAT, EITHER, REPEAT };
 struct node {
-    enum { EMPTY, CLASS, ASSERT, CAT, EITHER, REPEAT } kind;
+    enum kind kind;
     struct node *a, *b;    /* CAT, EITHER: both; REPEAT: a */
     uint32_t first, count; /* CLASS */
     int what;              /* ASSERT */
@@ -347,7 +348,7 @@ static rd_status bracket(struct making *m)
 
 /* --- the tree --- */
 
-static rd_status node(struct making *m, int kind, uint32_t code, struct node **out)
+static rd_status node(struct making *m, enum kind kind, uint32_t code, struct node **out)
 {
     struct node *n = RD_NEW(&m->own, struct node);
 
@@ -379,7 +380,8 @@ static rd_status assert_node(struct making *m, enum regex_assert what, struct no
     return st;
 }
 
-static rd_status pair(struct making *m, int kind, struct node *a, struct node *b, struct node **out)
+static rd_status pair(
+    struct making *m, enum kind kind, struct node *a, struct node *b, struct node **out)
 {
     rd_status st;
 
