@@ -38,6 +38,11 @@ size_t rd_regex_room(const struct rd_regex *re)
            padded(2 * re->n * sizeof(uint32_t));
 }
 
+size_t rd_regex_size(const struct rd_regex *re)
+{
+    return re->n;
+}
+
 static void *cut(char **at, size_t bytes)
 {
     void *p = *at;

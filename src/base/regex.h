@@ -33,6 +33,7 @@ struct rd_regex_run {
     void *room; /* rd_regex_room bytes, any contents, 64-byte aligned */
 };
 size_t rd_regex_room(const struct rd_regex *regex);
+size_t rd_regex_size(const struct rd_regex *regex); /* steps that one byte may cost */
 
 /* Does the whole text match? */
 bool rd_regex_full(struct rd_regex_run *run, const char *text, size_t size);

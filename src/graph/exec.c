@@ -281,8 +281,10 @@ static rd_status measure(struct rd_exec_pass *p, const struct rd_op_call *c)
 static rd_status prepare_node(struct rd_exec_pass *p, struct rd_op_call *c)
 {
     const struct rd_op *row = c->node->row;
-    rd_status st = rd_op_infer(c);
+    rd_status st;
 
+    c->work_left = p->budget->most_work - p->budget->work;
+    st = rd_op_infer(c);
     for (int k = 0; k < c->node->n_outputs && !st; k++) {
         size_t count;
 

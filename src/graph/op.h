@@ -82,6 +82,9 @@ struct rd_op_call {
 
     /* infer while the model is read: axis 0 of in[i] is the free batch; NULL at run time. */
     const bool *batched;
+    /* Steps that are left of the run's or the reading's, for an infer whose shapes cost work to
+     * know (tokens of strings): it stops there. 0: no such bound. */
+    double work_left;
     struct rd_arena *text; /* forward: where strings that a row makes live; NULL: it makes none */
     const struct rd_op_flow *flow; /* of rows of control flow, at run time */
     void *runner;                  /* of flow */

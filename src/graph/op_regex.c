@@ -14,9 +14,25 @@
 
 static const size_t MOST_STEPS = (size_t)4 << 30;
 
+static size_t budget(const struct rd_op_call *c)
+{
+    return c->work_left > 0 && c->work_left < (double)MOST_STEPS ? (size_t)c->work_left + 1
+                                                                 : MOST_STEPS;
+}
+
 static rd_status spent(struct rd_op_call *c)
 {
-    return RD_FAIL(c->err, RD_E_LIMIT, "matching takes more than %zu steps", MOST_STEPS);
+    return RD_FAIL(c->err, RD_E_LIMIT, "matching takes more than %zu steps", budget(c));
+}
+
+/* Bytes of all strings, when they are known. */
+static double bytes_of(const struct rd_tensor *x)
+{
+    double bytes = 0;
+
+    for (size_t i = 0, n = x->data ? rd_tensor_count(x) : 0; i < n; i++)
+        bytes += 1 + (double)strlen(((const char *const *)x->data)[i]);
+    return bytes;
 }
 
 /* --- RegexFullMatch --- */
@@ -44,6 +60,11 @@ static rd_status full_infer(struct rd_op_call *c)
 static size_t full_scratch(const struct rd_op_call *c)
 {
     return rd_regex_room(c->node->prepared);
+}
+
+static double full_flops(const struct rd_op_call *c)
+{
+    return bytes_of(c->in[0]) * (double)rd_regex_size(c->node->prepared);
 }
 
 static rd_status full_forward(struct rd_op_call *c)
@@ -79,6 +100,7 @@ const struct rd_op rd_op_regexfullmatch = {
     .prepare = full_prepare,
     .infer = full_infer,
     .forward = full_forward,
+    .flops = full_flops,
     .scratch = full_scratch,
     .per_example = rd_op_rows_elementwise,
 };
@@ -224,7 +246,7 @@ static rd_status cut(struct cutting *k, const struct rd_regex *re, bool between,
     }
     k->left = run.left;
     if (!run.left)
-        return spent(k->c);
+        return k->c->batched ? RD_E_LIMIT : spent(k->c); /* while reading no error: see infer */
     return st || !between ? st : add(k, to, text, in.from + last, in.end);
 }
 
@@ -265,7 +287,7 @@ static rd_status cutting_begin(struct cutting *k, struct rd_op_call *c)
 {
     size_t most = 0;
 
-    *k = (struct cutting){ .c = c, .t = c->node->prepared, .left = MOST_STEPS };
+    *k = (struct cutting){ .c = c, .t = c->node->prepared, .left = budget(c) };
     if (k->t->token)
         most = rd_regex_room(k->t->token);
     for (size_t i = 0; i < k->t->n_separators; i++) {
@@ -275,6 +297,12 @@ static rd_status cutting_begin(struct cutting *k, struct rd_op_call *c)
     }
     k->room = rd_arena_alloc(&k->arena, most, 1);
     return k->room ? RD_OK : RD_FAIL(c->err, RD_E_MEMORY, "no memory for tokens");
+}
+
+/* Once more what infer has done. */
+static double tokenizer_flops(const struct rd_op_call *c)
+{
+    return 8 * bytes_of(c->in[0]);
 }
 
 /* How many tokens the longest string has is seen from the strings alone: free until then. */
@@ -299,6 +327,8 @@ static rd_status tokenizer_infer(struct rd_op_call *c)
         widest = k.now.n > widest ? k.now.n : widest;
     }
     rd_arena_release(&k.arena);
+    if (st == RD_E_LIMIT && c->batched) /* too much for the reading: free until the run */
+        return RD_OK;
     c->out[0]->dim[x->ndim] = (int64_t)(widest ? widest + (t->mark ? 2 : 0) : 0);
     return st;
 }
@@ -357,4 +387,5 @@ const struct rd_op rd_op_tokenizer = {
     .prepare = tokenizer_prepare,
     .infer = tokenizer_infer,
     .forward = tokenizer_forward,
+    .flops = tokenizer_flops,
 };

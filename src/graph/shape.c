@@ -89,6 +89,7 @@ static void bind(struct inference *s, const struct rd_graph_node *node, struct r
     }
     *c = (struct rd_op_call){ .node = node, .in = s->in, .out = s->out, .err = s->err };
     c->batched = s->flag;
+    c->work_left = s->fold_work / 100;
 }
 
 static bool all_known(const struct rd_graph_node *node, struct rd_tensor *const *out, size_t *bytes)
