@@ -14,7 +14,7 @@ static const size_t MEMORY_BASE = (size_t)768 << 20, MEMORY_MOST = (size_t)64 <<
 enum { MEMORY_PER_BYTE = 64 };
 static const double WORK_BASE = 1e12, WORK_PER_BYTE = 1e6;
 
-static const double STEPS = 1e8;
+static const double STEPS = 3e7;
 enum { BLOCK = 64 }; /* struct exec_block and its padding: data stays aligned */
 
 /* --- small helpers --- */
@@ -121,6 +121,9 @@ static size_t n_graphs(const struct rd_graph_node *n)
     return count;
 }
 
+static rd_status open_in(struct rd_exec *e, const struct rd_graph *graph,
+    const struct rd_kernels *kernels, struct rd_arena *arena, struct rd_error *err);
+
 /* An executor for each subgraph; the reader has bounded how deep they nest. */
 static rd_status open_bodies(struct rd_exec *e, struct rd_error *err)
 {
@@ -131,8 +134,8 @@ static rd_status open_bodies(struct rd_exec *e, struct rd_error *err)
         n += n_graphs(&graph->node[i]);
     if (!n)
         return RD_OK;
-    e->body = RD_NEW_ARRAY(&e->arena, struct rd_exec *, n);
-    e->first_body = RD_NEW_ARRAY(&e->arena, size_t, graph->n_nodes);
+    e->body = RD_NEW_ARRAY(e->arena, struct rd_exec *, n);
+    e->first_body = RD_NEW_ARRAY(e->arena, size_t, graph->n_nodes);
     if (!e->body || !e->first_body)
         return RD_FAIL(err, RD_E_MEMORY, "no memory to prepare the model");
     for (size_t i = 0; i < graph->n_nodes; i++) {
@@ -141,30 +144,29 @@ static rd_status open_bodies(struct rd_exec *e, struct rd_error *err)
         e->first_body[i] = e->n_bodies;
         for (size_t a = 0; a < node->n_attrs; a++)
             for (size_t k = 0; node->attr[a].graphs && k < node->attr[a].n; k++) {
-                const rd_status st = rd_exec_open(
-                    node->attr[a].graphs[k], e->kernels, &e->limits, &e->body[e->n_bodies], err);
+                struct rd_exec *body = RD_NEW(e->arena, struct rd_exec);
+                rd_status st;
 
+                if (!body)
+                    return RD_FAIL(err, RD_E_MEMORY, "no memory to prepare the model");
+                st = open_in(body, node->attr[a].graphs[k], e->kernels, e->arena, err);
                 if (st)
                     return st;
-                e->n_bodies++;
+                e->body[e->n_bodies++] = body;
             }
     }
     return RD_OK;
 }
 
-rd_status rd_exec_open(const struct rd_graph *graph, const struct rd_kernels *kernels,
-    const struct rd_exec_limits *limits, struct rd_exec **exec_out, struct rd_error *err)
+static rd_status open_in(struct rd_exec *e, const struct rd_graph *graph,
+    const struct rd_kernels *kernels, struct rd_arena *arena, struct rd_error *err)
 {
-    struct rd_exec *e = rd_alloc(sizeof(*e));
-    rd_status st;
-
-    if (!e)
-        return RD_FAIL(err, RD_E_MEMORY, "no memory to prepare the model");
-    *e = (struct rd_exec){ .graph = graph, .kernels = kernels, .widest_in = 1, .widest_out = 1 };
-    if (limits)
-        e->limits = *limits;
-    e->weight = RD_NEW_ARRAY(&e->arena, const void *, graph->n_values);
-    e->uses = RD_NEW_ARRAY(&e->arena, int, graph->n_values);
+    e->graph = graph;
+    e->kernels = kernels;
+    e->arena = arena;
+    e->widest_in = e->widest_out = 1;
+    e->weight = RD_NEW_ARRAY(e->arena, const void *, graph->n_values);
+    e->uses = RD_NEW_ARRAY(e->arena, int, graph->n_values);
     if (!e->weight || !e->uses)
         goto no_memory;
     for (size_t v = 0; v < graph->n_values; v++) {
@@ -174,7 +176,7 @@ rd_status rd_exec_open(const struct rd_graph *graph, const struct rd_kernels *ke
             continue;
         e->weight[v] = w->data;
         if ((uintptr_t)w->data % 64) { /* in place in a file: rows want aligned data */
-            void *copy = rd_arena_alloc(&e->arena, rd_tensor_bytes(w), 1);
+            void *copy = rd_arena_alloc(e->arena, rd_tensor_bytes(w), 1);
 
             if (!copy)
                 goto no_memory;
@@ -193,25 +195,35 @@ rd_status rd_exec_open(const struct rd_graph *graph, const struct rd_kernels *ke
     }
     for (size_t i = 0; i < graph->n_outputs; i++)
         e->uses[graph->output[i]]++;
-    st = open_bodies(e, err);
-    if (st) {
-        rd_exec_free(e);
-        return st;
-    }
-    *exec_out = e;
-    return RD_OK;
+    return open_bodies(e, err);
 no_memory:
-    rd_exec_free(e);
     return RD_FAIL(err, RD_E_MEMORY, "no memory to prepare the model");
+}
+
+rd_status rd_exec_open(const struct rd_graph *graph, const struct rd_kernels *kernels,
+    const struct rd_exec_limits *limits, struct rd_exec **exec_out, struct rd_error *err)
+{
+    struct rd_exec *e = rd_alloc(sizeof(*e));
+    rd_status st;
+
+    if (!e)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to prepare the model");
+    *e = (struct rd_exec){ .graph = graph };
+    if (limits)
+        e->limits = *limits;
+    st = open_in(e, graph, kernels, &e->own, err);
+    if (st)
+        rd_exec_free(e);
+    else
+        *exec_out = e;
+    return st;
 }
 
 void rd_exec_free(struct rd_exec *e)
 {
     if (!e)
         return;
-    for (size_t i = 0; i < e->n_bodies; i++)
-        rd_exec_free(e->body[i]);
-    rd_arena_release(&e->arena);
+    rd_arena_release(&e->own);
     rd_free(e);
 }
 

@@ -17,7 +17,7 @@ struct rd_exec_limits {
         memory; /* live bytes of one run; 0: 768 MiB + 64 x (model file + inputs), at most 64 GiB */
     double work;  /* multiplications and additions of one run; 0: 1e12 + 1e6 x (model file + inputs)
                      bytes */
-    double steps; /* runs of subgraphs and of their nodes; 0: 1e8 */
+    double steps; /* runs of subgraphs and of their nodes; 0: 3e7 */
 };
 
 struct rd_exec; /* immutable once open: many threads may run it, each with its own arena */

@@ -81,7 +81,7 @@ rd_status rd_onnx_grow(struct rd_onnx *x, void *list, size_t count, size_t *room
     if (count < *room)
         return RD_OK;
     memcpy(&old, list, sizeof(old));
-    *room = *room ? 2 * *room : 16;
+    *room = *room ? 2 * *room : 2;
     fresh = rd_onnx_alloc(x, *room, size, &st);
     if (st)
         return st;

@@ -102,7 +102,7 @@ static rd_status take(struct rd_onnx_reading *r, int outer, int *value_out)
     rd_status st;
 
     if (r->n_slots < 2 * (r->n_taken + 1)) {
-        const size_t slots = r->n_slots ? 2 * r->n_slots : 64;
+        const size_t slots = r->n_slots ? 2 * r->n_slots : 8;
 
         r->slot = rd_onnx_alloc(r->x, slots, sizeof(*r->slot), &st);
         if (st)
