@@ -565,7 +565,7 @@ static size_t scratch(const struct rd_op_call *c)
     const struct forest *f = c->node->prepared;
 
     return rows_of(c) * f->columns * sizeof(double) + 64 +
-           (c->in[0]->dtype == RD_F32 ? 0 : rd_op_wide_size(c->in[0]));
+           (c->in[0]->dtype == RD_F32 ? rd_trees_room(f->trees) + 64 : rd_op_wide_size(c->in[0]));
 }
 
 static double flops(const struct rd_op_call *c)
@@ -585,7 +585,8 @@ static double *run(struct rd_op_call *c)
     if (!rows)
         return score;
     if (c->in[0]->dtype == RD_F32)
-        rd_trees_run_f32(f->trees, c->in[0]->data, rows, features, score);
+        rd_trees_run_f32(f->trees, c->in[0]->data, rows, features, score,
+            rd_op_take(c, rd_trees_room(f->trees)));
     else
         rd_trees_run_f64(f->trees, rd_op_wide(c, c->in[0]), rows, features, score);
     return score;

@@ -255,6 +255,69 @@ static bool room(struct making *m, struct rd_arena *arena, size_t places)
            t->depth && m->set;
 }
 
+/* --- heaps --- */
+
+/* Is the tree worth a heap? Padding to full depth must not make it many times larger. */
+static bool fits_heap(const struct rd_trees *t, size_t tree, size_t places)
+{
+    const size_t most = (size_t)TREES_HEAP_GROWTH * places;
+
+    return !t->equals && !t->members && t->depth[tree] <= TREES_HEAP_DEPTH &&
+           (size_t)2 << t->depth[tree] <= (most > 64 ? most : 64);
+}
+
+/* Place `place` of the plain layout becomes node i of the heap, and what is below it. */
+static void fill_heap(struct rd_trees *t, size_t tree, uint32_t *place)
+{
+    const size_t inner = ((size_t)1 << t->depth[tree]) - 1;
+    struct trees_heap *const node = t->heap_node + t->heap[tree];
+
+    place[0] = t->root[tree];
+    for (size_t i = 0; i < inner; i++) {
+        const uint32_t p = place[i];
+        const bool leaf = t->left[p] == p; /* passed on to the left, where every row goes */
+
+        node[i] = (struct trees_heap){ t->threshold32[p],
+            (uint32_t)((size_t)(t->what[p] >> TREES_FLAGS) * TREES_BLOCK) };
+        place[2 * i + 1] = t->left[p];
+        place[2 * i + 2] = t->left[p] + !leaf;
+    }
+    for (size_t i = 0; i <= inner; i++)
+        t->heap_at[t->heap_leaf[tree] + i] = t->leaf[place[inner + i]];
+}
+
+static rd_status lay_heaps(struct making *m, struct rd_arena *arena)
+{
+    struct rd_trees *t = m->t;
+    uint32_t place[(2 << TREES_HEAP_DEPTH) + 1];
+    size_t nodes = 0, leaves = 0;
+
+    t->heap = RD_NEW_ARRAY(arena, uint32_t, t->n_trees);
+    t->heap_leaf = RD_NEW_ARRAY(arena, uint32_t, t->n_trees);
+    if (!t->heap || !t->heap_leaf)
+        return RD_FAIL(m->err, RD_E_MEMORY, "no memory for %zu trees", t->n_trees);
+    for (size_t i = 0; i < t->n_trees; i++) {
+        const size_t behind = i + 1 < t->n_trees ? t->root[i + 1] : m->used;
+
+        t->heap[i] = UINT32_MAX;
+        if (!fits_heap(t, i, behind - t->root[i]) || t->n_features > TREES_FEATURES ||
+            leaves + ((size_t)1 << t->depth[i]) > MOST)
+            continue;
+        t->heap[i] = (uint32_t)nodes;
+        t->heap_leaf[i] = (uint32_t)leaves;
+        nodes += ((size_t)1 << t->depth[i]) - 1;
+        leaves += (size_t)1 << t->depth[i];
+    }
+    t->heap_node = RD_NEW_ARRAY(arena, struct trees_heap, nodes);
+    t->heap_at = RD_NEW_ARRAY(arena, uint32_t, leaves);
+    if (!t->heap_node || !t->heap_at)
+        return RD_FAIL(m->err, RD_E_MEMORY, "no memory for %zu trees", t->n_trees);
+    for (size_t i = 0; i < t->n_trees; i++)
+        if (t->heap[i] != UINT32_MAX)
+            fill_heap(t, i, place);
+    return RD_OK;
+}
+
 rd_status rd_trees_make(const struct rd_trees_spec *spec, struct rd_arena *arena,
     const struct rd_trees **trees_out, struct rd_error *err)
 {
@@ -293,6 +356,8 @@ rd_status rd_trees_make(const struct rd_trees_spec *spec, struct rd_arena *arena
             st = RD_FAIL(
                 err, RD_E_INPUT, "node %zu is reached from no root (it may be part of a cycle)", i);
     m.t->n_places = m.used;
+    if (!st)
+        st = lay_heaps(&m, arena);
     if (!st)
         *trees_out = m.t;
 out:

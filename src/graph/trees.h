@@ -68,13 +68,15 @@ size_t rd_trees_features(const struct rd_trees *t); /* the largest feature read,
 size_t rd_trees_targets(const struct rd_trees *t);
 double rd_trees_work(const struct rd_trees *t); /* steps of one row */
 
+size_t rd_trees_room(
+    const struct rd_trees *t); /* bytes of room for rd_trees_run_f32, 64-byte aligned */
 /*
  * score (rows, targets): the sum, average, least or largest over the trees, 0 where no tree has a
  * say. x (rows, features) float32 or float64, features at least rd_trees_features. Sums are in
  * float64 and in the order of the trees: a row's score depends on nothing but the row.
  */
-void rd_trees_run_f32(
-    const struct rd_trees *t, const float *x, size_t rows, size_t features, double *score);
+void rd_trees_run_f32(const struct rd_trees *t, const float *x, size_t rows, size_t features,
+    double *score, void *room);
 void rd_trees_run_f64(
     const struct rd_trees *t, const double *x, size_t rows, size_t features, double *score);
 

@@ -16,6 +16,21 @@ struct trees_set {
     size_t n;
 };
 
+/*
+ * A tree that is not deep a second time, as a heap: the children of i are 2 i + 1 and 2 i + 2,
+ * leaves fill it up to full depth. For rows without NaN, transposed in blocks of TREES_BLOCK.
+ */
+enum {
+    TREES_BLOCK = 64,
+    TREES_FEATURES = 1 << 16, /* of a block, at most */
+    TREES_HEAP_DEPTH = 10,
+    TREES_HEAP_GROWTH = 8 /* entries a node of the tree */
+};
+struct trees_heap {
+    float threshold;
+    uint32_t at; /* feature * TREES_BLOCK: where its row of the transposed block begins */
+};
+
 struct rd_trees {
     size_t n_trees, n_targets, n_features, n_places;
     enum rd_tree_sum sum;
@@ -31,6 +46,10 @@ struct rd_trees {
     const struct trees_set *set;
     /* Of each tree: */
     uint32_t *root, *depth;
+    uint32_t *heap;               /* where its heap begins; UINT32_MAX: it has none */
+    uint32_t *heap_leaf;          /* where its 2^depth leaves begin */
+    struct trees_heap *heap_node; /* of all heaps, one behind the other */
+    uint32_t *heap_at;            /* of their leaves: the leaf's index */
     /* Of each leaf: */
     const uint32_t *first; /* n_leaves + 1 */
     const uint32_t *target;

@@ -1,14 +1,17 @@
 /*
- * trees_run.c - rows down the trees. Many rows: LANES of one block go down one tree together; a few
- * rows: each goes down LANES trees together. Either way the steps of the lanes do not wait for each
- * other, which hides the latency of the loads.
+ * trees_run.c - rows down the trees, several steps at once that do not wait for each other, which
+ * hides the latency of the loads.
+ *
+ * float32 rows without NaN, many: in blocks, transposed; GROUP of them go down a tree with their
+ * places in registers, through the tree's heap where it has one. Other rows, many: LANES of them go
+ * down a tree together. A few: each goes down LANES trees together.
  */
 #include "graph/trees_impl.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 16, BLOCK = 64, UNCHECKED = 6 };
+enum { LANES = 16, BLOCK = TREES_BLOCK, GROUP = 8, UNCHECKED = 6 };
 
 static bool is_member(const struct trees_set *s, double x)
 {
@@ -75,12 +78,12 @@ static bool is_member(const struct trees_set *s, double x)
         }                                                                                          \
     }                                                                                              \
                                                                                                    \
-    void NAME(const struct rd_trees *t, const T *x, size_t rows, size_t features, double *score)   \
+    static void NAME(                                                                              \
+        const struct rd_trees *t, const T *x, size_t rows, size_t features, double *score)         \
     {                                                                                              \
         const bool plain = !t->equals && !t->members;                                              \
         const T *row[LANES];                                                                       \
         uint32_t at[LANES];                                                                        \
-        start(t, score, rows);                                                                     \
         for (size_t first = 0; first < rows; first += BLOCK) {                                     \
             const size_t block = rows - first < BLOCK ? rows - first : BLOCK;                      \
             const bool across = block < LANES / 2; /* lanes are trees */                           \
@@ -97,7 +100,7 @@ static bool is_member(const struct trees_set *s, double x)
                     }                                                                              \
                     (plain ? NAME##_plain : NAME##_any)(t, row, at, n, depth);                     \
                     for (size_t l = 0; l < n; l++)                                                 \
-                        add(t, at[l], s);                                                          \
+                        add(t, t->leaf[at[l]], s);                                                 \
                 }                                                                                  \
             }                                                                                      \
             for (size_t tree = 0; tree < t->n_trees && !across; tree++) {                          \
@@ -109,11 +112,10 @@ static bool is_member(const struct trees_set *s, double x)
                     }                                                                              \
                     (plain ? NAME##_plain : NAME##_any)(t, row, at, n, t->depth[tree]);            \
                     for (size_t l = 0; l < n; l++)                                                 \
-                        add(t, at[l], score + (first + i + l) * t->n_targets);                     \
+                        add(t, t->leaf[at[l]], score + (first + i + l) * t->n_targets);            \
                 }                                                                                  \
             }                                                                                      \
         }                                                                                          \
-        finish(t, score, rows);                                                                    \
     }
 
 /* NaN stands for "no tree had a say yet" under MIN and MAX. */
@@ -125,10 +127,8 @@ static void start(const struct rd_trees *t, double *score, size_t rows)
         score[i] = extreme ? (double)NAN : 0;
 }
 
-static void add(const struct rd_trees *t, uint32_t place, double *score)
+static void add(const struct rd_trees *t, uint32_t leaf, double *score)
 {
-    const uint32_t leaf = t->leaf[place];
-
     if (t->single && t->sum <= RD_TREE_SUM) {
         score[0] += t->weight[leaf];
         return;
@@ -156,5 +156,129 @@ static void finish(const struct rd_trees *t, double *score, size_t rows)
     }
 }
 
-DEFINE(rd_trees_run_f32, float, threshold32)
-DEFINE(rd_trees_run_f64, double, threshold64)
+DEFINE(run_f32, float, threshold32)
+DEFINE(run_f64, double, threshold64)
+
+/* --- many float32 rows: blocks transposed, groups of GROUP rows held in registers --- */
+
+/* Into (features, BLOCK), missing rows zero; true when there is a NaN. */
+static bool transpose(
+    const struct rd_trees *t, const float *x, size_t rows, size_t features, float *to)
+{
+    unsigned nan = 0;
+
+    for (size_t f = 0; f < t->n_features; f++) {
+        float *const row = to + f * BLOCK;
+
+        for (size_t r = 0; r < rows; r++) {
+            row[r] = x[r * features + f];
+            nan |= row[r] != row[r];
+        }
+        for (size_t r = rows; r < BLOCK; r++)
+            row[r] = 0;
+    }
+    return nan;
+}
+
+#define EIGHT(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7)
+#define BEGIN(l) size_t i##l = 0;
+#define DOWN(l) i##l = 2 * i##l + 1 + ((x + l)[node[i##l].at] > node[i##l].threshold);
+#define END(l) at[l] = (uint32_t)i##l;
+
+/* The leaves of GROUP rows; x: their column of the transposed block. */
+static void heap_leaves(
+    const struct trees_heap *node, uint32_t depth, const float *x, uint32_t at[GROUP])
+{
+    EIGHT(BEGIN)
+
+    for (uint32_t s = 0; s < depth; s++) {
+        EIGHT(DOWN)
+    }
+    EIGHT(END)
+}
+
+#define WHERE(l) uint32_t p##l = root;
+#define FURTHER(l)                                                                                 \
+    {                                                                                              \
+        const uint32_t next =                                                                      \
+            left[p##l] + ((x + l)[(size_t)(what[p##l] >> TREES_FLAGS) * BLOCK] > threshold[p##l]); \
+        moved |= next ^ p##l;                                                                      \
+        p##l = next;                                                                               \
+    }
+#define THERE(l) at[l] = p##l;
+
+/* The same for trees that are too deep or too uneven for a heap: their places. */
+static void plain_places(
+    const struct rd_trees *t, uint32_t root, uint32_t depth, const float *x, uint32_t at[GROUP])
+{
+    const float *const threshold = t->threshold32;
+    const uint32_t *const what = t->what, *const left = t->left;
+    EIGHT(WHERE)
+
+    for (uint32_t s = 0; s < depth; s++) {
+        uint32_t moved = 0;
+
+        EIGHT(FURTHER)
+        if (s >= UNCHECKED && !moved)
+            break;
+    }
+    EIGHT(THERE)
+}
+
+static void block_f32(const struct rd_trees *t, const float *transposed, size_t rows, double *score)
+{
+    uint32_t at[GROUP];
+
+    for (size_t tree = 0; tree < t->n_trees; tree++) {
+        const bool heap = t->heap[tree] != UINT32_MAX;
+        const uint32_t depth = t->depth[tree], inner = ((uint32_t)1 << (depth & 31)) - 1;
+        const uint32_t *const leaf = t->heap_at + t->heap_leaf[tree];
+
+        for (size_t r = 0; r < rows; r += GROUP) {
+            const size_t n = rows - r < GROUP ? rows - r : GROUP;
+
+            if (heap)
+                heap_leaves(t->heap_node + t->heap[tree], depth, transposed + r, at);
+            else
+                plain_places(t, t->root[tree], depth, transposed + r, at);
+            for (size_t l = 0; l < n; l++)
+                add(t, heap ? leaf[at[l] - inner] : t->leaf[at[l]], score + (r + l) * t->n_targets);
+        }
+    }
+}
+
+/* Blocks are for the plain tests, and for rows that are not too wide to be turned. */
+static bool by_blocks(const struct rd_trees *t)
+{
+    return !t->equals && !t->members && t->n_features <= TREES_FEATURES;
+}
+
+size_t rd_trees_room(const struct rd_trees *t)
+{
+    return by_blocks(t) ? t->n_features * BLOCK * sizeof(float) : 0;
+}
+
+void rd_trees_run_f32(const struct rd_trees *t, const float *x, size_t rows, size_t features,
+    double *score, void *room)
+{
+    start(t, score, rows);
+    for (size_t r = 0; r < rows; r += BLOCK) {
+        const size_t n = rows - r < BLOCK ? rows - r : BLOCK;
+        const float *const from = x + r * features;
+        double *const to = score + r * t->n_targets;
+
+        if (n < GROUP || !by_blocks(t) || transpose(t, from, n, features, room))
+            run_f32(t, from, n, features, to);
+        else
+            block_f32(t, room, n, to);
+    }
+    finish(t, score, rows);
+}
+
+void rd_trees_run_f64(
+    const struct rd_trees *t, const double *x, size_t rows, size_t features, double *score)
+{
+    start(t, score, rows);
+    run_f64(t, x, rows, features, score);
+    finish(t, score, rows);
+}
