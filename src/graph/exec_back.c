@@ -2,6 +2,7 @@
  * subgraphs. */
 #include "graph/exec_impl.h"
 
+#include "graph/op_body.h"
 #include "tensor/boxed.h"
 
 #include <string.h>
@@ -15,10 +16,28 @@ struct back {
     struct rd_tensor **din;
 };
 
+/* Of a sequence: one without items so far, in the arena of the whole backward pass. */
+static rd_status new_box(struct back *b, int v)
+{
+    const struct rd_boxed *like = rd_boxed_of(&b->p->t[v]);
+    const size_t before = b->p->back_arena->used;
+    const struct rd_boxed *box = rd_boxed_new(b->p->back_arena, like->item_dtype, like->n);
+
+    if (box)
+        b->grad[v] = rd_boxed_tensor(b->p->back_arena, b->p->t[v].dtype, box);
+    if (!box || !b->grad[v])
+        return RD_FAIL(b->p->err, RD_E_MEMORY, "no memory for a gradient");
+    b->p->budget->live += b->p->back_arena->used - before;
+    return RD_OK;
+}
+
 static rd_status new_grad(struct back *b, int v)
 {
-    struct rd_tensor *t = RD_NEW(b->arena, struct rd_tensor);
+    struct rd_tensor *t;
 
+    if (rd_boxed_of(&b->p->t[v]))
+        return new_box(b, v);
+    t = RD_NEW(b->arena, struct rd_tensor);
     if (t) {
         *t = b->p->t[v];
         t->data = rd_arena_alloc(b->arena, rd_tensor_bytes(t), 1); /* zeroed */
@@ -26,6 +45,7 @@ static rd_status new_grad(struct back *b, int v)
     if (!t || !t->data)
         return RD_FAIL(b->p->err, RD_E_MEMORY, "no memory for a gradient");
     b->p->budget->live += rd_tensor_bytes(t);
+    b->p->grad_bytes += rd_tensor_bytes(t);
     if (b->p->budget->live > b->p->budget->ceiling)
         return RD_FAIL(b->p->err, RD_E_LIMIT,
             "gradients take more than the %zu bytes that this model may use",
@@ -68,7 +88,7 @@ static rd_status back_node(struct back *b, size_t index)
         if (v < 0 || !b->needs[v])
             continue;
         any_in = true;
-        if (!node->row->backward || rd_dtype_is_boxed(p->t[v].dtype) ||
+        if (!node->row->backward ||
             (node->row->grad_in != RD_GRAD_ALL && (k > 31 || !(node->row->grad_in >> k & 1))))
             return RD_FAIL(p->err, RD_E_USAGE, "%s has no gradient for its input %d", node->op, k);
         if (!b->grad[v])
@@ -84,8 +104,14 @@ static rd_status back_node(struct back *b, size_t index)
             return st;
         c.scratch = p->scratch;
     }
-    if (!node->row->control)
-        return node->row->backward(&c);
+    c.text = p->back_arena;
+    if (!node->row->control) { /* gradients of items live as long as the whole pass */
+        const size_t before = c.text->used;
+
+        st = node->row->backward(&c);
+        p->budget->live += c.text->used - before;
+        return st;
+    }
     p->index = index;
     p->back = &c;
     st = node->row->backward(&c);
@@ -96,7 +122,7 @@ static rd_status back_node(struct back *b, size_t index)
 
 /* Integers and truth values are constants to the calculus: no gradient goes through. Boxes of
  * floats are none, so that an error tells who has no gradient for them. */
-static bool carries(const struct rd_tensor *t)
+bool exec_carries(const struct rd_tensor *t)
 {
     const struct rd_boxed *box = rd_boxed_of(t);
 
@@ -113,6 +139,7 @@ rd_status exec_pass_back(struct rd_exec_pass *pass, const struct rd_tensor *cons
     struct back b = { .p = pass, .arena = arena, .grad = grad };
     rd_status st = RD_OK;
 
+    pass->grad_bytes = 0;
     b.needs = RD_NEW_ARRAY(arena, bool, g->n_values);
     b.dout = RD_NEW_ARRAY(arena, const struct rd_tensor *, exec->widest_out);
     b.din = RD_NEW_ARRAY(arena, struct rd_tensor *, exec->widest_in);
@@ -132,7 +159,7 @@ rd_status exec_pass_back(struct rd_exec_pass *pass, const struct rd_tensor *cons
         for (int k = 0; k < g->node[i].n_inputs; k++)
             any = any || (g->node[i].input[k] >= 0 && b.needs[g->node[i].input[k]]);
         for (int k = 0; k < g->node[i].n_outputs; k++)
-            if (any && g->node[i].output[k] >= 0 && carries(&pass->t[g->node[i].output[k]]))
+            if (any && g->node[i].output[k] >= 0 && exec_carries(&pass->t[g->node[i].output[k]]))
                 b.needs[g->node[i].output[k]] = true;
     }
     for (size_t i = 0; i < g->n_outputs && !st; i++) {
@@ -141,6 +168,12 @@ rd_status exec_pass_back(struct rd_exec_pass *pass, const struct rd_tensor *cons
 
         if (!c)
             continue;
+        if (rd_boxed_of(c) && pass->budget != &pass->own) { /* of the run around */
+            st = b.grad[v] ? RD_OK : new_grad(&b, v);
+            if (!st)
+                rd_grad_add(b.grad[v], c);
+            continue;
+        }
         if (c->dtype != pass->t[v].dtype || c->ndim != pass->t[v].ndim ||
             memcmp(c->dim, pass->t[v].dim, (size_t)c->ndim * sizeof(*c->dim)) ||
             !exec_is_float(c->dtype))
@@ -175,5 +208,6 @@ rd_status rd_exec_back(const struct rd_exec *exec, struct rd_exec_pass *pass,
 {
     (void)exec; /* the pass knows it */
     pass->err = err;
+    pass->back_arena = arena;
     return exec_pass_back(pass, cotangent, want, arena, grad);
 }

@@ -7,6 +7,7 @@
 #include "graph/exec_impl.h"
 
 #include "base/text.h"
+#include "graph/op_body.h"
 
 #include <string.h>
 
@@ -208,7 +209,6 @@ static rd_status back(
     struct rd_arena arena = RD_ARENA_INIT;
     struct rd_tensor **grad = RD_NEW_ARRAY(&arena, struct rd_tensor *, g->n_values);
     bool *want = RD_NEW_ARRAY(&arena, bool, g->n_values);
-    const size_t before = p->budget->live;
     rd_status st = RD_OK;
 
     if (!grad || !want) {
@@ -218,12 +218,12 @@ static rd_status back(
     for (size_t i = 0; i < g->n_inputs; i++) {
         const int v = g->input[i];
 
-        want[v] =
-            exec_is_float(sub->t[v].dtype) && (i < n_formal || c->din[g->capture[i - n_formal]]);
+        want[v] = exec_carries(&sub->t[v]) && (i < n_formal || c->din[g->capture[i - n_formal]]);
     }
     sub->err = c->err;
+    sub->back_arena = p->back_arena;
     st = exec_pass_back(sub, dout, want, &arena, grad);
-    p->budget->live = before; /* those are in the arena, which ends here */
+    p->budget->live -= sub->grad_bytes; /* those are in the arena that ends here */
     for (size_t i = 0; i < g->n_inputs && !st; i++) {
         const struct rd_tensor *from = grad[g->input[i]];
 
@@ -235,13 +235,7 @@ static rd_status back(
             if (!st)
                 memcpy(din[i].data, from->data, rd_tensor_bytes(from));
         } else if (want[g->input[i]]) {
-            struct rd_tensor *to = c->din[g->capture[i - n_formal]];
-
-            for (size_t k = 0, n = rd_tensor_count(from); k < n; k++)
-                if (to->dtype == RD_F32)
-                    ((float *)to->data)[k] += ((const float *)from->data)[k];
-                else
-                    ((double *)to->data)[k] += ((const double *)from->data)[k];
+            rd_grad_add(c->din[g->capture[i - n_formal]], from);
         }
     }
 out:

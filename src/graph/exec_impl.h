@@ -59,6 +59,8 @@ struct rd_exec_pass {
     size_t *n_kept;
     size_t index;                  /* of the node that is running */
     const struct rd_op_call *back; /* in backward: its call */
+    size_t grad_bytes; /* counted by the last backward pass, those of sequences left out */
+    struct rd_arena *back_arena; /* of the whole backward pass: gradients of sequences */
     struct rd_error *err;
 };
 
@@ -81,6 +83,9 @@ rd_status exec_pass_nodes(struct rd_exec_pass *p);
 /* Gradients of a kept pass; as rd_exec_back, which calls it. */
 rd_status exec_pass_back(struct rd_exec_pass *p, const struct rd_tensor *const *cotangent,
     const bool *want, struct rd_arena *arena, struct rd_tensor **grad);
+/* Does a gradient go through such a value? Integers and truth values are constants to the calculus;
+ * sequences of floats are none. */
+bool exec_carries(const struct rd_tensor *t);
 static inline bool exec_is_float(enum rd_dtype t)
 {
     return t == RD_F32 || t == RD_F64 || t == RD_F16 || t == RD_BF16;

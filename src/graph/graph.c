@@ -104,8 +104,7 @@ static bool is_float(enum rd_dtype t)
 
 /* Why node i, some of whose inputs depend on a graph input, passes no gradient to output k; NULL
  * when it does. */
-static const char *stops(
-    const struct rd_graph *g, const struct rd_graph_node *node, const bool *depends)
+static const char *stops(const struct rd_graph_node *node, const bool *depends)
 {
     if (!node->row->backward)
         return "has no gradient";
@@ -114,8 +113,6 @@ static const char *stops(
             continue;
         if ((k > 31 || !(node->row->grad_in >> k & 1)) && node->row->grad_in != RD_GRAD_ALL)
             return "has no gradient for one of its inputs that depends on the model's input";
-        if (rd_dtype_is_boxed(g->value[node->input[k]].dtype))
-            return "has no gradient for a sequence or an optional";
     }
     return NULL;
 }
@@ -187,8 +184,8 @@ static rd_status inside(const struct rd_graph *g, size_t i, const bool *depends,
                 const enum rd_dtype t = body->value[body->input[k]].dtype;
                 const int around = k < (size_t)node->n_inputs ? node->input[k] : -1;
 
-                in[body->input[k]] =
-                    (taken || (around >= 0 && depends[around])) && (is_float(t) || !t);
+                in[body->input[k]] = (taken || (around >= 0 && depends[around])) &&
+                                     (is_float(t) || !t || rd_dtype_is_boxed(t));
             }
             for (size_t k = 0; k < body->n_outputs; k++)
                 out[body->output[k]] = true;
@@ -226,7 +223,7 @@ static rd_status first_stop(const struct rd_graph *g, bool *depends, bool *wante
                 to || (node->output[k] >= 0 && wanted[node->output[k]] && depends[node->output[k]]);
         if (!from || !to)
             continue;
-        why = stops(g, node, depends);
+        why = stops(node, depends);
         if (why) {
             *why_out = rd_arena_printf(
                 arena, "node %s %s", rd_graph_node_label(g, i, label, sizeof(label)), why);

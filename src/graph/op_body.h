@@ -19,10 +19,11 @@ rd_status rd_body_room(struct rd_op_call *c, size_t n, size_t size, void *out);
 /* One bool. */
 rd_status rd_body_flag(
     struct rd_op_call *c, const struct rd_tensor *t, const char *what, bool *out);
-/* to += from, float32 and float64. */
-void rd_body_add(struct rd_tensor *to, const struct rd_tensor *from);
-/* RD_E_USAGE when one of these formal inputs of run `index` is a sequence or the like. */
-rd_status rd_body_no_boxes(struct rd_op_call *c, size_t index, size_t first, size_t n);
+/* to += from: float32, float64, sequences of these. */
+void rd_grad_add(struct rd_tensor *to, const struct rd_tensor *from);
+/* Item i of the sequence gradient din becomes a tensor (zeros, shaped as like) when it is NULL. */
+rd_status rd_grad_item(
+    struct rd_op_call *c, struct rd_tensor *din, size_t i, const struct rd_tensor *like);
 double rd_body_flops(const struct rd_op_call *c);
 
 /* Outputs of all runs, one behind the other. Zeroed at first. */

@@ -3,7 +3,7 @@
  *
  * From opset 18 on the last two take tensors and sequences as well: values that are there.
  */
-#include "graph/op.h"
+#include "graph/op_body.h"
 #include "tensor/boxed.h"
 
 #include <string.h>
@@ -43,6 +43,16 @@ static rd_status optional_forward(struct rd_op_call *c)
     if (!box || (t && !box->item[0]))
         return RD_FAIL(c->err, RD_E_MEMORY, "no memory for an optional");
     ((const struct rd_boxed **)c->out[0]->data)[0] = box;
+    return RD_OK;
+}
+
+/* The gradient of an optional is an optional of a gradient (op_body.h). */
+static rd_status optional_backward(struct rd_op_call *c)
+{
+    const struct rd_boxed *box = rd_boxed_of(c->dout[0]);
+
+    if (c->din[0] && box->n && box->item[0])
+        rd_grad_add(c->din[0], box->item[0]);
     return RD_OK;
 }
 
@@ -88,6 +98,31 @@ static rd_status get_forward(struct rd_op_call *c)
     return RD_OK;
 }
 
+static rd_status get_backward(struct rd_op_call *c)
+{
+    const struct rd_boxed *in = rd_boxed_of(c->in[0]);
+    const struct rd_boxed *box = c->din[0] ? rd_boxed_of(c->din[0]) : NULL;
+    rd_status st;
+
+    if (!c->din[0])
+        return RD_OK;
+    if (c->in[0]->dtype != RD_OPTIONAL) {
+        rd_grad_add(c->din[0], c->dout[0]);
+        return RD_OK;
+    }
+    if (rd_dtype_is_boxed(in->item_dtype)) { /* a sequence: handed on */
+        if (box->item[0])
+            rd_grad_add(box->item[0], c->dout[0]);
+        else
+            box->item[0] = rd_boxed_tensor(c->text, RD_SEQUENCE, rd_boxed_of(c->dout[0]));
+        return box->item[0] ? RD_OK : RD_FAIL(c->err, RD_E_MEMORY, "no memory for a gradient");
+    }
+    st = rd_grad_item(c, c->din[0], 0, in->item[0]);
+    if (!st)
+        rd_grad_add(box->item[0], c->dout[0]);
+    return st;
+}
+
 static const struct rd_op_attr attrs[] = { { "type", RD_ATTR_TYPE, 0, 0, false }, { 0 } };
 
 const struct rd_op rd_op_optional = {
@@ -102,6 +137,9 @@ const struct rd_op rd_op_optional = {
     .attrs = attrs,
     .infer = optional_infer,
     .forward = optional_forward,
+    .backward = optional_backward,
+    .grad_in = 1,
+    .reads = RD_READS_IN | RD_READS_OUT,
 };
 
 const struct rd_op rd_op_optionalhaselement = {
@@ -129,4 +167,7 @@ const struct rd_op rd_op_optionalgetelement = {
     .in_type = { ELEMENT | RD_T(RD_SEQUENCE) | RD_T(RD_OPTIONAL) },
     .infer = get_infer,
     .forward = get_forward,
+    .backward = get_backward,
+    .grad_in = 1,
+    .reads = RD_READS_IN | RD_READS_OUT,
 };

@@ -557,8 +557,6 @@ static rd_status scan_backward(struct rd_op_call *c)
         st = rd_body_room(c, s.body->n_outputs, sizeof(const struct rd_tensor *), &dout);
     if (!st)
         st = rd_body_room(c, s.states + s.scanned, sizeof(*din), &din);
-    if (!st && c->flow->runs(c))
-        st = rd_body_no_boxes(c, 0, 0, s.states);
     if (st)
         return st;
     for (size_t i = 0; i < s.states; i++) {
@@ -570,7 +568,7 @@ static rd_status scan_backward(struct rd_op_call *c)
         st = scan_back_slice(c, &s, &w, dout, din, t);
     for (size_t i = 0; i < s.states && !st; i++)
         if (c->din[i] && w.now[i].data)
-            rd_body_add(c->din[i], &w.now[i]);
+            rd_grad_add(c->din[i], &w.now[i]);
     return st;
 }
 

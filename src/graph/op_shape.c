@@ -1,6 +1,7 @@
 /* op_shape.c - Flatten, Reshape, Squeeze, Unsqueeze, Identity, Dropout: the same bytes in another
  * shape; and Transpose. */
-#include "graph/op.h"
+#include "graph/op_body.h"
+#include "tensor/boxed.h"
 
 #include <string.h>
 
@@ -65,6 +66,15 @@ static rd_status identity_infer(struct rd_op_call *c)
     return RD_OK;
 }
 
+static rd_status identity_back(struct rd_op_call *c)
+{
+    if (!rd_dtype_is_boxed(c->in[0]->dtype))
+        return add_back(c);
+    if (c->din[0])
+        rd_grad_add(c->din[0], c->dout[0]);
+    return RD_OK;
+}
+
 const struct rd_op rd_op_identity = {
     .op = "Identity",
     .domain = "",
@@ -76,7 +86,7 @@ const struct rd_op rd_op_identity = {
     .in_type = { MOVABLE | RD_T_BOXED },
     .infer = identity_infer,
     .forward = copy,
-    .backward = add_back,
+    .backward = identity_back,
     .grad_in = 1,
     .flops = no_flops,
     .per_example = rd_op_rows_elementwise,

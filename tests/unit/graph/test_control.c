@@ -345,6 +345,89 @@ static void a_scan_goes_along_axes_in_both_directions(void **state)
     check_gradients(graph, in);
 }
 
+/* --- sequences --- */
+
+/*
+ * A loop puts tanh(v x) at the end of a list, or in front in odd trips, and reads what it put last;
+ * then one item is taken out, one is read, the rest is joined, and a map multiplies each with w.
+ */
+static void gradients_go_through_sequences(void **state)
+{
+    struct message g = { 0 }, b = { 0 }, yes = { 0 }, no = { 0 }, map = { 0 },
+                   n = m_node("list, last = Loop(m, -, seed, x)"), pick = m_node("q2 = If(odd)"),
+                   join = m_node("all = ConcatFromSequence(rest)"),
+                   each = m_node("mapped, plain = SequenceMap(rest, w)"),
+                   stack = m_node("z = ConcatFromSequence(mapped)"),
+                   mod = m_node("r = Mod(i, two)"), parts = m_node("seed = SplitToSequence(w)"),
+                   cast = m_node("odd = Cast(r)"), again = m_node("u = ConcatFromSequence(copy)");
+    struct rd_tensor *in[] = { m_tensor(&arena, RD_I64, "", (double[]){ 4 }),
+        m_tensor(&arena, RD_F64, "1", some), m_tensor(&arena, RD_F64, "3", some + 3) };
+    const struct rd_graph *graph;
+
+    (void)state;
+    m_weight(&g, "two", RD_I64, -1, (double[]){ 2 });
+    m_weight(&g, "zero", RD_I64, -1, (double[]){ 0 });
+    m_weight(&g, "one", RD_I64, -1, (double[]){ 1 });
+    m_input(&g, "m", RD_I64, "");
+    m_input(&g, "x", RD_F64, "1");
+    m_input(&g, "w", RD_F64, "3");
+    m_line(&yes, "q3 = SequenceInsert(q, t, zero)");
+    m_output(&yes, "q3");
+    m_line(&no, "q4 = SequenceInsert(q, t)");
+    m_output(&no, "q4");
+    m_graph(&pick, "then_branch", &yes);
+    m_graph(&pick, "else_branch", &no);
+    m_int(&cast, "to", RD_BOOL);
+    m_input(&b, "i", RD_I64, "");
+    m_input(&b, "c", RD_BOOL, "");
+    m_input(&b, "q", RD_DTYPE_NONE, NULL);
+    m_input(&b, "v", RD_DTYPE_NONE, NULL);
+    m_line(&b, "first = SequenceAt(q, zero)");
+    m_line(&b, "p = Mul(v, x)");
+    m_line(&b, "p2 = Add(p, first)");
+    m_line(&b, "t = Tanh(p2)");
+    m_add(&b, 1, &mod);
+    m_add(&b, 1, &cast);
+    m_add(&b, 1, &pick);
+    m_output(&b, "c");
+    m_output(&b, "q2");
+    m_output(&b, "t");
+    m_graph(&n, "body", &b);
+    m_int(&parts, "axis", 0);
+    m_add(&g, 1, &parts);
+    m_add(&g, 1, &n);
+    m_line(&g, "rest = SequenceErase(list, one)");
+    m_line(&g, "item = SequenceAt(list, two)");
+    m_int(&join, "axis", 0);
+    m_add(&g, 1, &join);
+    m_input(&map, "e", RD_DTYPE_NONE, NULL);
+    m_input(&map, "f", RD_DTYPE_NONE, NULL);
+    m_line(&map, "ef = Mul(e, f)");
+    m_line(&map, "efx = Mul(ef, x)");
+    m_output(&map, "efx");
+    m_output(&map, "e");
+    m_graph(&each, "body", &map);
+    m_add(&g, 1, &each);
+    m_int(&stack, "axis", 0);
+    m_int(&stack, "new_axis", 1);
+    m_add(&g, 1, &stack);
+    m_line(&g, "boxed = Optional(plain)");
+    m_line(&g, "open = OptionalGetElement(boxed)");
+    m_line(&g, "copy = Identity(open)");
+    m_int(&again, "axis", -1);
+    m_add(&g, 1, &again);
+    m_line(&g, "pair = SequenceConstruct(x, item, x)");
+    m_line(&g, "half = SequenceAt(pair, two)");
+    m_output(&g, "all");
+    m_output(&g, "last");
+    m_output(&g, "item");
+    m_output(&g, "z");
+    m_output(&g, "u");
+    m_output(&g, "half");
+    graph = m_read(&g, 18, NULL, &arena);
+    check_gradients(graph, in);
+}
+
 /* --- written and read again --- */
 
 static void a_subgraph_is_written_as_it_was_read(void **state)
@@ -378,16 +461,15 @@ static void a_subgraph_is_written_as_it_was_read(void **state)
 
 /* --- what stops a gradient --- */
 
-/* y = If(c): floor(x) or relu(x), through a sequence where asked for */
-static struct rd_graph *stopping(bool sequence)
+/* y = If(c): a cast to integers and back, which the calculus takes for a constant, or EyeLike. */
+static struct rd_graph *stopping(bool stops)
 {
     struct message g = { 0 }, yes = { 0 }, no = { 0 }, n = m_node("y = If(c)");
 
-    m_input(&g, "x", RD_F32, "2");
+    m_input(&g, "x", RD_F32, "2,2");
     m_input(&g, "c", RD_BOOL, "");
-    m_weight(&g, "zero", RD_I64, -1, (double[]){ 0 });
-    m_line(&yes, sequence ? "q = SequenceConstruct(x)" : "q = Shape(x)");
-    m_line(&yes, sequence ? "a = SequenceAt(q, zero)" : "a = Expand(x, q)");
+    m_line(&yes, stops ? "q = EyeLike(x)" : "q = Shape(x)");
+    m_line(&yes, stops ? "a = Add(x, q)" : "a = Expand(x, q)");
     m_output(&yes, "a");
     m_line(&no, "b = Relu(x)");
     m_output(&no, "b");
@@ -403,7 +485,7 @@ static void a_node_inside_that_has_no_gradient_is_named(void **state)
 {
     const struct rd_graph *g = stopping(true);
     const char *why;
-    struct rd_tensor *in[] = { m_tensor(&arena, RD_F32, "2", some),
+    struct rd_tensor *in[] = { m_tensor(&arena, RD_F32, "2,2", some),
         m_tensor(&arena, RD_BOOL, "", (double[]){ 1 }) };
     struct rd_tensor *out[1], **grad = RD_NEW_ARRAY(&arena, struct rd_tensor *, g->n_values);
     struct rd_exec_pass *pass;
@@ -412,7 +494,7 @@ static void a_node_inside_that_has_no_gradient_is_named(void **state)
     (void)state;
     assert_int_equal(rd_graph_not_differentiable(g, &arena, &why, &err), RD_OK);
     assert_non_null(why);
-    assert_non_null(strstr(why, "node 'choose' (If): inside it, node 0 (SequenceConstruct)"));
+    assert_non_null(strstr(why, "node 'choose' (If): inside it, node 0 (EyeLike)"));
     /* The same when somebody tries. */
     assert_int_equal(rd_exec_open(g, NULL, NULL, &exec, &err), RD_OK);
     assert_int_equal(
@@ -422,9 +504,9 @@ static void a_node_inside_that_has_no_gradient_is_named(void **state)
         rd_exec_back(exec, pass, (const struct rd_tensor *const *)out, NULL, &arena, grad, &err),
         RD_E_USAGE);
     assert_true(m_says(&err, "node 'choose' (If)"));
-    assert_true(m_says(&err, "SequenceAt has no gradient for its input 0"));
+    assert_true(m_says(&err, "EyeLike has no gradient for its input 0"));
     rd_exec_free(exec);
-    /* What only counts stops nothing: its gradient is zero. */
+    /* What only counts stops nothing. */
     g = stopping(false);
     assert_int_equal(rd_graph_not_differentiable(g, &arena, &why, &err), RD_OK);
     assert_null(why);
@@ -603,6 +685,7 @@ int main(void)
         cmocka_unit_test(carried_values_may_change_their_shape),
         cmocka_unit_test(subgraphs_nest_and_take_values_from_any_level),
         cmocka_unit_test(a_scan_goes_along_axes_in_both_directions),
+        cmocka_unit_test(gradients_go_through_sequences),
         cmocka_unit_test(a_subgraph_is_written_as_it_was_read),
         cmocka_unit_test(a_node_inside_that_has_no_gradient_is_named),
         cmocka_unit_test(an_endless_loop_meets_the_step_budget),
