@@ -110,34 +110,28 @@ rd_status rd_ml_numbers(const struct rd_graph_node *node, const char *floats, co
     const struct rd_attr *b = tensor ? rd_op_attr(node, tensor) : NULL;
     const struct rd_tensor *t = b ? b->tensor : NULL;
     const size_t n = t ? rd_tensor_count(t) : a ? a->n : 0;
-    const char *from;
+    struct rd_tensor aligned;
+    struct rd_op_call c = { .node = node };
     double *to;
 
     *out = NULL;
     *n_out = 0;
     if (a && a->n && t)
-        return RD_FAIL(
-            err, RD_E_INPUT, "'%s' and '%s' are both given", floats ? floats : "", tensor);
-    if (t && t->dtype != RD_F32 && t->dtype != RD_F64)
-        return RD_FAIL(err, RD_E_INPUT, "attribute '%s' must hold float32 or float64, not %s",
-            tensor, rd_dtype_name(t->dtype));
+        return RD_FAIL(err, RD_E_INPUT, "'%s' and '%s' are both given", floats, tensor);
+    if (t && !(RD_T(t->dtype) & RD_T_FLOAT))
+        return RD_FAIL(err, RD_E_INPUT, "attribute '%s' must hold floats, not %s", tensor,
+            rd_dtype_name(t->dtype));
     if (!n)
         return RD_OK;
-    to = RD_NEW_ARRAY(arena, double, n);
-    if (!to)
+    aligned = t ? *t : (struct rd_tensor){ .dtype = RD_F32, .ndim = 1, .dim = { (int64_t)n } };
+    aligned.data =
+        rd_arena_alloc(arena, rd_tensor_bytes(&aligned), 1); /* in a file it may lie anyhow */
+    to = aligned.dtype == RD_F64 ? aligned.data : RD_NEW_ARRAY(arena, double, n);
+    if (!aligned.data || !to)
         return RD_FAIL(err, RD_E_MEMORY, "no memory for %zu numbers", n);
-    from = t ? t->data : (const void *)a->floats;
-    for (size_t i = 0; i < n; i++) { /* tensors may lie unaligned in the file */
-        float f;
-
-        if (t && t->dtype == RD_F64) {
-            memcpy(&to[i], from + i * sizeof(double), sizeof(double));
-            continue;
-        }
-        memcpy(&f, from + i * sizeof(float), sizeof(float));
-        to[i] = (double)f;
-    }
-    *out = to;
+    memcpy(aligned.data, t ? t->data : a->floats, rd_tensor_bytes(&aligned));
+    c.scratch = (char *)to;
+    *out = rd_op_wide(&c, &aligned);
     *n_out = n;
     return RD_OK;
 }

@@ -30,8 +30,8 @@ rd_status rd_ml_string(const struct rd_graph_node *node, const char *name, const
  */
 rd_status rd_ml_choice(const struct rd_graph_node *node, const char *name, const char *const *words,
     int *out, struct rd_error *err);
-/* Numbers of a list of floats, or of a float32, float64 or int64 tensor attribute `tensor` (NULL:
- * none) in its place, as doubles in arena. RD_E_INPUT when both are given. */
+/* Numbers of a list of floats, or of a tensor attribute of a float type in its place (either may be
+ * NULL: there is none), as doubles in arena. RD_E_INPUT when both are given. */
 rd_status rd_ml_numbers(const struct rd_graph_node *node, const char *floats, const char *tensor,
     struct rd_arena *arena, const double **out, size_t *n_out, struct rd_error *err);
 

@@ -53,6 +53,9 @@ static rd_status dict_infer(struct rd_op_call *c)
     if (map->item[0]->dtype != (words->texts ? RD_STRING : RD_I64))
         return RD_FAIL(c->err, RD_E_INPUT, "the map's keys are %s, the vocabulary is of %s",
             rd_dtype_name(map->item[0]->dtype), words->texts ? "strings" : "integers");
+    if (!(RD_T(map->item[1]->dtype) & (RD_T_FEATURES | RD_T(RD_STRING))))
+        return RD_FAIL(c->err, RD_E_INPUT, "values of type %s are not supported",
+            rd_dtype_name(map->item[1]->dtype));
     rd_ml_shape2(c->out[0], map->item[1]->dtype, 1, (int64_t)words->n);
     return RD_OK;
 }

@@ -97,6 +97,67 @@ static const struct value {
     { "SVMRegressor", 1, "f 1,2: 1 2", "coefficients=2,3 rho=-1 support_vectors=1,2,3 n_supports=2",
         "!3 numbers in 'support_vectors' are no 2 vectors" },
 
+/* x0 <= 0.5, NaN too: leaf 1, else leaf 2; the second tree asks x1 > 1 */
+#define TREES                                                                                      \
+    "nodes_treeids=0,0,0,7,7,7 nodes_nodeids=0,1,2,0,1,2 nodes_featureids=0,0,0,1,0,0 "            \
+    "nodes_modes=BRANCH_LEQ,LEAF,LEAF,BRANCH_GT,LEAF,LEAF nodes_values=0.5,0,0,1,0,0 "             \
+    "nodes_truenodeids=1,0,0,1,0,0 nodes_falsenodeids=2,0,0,2,0,0 "                                \
+    "nodes_missing_value_tracks_true=1,0,0,0,0,0 "
+#define CLASS(ids, weights)                                                                        \
+    "class_treeids=0,0,7,7 class_nodeids=1,2,1,2 class_ids=" ids " class_weights=" weights " "
+    /* one class named, no weight below zero: the probability of the second */
+    { "TreeEnsembleClassifier", 1, "f 3,2: 0 0 1 2 nan nan",
+        TREES CLASS("1,1,1,1", "0.1,0.4,0.5,0.2") "classlabels_strings=no,yes",
+        "s 3: no yes no ; f 3,2: 0.7 0.3 0.1 0.9 0.7 0.3" },
+    /* a weight below zero: a margin */
+    { "TreeEnsembleClassifier", 1, "d 2,2: 0 0 1 2",
+        TREES CLASS("0,0,0,0", "-1,0.5,0.25,0.5") "classlabels_int64s=4,5 post_transform=LOGISTIC "
+                                                  "base_values=0.25",
+        "i 2: 4 5 ; f 2,2: 0.5621765 0.4378235 0.2689414 0.7310586" },
+    { "TreeEnsembleClassifier", 1, "i 1,2: 0 2",
+        TREES CLASS("0,0,0,0", "-1,0.5,0.25,0.5") "classlabels_int64s=4,5 base_values=0,2",
+        "i 1: 5 ; f 1,2: -1.25 1.25" },
+    { "TreeEnsembleClassifier", 3, "f 2,2: 0 0 1 2",
+        TREES CLASS("0,1,2,0", "1,2,4,0.5") "classlabels_int64s=7,8,9 base_values=0,0.5,-0.25",
+        "i 2: 7 9 ; f 2,3: 1.5 0.5 -0.25 0 2.5 3.75" },
+    { "TreeEnsembleRegressor", 1, "f 2,2: 0 0 1 2",
+        TREES "target_treeids=0,0,7,7 target_nodeids=1,2,1,2 target_ids=0,0,0,1 "
+              "target_weights=1,2,4,8 n_targets=2 aggregate_function=AVERAGE base_values=10",
+        "f 2,2: 10.5 14 13 10" },
+    { "TreeEnsembleRegressor", 1, "n 2,2: 0 0 1 2",
+        TREES "target_treeids=0,0,7,7 target_nodeids=1,2,1,2 target_ids=0,0,0,0 "
+              "target_weights=1,2,4,-8 aggregate_function=MAX",
+        "f 2,1: 1 4" },
+    { "TreeEnsembleRegressor", 1, "f 1,1: 0",
+        TREES "target_treeids=0 target_nodeids=1 target_ids=0 target_weights=1",
+        "!rows have 1 features, the trees read feature 1" },
+    { "TreeEnsembleRegressor", 1, "f 1,2: 0 0",
+        TREES "target_treeids=0 target_nodeids=9 target_ids=0 target_weights=1",
+        "!weight 0 is for node 9 of tree 0, which does not exist" },
+    { "TreeEnsembleRegressor", 1, "f 1,2: 0 0",
+        TREES "target_treeids=0 target_nodeids=1 target_ids=1 target_weights=1",
+        "!has target 1, not in 0..0" },
+    { "TreeEnsembleRegressor", 1, "f 1,2: 0 0",
+        TREES "target_treeids=0 target_nodeids=1 target_ids=0 target_weights=1,2",
+        "!must have as many entries: 1, 1, 1, 2" },
+    { "TreeEnsembleRegressor", 1, "f 1,2: 0 0",
+        "nodes_treeids=0,0 nodes_nodeids=0,1 nodes_featureids=0,0 nodes_modes=BRANCH_LT,BRANCH_LT "
+        "nodes_values=0,0 nodes_truenodeids=1,0 nodes_falsenodeids=5,5",
+        "!node 0 of tree 0 leads to node 5, which does not exist" },
+    { "TreeEnsembleRegressor", 1, "f 1,2: 0 0",
+        "nodes_treeids=0,0,0 nodes_nodeids=0,1,2 nodes_featureids=0,0,0 "
+        "nodes_modes=LEAF,BRANCH_LT,BRANCH_LT nodes_values=0,0,0 nodes_truenodeids=0,2,1 "
+        "nodes_falsenodeids=0,2,1",
+        "!node 2 of tree 0 is reached in two ways" },
+    { "TreeEnsembleRegressor", 1, "f 1,2: 0 0",
+        "nodes_treeids=0,0 nodes_nodeids=1,1 nodes_featureids=0,0 nodes_modes=LEAF,LEAF "
+        "nodes_values=0,0 nodes_truenodeids=0,0 nodes_falsenodeids=0,0",
+        "!node 1 of tree 0 is given twice" },
+    { "TreeEnsembleRegressor", 1, "f 1,2: 0 0",
+        "nodes_treeids=0 nodes_nodeids=1 nodes_featureids=0 nodes_modes=BRANCH nodes_values=0 "
+        "nodes_truenodeids=0 nodes_falsenodeids=0",
+        "!node 0 has a mode that does not exist" },
+
     { "Scaler", 1, "i 2,2: 1 2 3 4", "offset=1,2 scale=2,0.5", "f 2,2: 0 0 4 1" },
     { "Scaler", 1, "f 3: 1 2 3", "offset=1 scale=2", "f 3: 0 2 4" },
     { "Scaler", 1, "f 1,3: 1 2 3", "offset=1,2 scale=2", "!'offset' has 2 entries" },
