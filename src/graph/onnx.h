@@ -60,5 +60,8 @@ rd_status rd_graph_sort(struct rd_graph *graph, struct rd_arena *arena, struct r
 /* Types, shapes, constants, batch: fills graph->value. */
 rd_status rd_graph_infer(struct rd_graph *graph, const struct rd_limits *limits,
     struct rd_arena *arena, struct rd_error *err);
+/* Each If whose condition is constant becomes its branch (choose.c); shapes are inferred again. */
+rd_status rd_graph_choose(struct rd_graph *graph, const struct rd_limits *limits,
+    struct rd_arena *arena, struct rd_error *err);
 
 #endif

@@ -139,6 +139,8 @@ static rd_status graph(struct rd_onnx_model *m, struct rd_graph *g, struct rd_sp
     g->n_imports = m->n_imports;
     g->file_bytes = m->x.file_bytes;
     st = rd_graph_infer(g, m->x.limits, m->x.arena, m->x.err);
+    if (!st)
+        st = rd_graph_choose(g, m->x.limits, m->x.arena, m->x.err);
     for (size_t i = 0; i < g->n_outputs && !st; i++) { /* declared sizes are only hints */
         struct rd_graph_value *v = &g->value[g->output[i]];
 

@@ -505,6 +505,11 @@ rd_status rd_graph_flops(
             }
         if (folded)
             continue;
+        if (node->row->control) {
+            st = RD_FAIL(err, RD_E_USAGE, "what it runs depends on the data");
+            (void)named(&s, i, st);
+            break;
+        }
         for (int k = 0; k < node->n_outputs; k++)
             if (node->output[k] < 0)
                 *s.out[k] = (struct rd_tensor){ .dtype = RD_F32, .ndim = 0 };

@@ -134,6 +134,68 @@ static void a_condition_chooses_the_branch_and_its_gradient(void **state)
     }
 }
 
+/* The condition is known: the branch stands in the If's place, and the batch goes through it. */
+static void a_constant_condition_leaves_the_branch_alone(void **state)
+{
+    struct message g = { 0 }, yes = { 0 }, no = { 0 }, deep = { 0 }, other = { 0 }, b = { 0 },
+                   n = m_node("y, same = If(c)"), in_it = m_node("u = If(c)"),
+                   loop = m_node("v2 = Loop(m, -, h)");
+    struct rd_tensor *in[] = { m_tensor(
+        &arena, RD_F64, "2,3", (double[]){ 0.3, -0.7, 0.45, 1.1, -0.2, 0.6 }) };
+    struct rd_buf bytes = { 0 }, twice = { 0 };
+    struct rd_graph *graph, *again;
+    struct rd_tensor *out[2];
+
+    (void)state;
+    m_weight(&g, "one", RD_I64, -1, (double[]){ 1 });
+    m_weight(&g, "m", RD_I64, -1, (double[]){ 2 });
+    m_input(&g, "x", RD_F64, "n,3");
+    m_line(&g, "c = Equal(one, one)");
+    m_input(&b, "i", RD_I64, "");
+    m_input(&b, "d", RD_BOOL, "");
+    m_input(&b, "v", RD_DTYPE_NONE, NULL);
+    m_line(&b, "t = Mul(v, h)"); /* h of the branch, under its new name */
+    m_output(&b, "d");
+    m_output(&b, "t");
+    m_graph(&loop, "body", &b);
+    m_line(&deep, "w = Neg(v2)");
+    m_output(&deep, "w");
+    m_line(&other, "w2 = Det(v2)");
+    m_output(&other, "w2");
+    m_graph(&in_it, "then_branch", &deep);
+    m_graph(&in_it, "else_branch", &other);
+    m_line(&yes, "h = Tanh(x)");
+    m_add(&yes, 1, &loop);
+    m_add(&yes, 1, &in_it);
+    m_output(&yes, "u");
+    m_output(&yes, "x"); /* taken, produced by no node of the branch */
+    m_line(&no, "a = Relu(x)");
+    m_output(&no, "a");
+    m_output(&no, "a");
+    m_graph(&n, "then_branch", &yes);
+    m_graph(&n, "else_branch", &no);
+    m_add(&g, 1, &n);
+    m_output(&g, "y");
+    m_output(&g, "same");
+    graph = m_read(&g, 18, NULL, &arena);
+    assert_int_equal(graph->n_nodes, 5); /* Equal, Tanh, Loop, Neg, Identity */
+    assert_int_equal(
+        m_run(graph, NULL, (const struct rd_tensor *const *)in, &arena, out, &err), RD_OK);
+    assert_float_equal(((double *)out[0]->data)[3], -pow(tanh(1.1), 3), 1e-12);
+    assert_memory_equal(out[1]->data, in[0]->data, 6 * sizeof(double));
+    check_gradients(graph, in);
+    assert_int_equal(rd_graph_bytes(graph, &bytes, &err), RD_OK);
+    if (rd_graph_parse("again", NULL, bytes.text, bytes.len, NULL, &arena, &again, &err)) {
+        (void)m_says(&err, "\n");
+        fail();
+    }
+    assert_int_equal(rd_graph_bytes(again, &twice, &err), RD_OK);
+    assert_int_equal(bytes.len, twice.len);
+    assert_memory_equal(bytes.text, twice.text, bytes.len);
+    rd_buf_release(&bytes);
+    rd_buf_release(&twice);
+}
+
 /* --- Loop --- */
 
 /* v = tanh(v w) + x, s = v v, as long as trips are left and, when asked, i < 2. */
@@ -680,6 +742,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_condition_chooses_the_branch_and_its_gradient),
+        cmocka_unit_test(a_constant_condition_leaves_the_branch_alone),
         cmocka_unit_test(a_loop_carries_values_and_stacks_outputs),
         cmocka_unit_test(a_loop_ends_when_its_condition_says_so),
         cmocka_unit_test(carried_values_may_change_their_shape),
