@@ -11,6 +11,7 @@
 #include "graph/op.h"
 #include "graph/plan.h"
 #include "graph/rewrite.h"
+#include "graph/rows.h"
 #include "tensor/kernel.h"
 
 #include <math.h>
@@ -337,7 +338,7 @@ const struct rd_graph *rd_net_graph(const struct rd_net *net)
 rd_status rd_net_run(struct rd_net *net, const struct rd_tensor *const *input, size_t n_inputs,
     struct rd_arena *arena, struct rd_tensor **output, struct rd_error *err)
 {
-    return rd_exec_run(net->exec, input, n_inputs, arena, output, err);
+    return rd_rows_run(net->exec, net->graph, net->pool, input, n_inputs, arena, output, err);
 }
 
 size_t rd_net_inputs(const struct rd_net *net)
