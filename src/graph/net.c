@@ -21,7 +21,7 @@
 enum { NET_ROWS = 64, BLOCK_MOST = 4096 };
 
 /* What the test of a net in blocks may cost; a model file must not name its own price. */
-static const double TRIAL_WORK = 1e8, TRIAL_PER_FILE_BYTE = 2e5;
+static const double TRIAL_WORK = 1e8, TRIAL_PER_FILE_BYTE = 2e5, TRIAL_STEPS = 1e6;
 
 /* What one example's values may take in all: a file of a few bytes must not cost a gigabyte. */
 static const size_t EXAMPLE_BYTES = (size_t)256 << 20;
@@ -76,6 +76,51 @@ static rd_status too_large(const struct rd_graph *g, bool *large_out, struct rd_
     return st == RD_E_MEMORY ? st : RD_OK;
 }
 
+static bool all_known(const struct rd_tensor *t)
+{
+    for (int d = 0; d < t->ndim; d++)
+        if (t->dim[d] < 0)
+            return false;
+    return true;
+}
+
+/* A first answer of `block` rows, where shapes are known only by running: its shape into *out. */
+static rd_status run_block(
+    struct rd_net *net, int64_t block, struct rd_graph_value *out, struct rd_error *err)
+{
+    const struct rd_graph *g = net->graph;
+    const struct rd_graph_value *v = &g->value[g->input[0]];
+    const struct rd_exec_limits limits = {
+        .work = TRIAL_WORK + TRIAL_PER_FILE_BYTE * (double)g->file_bytes, .steps = TRIAL_STEPS
+    };
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct rd_tensor *in, **all = RD_NEW_ARRAY(&arena, struct rd_tensor *, g->n_outputs);
+    struct rd_rng rng = rd_rng_stream(1, "net/shape", 0);
+    struct rd_exec *exec = NULL;
+    int64_t dim[RD_MAX_DIMS];
+    rd_status st;
+
+    memcpy(dim, v->dim, sizeof(dim));
+    dim[0] = block;
+    st = all ? rd_tensor_new(&arena, RD_F32, dim, v->ndim, NULL, &in, err)
+             : RD_FAIL(err, RD_E_MEMORY, "no memory to try the model");
+    for (size_t i = 0, n = st ? 0 : rd_tensor_count(in); i < n; i++)
+        ((float *)in->data)[i] = rd_rng_unit_float(&rng);
+    if (!st)
+        st = rd_exec_open(g, rd_kernels(), &limits, &exec, err);
+    if (!st)
+        st = rd_exec_run(exec, (const struct rd_tensor *const *)&in, 1, &arena, all, err);
+    if (!st && all[0]->dtype == RD_F32 && all[0]->ndim > 0 && all[0]->dim[0] == block) {
+        out->ndim = all[0]->ndim;
+        memcpy(out->dim, all[0]->dim, sizeof(out->dim));
+        out->batched = true;
+        net->block = (size_t)block;
+    }
+    rd_exec_free(exec);
+    rd_arena_release(&arena);
+    return st;
+}
+
 /*
  * Nets whose batch axis cannot be followed through the graph, or is fixed, are run in blocks: one
  * row at a time, or as many as the model says. *out becomes the shape of the first output of such a
@@ -102,6 +147,8 @@ static rd_status measure_block(struct rd_net *net, struct rd_graph_value *out, s
             memcpy(out->dim, t->dim, sizeof(out->dim));
             out->batched = true;
             net->block = (size_t)block;
+        } else if (per_example(in) && (t->ndim < 0 || !all_known(t))) {
+            st = run_block(net, block, out, &why);
         }
     }
     rd_arena_release(&arena);
@@ -122,7 +169,7 @@ static rd_status measure(struct rd_net *net, struct rd_error *err)
         return RD_OK;
     in = &g->value[g->input[0]];
     out = &g->value[g->output[0]];
-    if (in->dtype != RD_F32 || out->dtype != RD_F32 || in->ndim < 1)
+    if (in->dtype != RD_F32 || (out->dtype && out->dtype != RD_F32) || in->ndim < 1)
         return RD_OK;
     if (!out->batched || in->dim[0] != -1 || !per_example(out)) {
         as_block = *out;
@@ -195,7 +242,8 @@ static rd_status try_blocks(struct rd_net *net, struct rd_error *err)
     const bool is_free = net->graph->value[net->graph->input[0]].dim[0] == -1;
     const size_t n = is_free ? 3 : net->block;
     const struct rd_exec_limits limits = {
-        .work = TRIAL_WORK + TRIAL_PER_FILE_BYTE * (double)net->graph->file_bytes
+        .work = TRIAL_WORK + TRIAL_PER_FILE_BYTE * (double)net->graph->file_bytes,
+        .steps = TRIAL_STEPS,
     };
     struct rd_rng rng = rd_rng_stream(1, "net/rows", 0);
     struct rd_arena arena = RD_ARENA_INIT;
@@ -248,7 +296,8 @@ static rd_status plan_of_free_batch(struct rd_net *net, struct rd_error *err)
 {
     const size_t n = net->block;
     const struct rd_exec_limits limits = {
-        .work = TRIAL_WORK + TRIAL_PER_FILE_BYTE * (double)net->graph->file_bytes
+        .work = TRIAL_WORK + TRIAL_PER_FILE_BYTE * (double)net->graph->file_bytes,
+        .steps = TRIAL_STEPS,
     };
     struct rd_rng rng = rd_rng_stream(1, "net/free", 0);
     struct rd_arena arena = RD_ARENA_INIT;
@@ -452,6 +501,10 @@ static rd_status chunk_run(struct rd_net *net, const struct chunk *k, struct rd_
                  : rd_exec_run(net->exec, in, 1, &arena, out, err);
     if (st)
         goto out;
+    if (out[0]->dtype != RD_F32 || rd_tensor_count(out[0]) != rows * net->outputs) {
+        st = RD_FAIL(err, RD_E_USAGE, "the model's answer changes its shape");
+        goto out;
+    }
     if (k->out)
         memcpy(k->out, out[0]->data, bytes);
     if (!k->grad)

@@ -4,6 +4,8 @@
  */
 #include "written_model.h"
 
+#include "graph/net.h"
+
 #include <math.h>
 #include <time.h>
 
@@ -407,6 +409,65 @@ static void a_scan_goes_along_axes_in_both_directions(void **state)
     check_gradients(graph, in);
 }
 
+/* --- as a classifier --- */
+
+/* Rows of three steps of two numbers, read by a Scan over time: shapes and rows show by running. */
+static void a_recurrent_classifier_answers_row_by_row(void **state)
+{
+    struct message g = { 0 }, b = { 0 }, n = m_node("s, all = Scan(zero, x)");
+    const double weights[] = { 0.7, -0.4, 0.2, 0.9 };
+    float x[5 * 6], out[5 * 2], one[2], grad[5 * 6], up[5 * 2], loss[5];
+    const int label[] = { 0, 1, 0, 1, 1 };
+    struct rd_graph *graph;
+    struct rd_net *net;
+
+    (void)state;
+    m_weight(&g, "first", RD_F32, 2, weights);
+    m_weight(&g, "second", RD_F32, 2, weights + 2);
+    m_weight(&g, "zero", RD_F32, 1, (double[]){ 0 });
+    m_input(&b, "h", RD_F32, NULL);
+    m_input(&b, "e", RD_F32, NULL);
+    m_line(&b, "a = Mul(e, first)");
+    m_line(&b, "c = Mul(h, second)");
+    m_line(&b, "d = Add(a, c)");
+    m_line(&b, "k = Tanh(d)");
+    m_output(&b, "k");
+    m_output(&b, "a");
+    m_graph(&n, "body", &b);
+    m_int(&n, "num_scan_inputs", 1);
+    m_ints(&n, "scan_input_axes", 1, (int64_t[]){ 1 });
+    m_add(&g, 1, &n);
+    m_input(&g, "x", RD_F32, "n,3,2");
+    m_line(&g, "y = Mul(s, first)");
+    m_output(&g, "y");
+    graph = m_read(&g, 18, NULL, &arena);
+    assert_int_equal(rd_net_open(graph, NULL, &net, &err), RD_OK);
+    assert_int_equal(rd_net_inputs(net), 6);
+    assert_int_equal(rd_net_outputs(net), 2);
+    assert_null(rd_net_not_differentiable(net));
+    for (int i = 0; i < 5 * 6; i++)
+        x[i] = 0.1f * (float)(i % 7) - 0.3f;
+    assert_int_equal(rd_net_forward(net, x, 5, out, &err), RD_OK);
+    for (int r = 0; r < 5; r++) {
+        assert_int_equal(rd_net_forward(net, x + 6 * r, 1, one, &err), RD_OK);
+        assert_memory_equal(one, out + 2 * r, sizeof(one));
+    }
+    assert_int_equal(rd_net_loss_gradient(net, x, label, 5, grad, loss, out, &err), RD_OK);
+    for (int i = 0; i < 6; i++) { /* of row 0 */
+        float moved[6], low, high;
+
+        memcpy(moved, x, sizeof(moved));
+        moved[i] = x[i] + 0.01f;
+        assert_int_equal(
+            rd_net_loss_gradient(net, moved, label, 1, grad + 6, &high, up, &err), RD_OK);
+        moved[i] = x[i] - 0.01f;
+        assert_int_equal(
+            rd_net_loss_gradient(net, moved, label, 1, grad + 6, &low, up, &err), RD_OK);
+        assert_float_equal((high - low) / 0.02f, grad[i], 1e-3);
+    }
+    rd_net_free(net);
+}
+
 /* --- sequences --- */
 
 /*
@@ -748,6 +809,7 @@ int main(void)
         cmocka_unit_test(carried_values_may_change_their_shape),
         cmocka_unit_test(subgraphs_nest_and_take_values_from_any_level),
         cmocka_unit_test(a_scan_goes_along_axes_in_both_directions),
+        cmocka_unit_test(a_recurrent_classifier_answers_row_by_row),
         cmocka_unit_test(gradients_go_through_sequences),
         cmocka_unit_test(a_subgraph_is_written_as_it_was_read),
         cmocka_unit_test(a_node_inside_that_has_no_gradient_is_named),
