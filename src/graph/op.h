@@ -227,7 +227,7 @@ bool rd_op_str_is(const struct rd_graph_node *node, const char *name, const char
 
 static inline const struct rd_tensor *rd_op_in(const struct rd_op_call *c, int i)
 {
-    return i < c->node->n_inputs ? c->in[i] : NULL;
+    return i < c->node->n_inputs - c->node->n_captures ? c->in[i] : NULL;
 }
 static inline struct rd_tensor *rd_op_out(const struct rd_op_call *c, int i)
 {
@@ -235,7 +235,7 @@ static inline struct rd_tensor *rd_op_out(const struct rd_op_call *c, int i)
 }
 static inline struct rd_tensor *rd_op_din(const struct rd_op_call *c, int i)
 {
-    return i < c->node->n_inputs ? c->din[i] : NULL;
+    return i < c->node->n_inputs - c->node->n_captures ? c->din[i] : NULL;
 }
 
 /* Axis counted from the end when negative; RD_E_INPUT outside -rank..rank-1 (..rank when one_more).

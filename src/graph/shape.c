@@ -188,13 +188,18 @@ static void forget(struct rd_graph *g)
             }
 }
 
+/* All rows inside, for a node that inference does not come to may run all the same. */
 static rd_status prepare_rows(struct rd_graph *g, struct rd_arena *arena, struct rd_error *err)
 {
     char label[160];
 
     for (size_t i = 0; i < g->n_nodes; i++) {
-        const rd_status st = rd_op_prepare(&g->node[i], arena, err);
+        const struct rd_graph_node *node = &g->node[i];
+        rd_status st = rd_op_prepare(&g->node[i], arena, err);
 
+        for (size_t a = 0; a < node->n_attrs; a++)
+            for (size_t k = 0; node->attr[a].graphs && k < node->attr[a].n && !st; k++)
+                st = prepare_rows(node->attr[a].graphs[k], arena, err);
         if (st)
             return RD_WRAP(err, st, "node %s", rd_graph_node_label(g, i, label, sizeof(label)));
     }
@@ -242,7 +247,7 @@ static rd_status infer_body(struct inference *s, struct rd_op_call *c, struct rd
     const struct rd_op *row = c->node->row;
     const size_t n_formal = g->n_inputs - g->n_captures;
     char safe[80];
-    rd_status st = prepare_rows(g, s->arena, s->err);
+    rd_status st = s->depth ? RD_OK : prepare_rows(g, s->arena, s->err);
 
     if (st)
         return st;

@@ -667,6 +667,31 @@ static void an_endless_loop_meets_the_step_budget(void **state)
     assert_true(clock() - begun < 20 * CLOCKS_PER_SEC);
 }
 
+/* The number of trips alone: what the body takes is not mistaken for the condition. */
+static void hidden_inputs_are_not_the_operators(void **state)
+{
+    struct message g = { 0 }, b = { 0 }, n = m_node("s = Loop(m)");
+    struct rd_tensor *in[] = { m_tensor(&arena, RD_BOOL, "", (double[]){ 0 }) }, *out[1];
+    const struct rd_graph *graph;
+
+    (void)state;
+    m_weight(&g, "m", RD_I64, -1, (double[]){ 2 });
+    m_input(&b, "i", RD_I64, "");
+    m_input(&b, "c", RD_BOOL, "");
+    m_line(&b, "t = Not(flag)");
+    m_output(&b, "c");
+    m_output(&b, "t");
+    m_graph(&n, "body", &b);
+    m_add(&g, 1, &n);
+    m_input(&g, "flag", RD_BOOL, "");
+    m_output(&g, "s");
+    graph = m_read(&g, 18, NULL, &arena);
+    assert_int_equal(
+        m_run(graph, NULL, (const struct rd_tensor *const *)in, &arena, out, &err), RD_OK);
+    assert_int_equal(out[0]->dim[0], 2);
+    assert_int_equal(((unsigned char *)out[0]->data)[1], 1);
+}
+
 static void what_a_subgraph_asks_for_must_exist(void **state)
 {
     struct message g = { 0 }, yes = { 0 }, no = { 0 }, n = m_node("y = If(c)");
@@ -814,6 +839,7 @@ int main(void)
         cmocka_unit_test(a_subgraph_is_written_as_it_was_read),
         cmocka_unit_test(a_node_inside_that_has_no_gradient_is_named),
         cmocka_unit_test(an_endless_loop_meets_the_step_budget),
+        cmocka_unit_test(hidden_inputs_are_not_the_operators),
         cmocka_unit_test(what_a_subgraph_asks_for_must_exist),
         cmocka_unit_test(a_cycle_through_a_subgraph_is_a_cycle),
         cmocka_unit_test(names_of_a_subgraph_do_not_hide_those_around),
