@@ -5,6 +5,7 @@
 #include "cli/model_io.h"
 
 #include "base/text.h"
+#include "graph/rewrite.h"
 #include "tensor/npy.h"
 
 #include <math.h>
@@ -117,6 +118,17 @@ static double largest(const struct rd_tensor *t)
     return most;
 }
 
+/* Of a classifier that answers a label first: its scores. */
+static rd_status open_scores(struct rd_cli *cli, const char *path, struct rd_model *m)
+{
+    const struct rd_graph *alone;
+    rd_status st = rd_model_open(cli, path, m);
+
+    if (!st)
+        st = rd_graph_scores_alone(m->graph, cli->run.scratch, &alone, cli->run.err);
+    return st || alone == m->graph ? st : rd_model_open_graph(cli, alone, m);
+}
+
 static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
 {
     const struct model_grad *o = opts;
@@ -135,7 +147,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     (void)argc;
     if (!o->labels == !o->cotangent)
         return RD_FAIL(err, RD_E_USAGE, "model grad needs either --labels or --cotangent");
-    st = rd_model_open(cli, argv[0], &m);
+    st = open_scores(cli, argv[0], &m);
     if (st)
         return st;
     (void)rd_text_safe_in(safe, sizeof safe, argv[0]);

@@ -16,11 +16,18 @@ static void close_net(void *net)
 
 rd_status rd_model_open(struct rd_cli *cli, const char *path, struct rd_model *model_out)
 {
-    struct rd_error *err = cli->run.err;
-    rd_status st = rd_graph_load(path, NULL, cli->run.scratch, &model_out->graph, err);
+    struct rd_graph *graph;
+    const rd_status st = rd_graph_load(path, NULL, cli->run.scratch, &graph, cli->run.err);
 
-    if (!st)
-        st = rd_net_open(model_out->graph, cli->run.pool, &model_out->net, err);
+    return st ? st : rd_model_open_graph(cli, graph, model_out);
+}
+
+rd_status rd_model_open_graph(
+    struct rd_cli *cli, const struct rd_graph *graph, struct rd_model *model_out)
+{
+    const rd_status st = rd_net_open(graph, cli->run.pool, &model_out->net, cli->run.err);
+
+    model_out->graph = (struct rd_graph *)(uintptr_t)graph; /* a load's own, or sharing with it */
     if (st)
         return st;
     if (rd_arena_guard(cli->run.scratch, close_net, model_out->net)) {

@@ -113,6 +113,34 @@ rd_status rd_graph_free_batch(const struct rd_graph *graph, struct rd_arena *are
     return st == RD_E_MEMORY ? st : RD_OK; /* a shape that now fits no longer: it stays as it was */
 }
 
+/* --- scores alone --- */
+
+rd_status rd_graph_scores_alone(const struct rd_graph *graph, struct rd_arena *arena,
+    const struct rd_graph **alone_out, struct rd_error *err)
+{
+    const enum rd_dtype first =
+        graph->n_outputs ? graph->value[graph->output[0]].dtype : RD_DTYPE_NONE;
+    struct rd_graph *alone;
+    size_t i = 1;
+
+    *alone_out = graph;
+    if (first != RD_I64 && first != RD_I32 && first != RD_STRING)
+        return RD_OK;
+    while (i < graph->n_outputs && (graph->value[graph->output[i]].dtype != RD_F32 ||
+                                       graph->value[graph->output[i]].ndim < 1))
+        i++;
+    if (i >= graph->n_outputs)
+        return RD_OK;
+    alone = RD_NEW(arena, struct rd_graph);
+    if (!alone)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to look at the scores of '%s'", graph->path);
+    *alone = *graph;
+    alone->output = graph->output + i;
+    alone->n_outputs = 1;
+    *alone_out = alone;
+    return RD_OK;
+}
+
 /* --- two classes --- */
 
 bool rd_graph_is_one_number(const struct rd_graph *graph)

@@ -1,4 +1,7 @@
-/* rewrite.h - a graph as another one that answers the same: with a free batch, with two classes. */
+/*
+ * rewrite.h - a graph as another one that answers the same: with a free batch, with two classes,
+ * with its scores alone.
+ */
 #ifndef RD_GRAPH_REWRITE_H
 #define RD_GRAPH_REWRITE_H
 
@@ -23,5 +26,14 @@ rd_status rd_graph_two_classes(const struct rd_graph *graph, struct rd_arena *ar
     struct rd_graph **scores_out, struct rd_graph **logits_out, struct rd_error *err);
 /* Is the first output one number a row? */
 bool rd_graph_is_one_number(const struct rd_graph *graph);
+
+/*
+ * A classifier that answers a label first and its scores behind it, as exporters of scikit-learn
+ * and its kin write them: with the scores, the first output of float32 in rows, as only output. It
+ * shares everything with graph. graph itself when its first output is no label or no other is such
+ * scores.
+ */
+rd_status rd_graph_scores_alone(const struct rd_graph *graph, struct rd_arena *arena,
+    const struct rd_graph **alone_out, struct rd_error *err);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * onnx_file - an ONNX file as a target: its first output is the scores, one row an example.
+ * onnx_file - an ONNX file as a target: its first output is the scores, one row an example. A label
+ * in front of them, as classifiers of scikit-learn have it, is left out.
  *
  * A network that ends in Softmax answers probabilities; its gradients are those of the logits in
  * front of that Softmax. Through the Softmax they would be right on paper only: where the
@@ -267,7 +268,8 @@ rd_status rd_target_open_graph(const struct rd_graph *graph, const char *label,
     struct rd_error *err)
 {
     struct onnx_file *f = RD_NEW(arena, struct onnx_file);
-    struct rd_graph *cut = NULL, *scored = (struct rd_graph *)(uintptr_t)graph; /* as it is */
+    struct rd_graph *cut = NULL, *scored;
+    const struct rd_graph *alone;
     char safe[160];
     rd_status st;
 
@@ -278,14 +280,18 @@ rd_status rd_target_open_graph(const struct rd_graph *graph, const char *label,
     f->target.label = rd_arena_strdup(arena, safe);
     if (!f->target.label)
         return RD_FAIL(err, RD_E_MEMORY, "no memory to open a target");
-    st = rd_graph_is_one_number(graph) ? rd_graph_two_classes(graph, arena, &scored, &cut, err)
+    st = rd_graph_scores_alone(graph, arena, &alone, err);
+    if (st)
+        return st;
+    scored = (struct rd_graph *)(uintptr_t)alone; /* as it is */
+    st = rd_graph_is_one_number(alone) ? rd_graph_two_classes(alone, arena, &scored, &cut, err)
                                        : RD_OK;
     if (!st)
         st = open_net(arena, scored, pool, &f->net, err);
     f->logits = f->net;
     if (!st && !cut && rd_net_ends_in_softmax(f->net)) {
         f->probabilities = true;
-        st = without_softmax(graph, arena, &cut, err);
+        st = without_softmax(alone, arena, &cut, err);
     }
     f->probabilities = f->probabilities || (!st && cut && cut != scored);
     if (!st && cut && cut != scored)

@@ -269,6 +269,38 @@ static void training_does_not_mind_how_the_batch_is_written(void **state)
     rd_arena_release(&arena);
 }
 
+/* As scikit-learn's exporters write it: the label, then the scores it is the largest of. */
+static void scores_behind_a_label_are_found(void **state)
+{
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct rd_error err = { 0 };
+    const struct rd_graph *alone;
+    struct hand h;
+    int x, scores, label, *out = RD_NEW_ARRAY(&arena, int, 2);
+
+    (void)state;
+    hand_begin(&h, &arena, RD_F32);
+    x = hand_input(&h, 2, (int64_t[]){ -1, 4 });
+    scores = hand_matmul(&h, x, 4, 3, true);
+    label = hand_node(&h, "ArgMax", &scores, 1, (struct rd_attr[]){ hand_i("axis", 1) }, 1);
+    (void)hand_end(&h, label);
+    out[0] = label;
+    out[1] = scores;
+    h.g->output = out;
+    assert_int_equal(rd_graph_scores_alone(h.g, &arena, &alone, &err), RD_OK);
+    assert_ptr_equal(alone, h.g); /* a label alone */
+    h.g->n_outputs = 2;
+    assert_int_equal(rd_graph_scores_alone(h.g, &arena, &alone, &err), RD_OK);
+    assert_int_equal(alone->n_outputs, 1);
+    assert_int_equal(alone->output[0], scores);
+    assert_int_equal(h.g->n_outputs, 2);
+    out[0] = scores;
+    out[1] = label;
+    assert_int_equal(rd_graph_scores_alone(h.g, &arena, &alone, &err), RD_OK);
+    assert_ptr_equal(alone, h.g); /* scores first already */
+    rd_arena_release(&arena);
+}
+
 static void survives_each_failed_allocation(void **state)
 {
     struct rd_arena arena = RD_ARENA_INIT;
@@ -310,6 +342,7 @@ int main(void)
         cmocka_unit_test(one_number_is_one_of_two_classes),
         cmocka_unit_test(one_number_is_trained_as_two_classes),
         cmocka_unit_test(training_does_not_mind_how_the_batch_is_written),
+        cmocka_unit_test(scores_behind_a_label_are_found),
         cmocka_unit_test(survives_each_failed_allocation),
     };
 
