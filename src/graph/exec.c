@@ -368,6 +368,8 @@ static rd_status run_node(struct rd_exec_pass *p, size_t index)
         *p->out[k] = (struct rd_tensor){ .ndim = -1 };
     }
     st = control ? rd_op_check(&c) : prepare_node(p, &c);
+    if (!st && control)
+        st = measure(p, &c);
     if (st)
         return st;
     for (int k = 0; k < node->n_outputs; k++) {

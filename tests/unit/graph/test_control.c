@@ -409,6 +409,54 @@ static void a_scan_goes_along_axes_in_both_directions(void **state)
     check_gradients(graph, in);
 }
 
+/* --- FlexAttention --- */
+
+/* Two query heads share one key head; scores get a bias from outside, probabilities a factor. */
+static void attention_with_subgraphs_has_its_gradient(void **state)
+{
+    struct rd_tensor *in[] = { m_tensor(&arena, RD_F64, "1,2,2,3", some),
+        m_tensor(&arena, RD_F64, "1,1,2,3", some + 3),
+        m_tensor(&arena, RD_F64, "1,1,2,2", some + 6), m_tensor(&arena, RD_F64, "2", some + 1) };
+
+    (void)state;
+    for (int mods = 0; mods < 4; mods++) {
+        struct message g = { 0 }, score = { 0 }, prob = { 0 }, opset = { 0 }, model,
+                       n = m_node("y = ai.onnx.preview:FlexAttention(q, k, v)");
+        struct rd_graph *graph;
+
+        m_input(&g, "q", RD_F64, "1,2,2,3");
+        m_input(&g, "k", RD_F64, "1,1,2,3");
+        m_input(&g, "v", RD_F64, "1,1,2,2");
+        m_input(&g, "bias", RD_F64, "2");
+        m_input(&score, "s", RD_F64, NULL);
+        m_line(&score, "b = Mul(s, bias)");
+        m_line(&score, "s2 = Tanh(b)");
+        m_output(&score, "s2");
+        m_input(&prob, "p", RD_F64, NULL);
+        m_line(&prob, "p2 = Mul(p, p)");
+        m_line(&prob, "p3 = Sub(p2, bias)");
+        m_output(&prob, "p3");
+        if (mods & 1)
+            m_graph(&n, "score_mod", &score);
+        if (mods & 2)
+            m_graph(&n, "prob_mod", &prob);
+        m_add(&g, 1, &n);
+        m_line(&g, "z = Add(y, bias)");
+        m_output(&g, "z");
+        model = m_model(&g, 26, NULL);
+        rd_pb_put_text(&opset.b, 1, "ai.onnx.preview");
+        rd_pb_put_int(&opset.b, 2, 1);
+        m_add(&model, 8, &opset);
+        rd_buf_release(&score.b);
+        rd_buf_release(&prob.b);
+        if (m_parse(&model, NULL, &arena, &graph, &err)) {
+            (void)m_says(&err, "\n");
+            fail();
+        }
+        check_gradients(graph, in);
+    }
+}
+
 /* --- as a classifier --- */
 
 /* Rows of three steps of two numbers, read by a Scan over time: shapes and rows show by running. */
@@ -834,6 +882,7 @@ int main(void)
         cmocka_unit_test(carried_values_may_change_their_shape),
         cmocka_unit_test(subgraphs_nest_and_take_values_from_any_level),
         cmocka_unit_test(a_scan_goes_along_axes_in_both_directions),
+        cmocka_unit_test(attention_with_subgraphs_has_its_gradient),
         cmocka_unit_test(a_recurrent_classifier_answers_row_by_row),
         cmocka_unit_test(gradients_go_through_sequences),
         cmocka_unit_test(a_subgraph_is_written_as_it_was_read),
