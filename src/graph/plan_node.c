@@ -81,15 +81,16 @@ static void set(const struct plan_code *code, const struct plan_step *s,
     }
 }
 
+/* back: of the backward pass; rows know it by din. */
 static struct rd_op_call call_of(
-    const struct plan_code *code, const struct plan_step *s, const struct plan_call *c)
+    const struct plan_code *code, const struct plan_step *s, const struct plan_call *c, bool back)
 {
     return (struct rd_op_call){
         .node = &code->graph->node[s->node],
         .in = c->in_at,
         .out = c->out_at,
-        .dout = c->dout_at,
-        .din = c->din_at,
+        .dout = back ? c->dout_at : NULL,
+        .din = back ? c->din_at : NULL,
         .kernels = code->kernels,
     };
 }
@@ -120,7 +121,7 @@ rd_status plan_node_measure(struct plan_code *code, int step, size_t rows, struc
         }
     /* What a row takes depends on which gradients it is asked for: once without, once with them. */
     set(code, s, NULL, rows, false, &c);
-    call = call_of(code, s, &c);
+    call = call_of(code, s, &c, false);
     if (row->flops)
         code->work += row->flops(&call) / (double)rows;
     if (row->scratch)
@@ -129,7 +130,7 @@ rd_status plan_node_measure(struct plan_code *code, int step, size_t rows, struc
         fits = floats_of(row->saved(&call), &s->saved.each);
     if (fits && s->back) {
         set(code, s, NULL, rows, true, &c);
-        call = call_of(code, s, &c);
+        call = call_of(code, s, &c, true);
         if (row->scratch)
             fits = floats_of(row->scratch(&call), &s->node_back_scratch.each);
     }
@@ -162,12 +163,14 @@ rd_status plan_node_forward(const struct plan_code *code, struct plan_context *c
     rd_status st;
 
     set(code, s, ctx, ctx->n, false, c);
-    call = call_of(code, s, c);
+    call = call_of(code, s, c, false);
     call.saved = bytes_at(ctx, &s->saved);
     call.scratch = bytes_at(ctx, &s->node_scratch);
     call.scratch_size = s->node_scratch.each * sizeof(float);
     call.err = ctx->err;
     st = call.node->row->forward(&call);
+    if (!st && call.scratch_used && !call.scratch)
+        st = RD_FAIL(ctx->err, RD_E_BUG, "scratch was used but not asked for");
     if (st)
         return RD_WRAP(ctx->err, st, "%s",
             rd_graph_node_label(code->graph, (size_t)s->node, label, sizeof label));
@@ -191,12 +194,14 @@ rd_status plan_node_backward(const struct plan_code *code, struct plan_context *
     }
     if (!wanted) /* made of weights alone, which do not change here */
         return RD_OK;
-    call = call_of(code, s, c);
+    call = call_of(code, s, c, true);
     call.saved = bytes_at(ctx, &s->saved);
     call.scratch = bytes_at(ctx, &s->node_back_scratch);
     call.scratch_size = s->node_back_scratch.each * sizeof(float);
     call.err = ctx->err;
     st = call.node->row->backward(&call);
+    if (!st && call.scratch_used && !call.scratch)
+        st = RD_FAIL(ctx->err, RD_E_BUG, "scratch was used but not asked for");
     if (st)
         return RD_WRAP(ctx->err, st, "gradient of %s",
             rd_graph_node_label(code->graph, (size_t)s->node, label, sizeof label));

@@ -363,6 +363,30 @@ static void every_failed_allocation_is_reported_and_nothing_leaks(void **state)
 
 /* The seeds of the fuzz target: each new operator in a plan (where there is one) and node by node.
  */
+/* Rows may need scratch of other sizes forward and backward, here some and none. */
+static void each_pass_gets_the_scratch_that_its_row_asks_for(void **state)
+{
+    static const float x[6] = { 1, 2, 3, -1, 0, 4 }, g[6] = { 1, 0, 2, 1, 1, 1 };
+    static const float sums[6] = { 1, 3, 6, -1, -1, 3 }, back[6] = { 3, 2, 2, 3, 2, 1 };
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct rd_net *net = NULL;
+    struct hand h;
+    float y[6], dx[6];
+    int v;
+
+    (void)state;
+    hand_begin(&h, &arena, RD_F32);
+    v = hand_input(&h, 2, (int64_t[]){ -1, 3 });
+    v = hand_binary(&h, "CumSum", v, hand_ints(&h, 1, (int64_t[]){ 1 }));
+    assert_int_equal(rd_net_open(hand_end(&h, v), NULL, &net, NULL), RD_OK);
+    assert_int_equal(rd_net_forward(net, x, 2, y, NULL), RD_OK);
+    assert_memory_equal(y, sums, sizeof y);
+    assert_int_equal(rd_net_vjp(net, x, g, 2, dx, NULL), RD_OK);
+    assert_memory_equal(dx, back, sizeof dx);
+    rd_net_free(net);
+    rd_arena_release(&arena);
+}
+
 static void seeds_answer_the_same_both_ways(void **state)
 {
     static const char *const names[] = { "ops-view", "ops-expand", "ops-where", "ops-slice",
@@ -420,6 +444,7 @@ int main(void)
         cmocka_unit_test(an_unknown_instruction_set_is_refused_when_a_net_is_opened),
         cmocka_unit_test(a_graph_that_asks_for_too_much_gets_no_plan),
         cmocka_unit_test(every_failed_allocation_is_reported_and_nothing_leaks),
+        cmocka_unit_test(each_pass_gets_the_scratch_that_its_row_asks_for),
         cmocka_unit_test(seeds_answer_the_same_both_ways),
     };
 
