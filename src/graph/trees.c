@@ -175,6 +175,12 @@ static rd_status lay(struct making *m, size_t place, struct rd_arena *arena)
         t->equals = t->equals || shape.flags & TREES_EQUAL;
     }
     t->what[place] = (uint32_t)s->feature[i] << TREES_FLAGS | shape.flags;
+    if (shape.flags & TREES_NAN_RIGHT) {
+        t->nan_right = true;
+        t->nan_odd = t->nan_odd || shape.t32 > FLT_MAX;
+    } else {
+        t->nan_left = true;
+    }
     if ((size_t)s->feature[i] >= t->n_features)
         t->n_features = (size_t)s->feature[i] + 1;
     t->left[place] = (uint32_t)m->used;
@@ -262,7 +268,7 @@ static bool fits_heap(const struct rd_trees *t, size_t tree, size_t places)
 {
     const size_t most = (size_t)TREES_HEAP_GROWTH * places;
 
-    return !t->equals && !t->members && t->depth[tree] <= TREES_HEAP_DEPTH &&
+    return t->depth[tree] <= TREES_HEAP_DEPTH &&
            (size_t)2 << t->depth[tree] <= (most > 64 ? most : 64);
 }
 
@@ -277,13 +283,23 @@ static void fill_heap(struct rd_trees *t, size_t tree, uint32_t *place)
         const uint32_t p = place[i];
         const bool leaf = t->left[p] == p; /* passed on to the left, where every row goes */
 
-        node[i] = (struct trees_heap){ t->threshold32[p],
-            (uint32_t)((size_t)(t->what[p] >> TREES_FLAGS) * TREES_BLOCK) };
+        node[i] = (struct trees_heap){ t->threshold32[p], t->at[p] };
         place[2 * i + 1] = t->left[p];
         place[2 * i + 2] = t->left[p] + !leaf;
     }
     for (size_t i = 0; i <= inner; i++)
         t->heap_at[t->heap_leaf[tree] + i] = t->leaf[place[inner + i]];
+}
+
+/* Of each place; that of a leaf stays 0: nothing is above its threshold. */
+static void lay_columns(struct rd_trees *t, size_t places)
+{
+    const uint32_t copy = (uint32_t)(t->nan_left ? t->n_features * TREES_BLOCK : 0);
+
+    for (size_t p = 0; p < places; p++)
+        if (t->left[p] != p)
+            t->at[p] = (t->what[p] >> TREES_FLAGS) * TREES_BLOCK +
+                       (t->what[p] & TREES_NAN_RIGHT ? copy : 0);
 }
 
 static rd_status lay_heaps(struct making *m, struct rd_arena *arena)
@@ -292,16 +308,19 @@ static rd_status lay_heaps(struct making *m, struct rd_arena *arena)
     uint32_t place[(2 << TREES_HEAP_DEPTH) + 1];
     size_t nodes = 0, leaves = 0;
 
+    if (t->equals || t->members || t->n_features > TREES_FEATURES) /* no blocks */
+        return RD_OK;
     t->heap = RD_NEW_ARRAY(arena, uint32_t, t->n_trees);
     t->heap_leaf = RD_NEW_ARRAY(arena, uint32_t, t->n_trees);
-    if (!t->heap || !t->heap_leaf)
+    t->at = RD_NEW_ARRAY(arena, uint32_t, m->used);
+    if (!t->heap || !t->heap_leaf || !t->at)
         return RD_FAIL(m->err, RD_E_MEMORY, "no memory for %zu trees", t->n_trees);
+    lay_columns(t, m->used);
     for (size_t i = 0; i < t->n_trees; i++) {
         const size_t behind = i + 1 < t->n_trees ? t->root[i + 1] : m->used;
 
         t->heap[i] = UINT32_MAX;
-        if (!fits_heap(t, i, behind - t->root[i]) || t->n_features > TREES_FEATURES ||
-            leaves + ((size_t)1 << t->depth[i]) > MOST)
+        if (!fits_heap(t, i, behind - t->root[i]) || leaves + ((size_t)1 << t->depth[i]) > MOST)
             continue;
         t->heap[i] = (uint32_t)nodes;
         t->heap_leaf[i] = (uint32_t)leaves;

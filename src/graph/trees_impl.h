@@ -17,8 +17,12 @@ struct trees_set {
 };
 
 /*
- * A tree that is not deep a second time, as a heap: the children of i are 2 i + 1 and 2 i + 2,
- * leaves fill it up to full depth. For rows without NaN, transposed in blocks of TREES_BLOCK.
+ * float32 rows go in blocks, transposed: (features, TREES_BLOCK). A block stands there twice when
+ * nodes want it so: with infinity in the place of NaN, which is above every threshold, for nodes
+ * that send NaN right, and with minus infinity for those that send it left.
+ *
+ * A tree that is not deep lies there a second time, as a heap: the children of i are 2 i + 1 and
+ * 2 i + 2, leaves fill it up to full depth.
  */
 enum {
     TREES_BLOCK = 64,
@@ -28,21 +32,24 @@ enum {
 };
 struct trees_heap {
     float threshold;
-    uint32_t at; /* feature * TREES_BLOCK: where its row of the transposed block begins */
+    uint32_t at; /* where its feature's row of the transposed block begins */
 };
 
 struct rd_trees {
     size_t n_trees, n_targets, n_features, n_places;
     enum rd_tree_sum sum;
     double work;
-    bool equals;  /* some node has TREES_EQUAL */
-    bool members; /* some node has TREES_MEMBER */
+    bool equals;              /* some node has TREES_EQUAL */
+    bool members;             /* some node has TREES_MEMBER */
+    bool nan_left, nan_right; /* where nodes send NaN */
+    bool nan_odd; /* right, though the threshold is infinite: no number stands for NaN then */
     /* Of each place (node or leaf): */
     float *threshold32; /* a leaf: infinite */
     double *threshold64;
     uint32_t *what; /* feature << TREES_FLAGS | flags */
     uint32_t *left; /* right is the place behind; a leaf: itself */
     uint32_t *leaf; /* of a leaf: its index */
+    uint32_t *at;   /* as in a heap */
     const struct trees_set *set;
     /* Of each tree: */
     uint32_t *root, *depth;

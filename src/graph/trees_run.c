@@ -2,9 +2,9 @@
  * trees_run.c - rows down the trees, several steps at once that do not wait for each other, which
  * hides the latency of the loads.
  *
- * float32 rows without NaN, many: in blocks, transposed; GROUP of them go down a tree with their
- * places in registers, through the tree's heap where it has one. Other rows, many: LANES of them go
- * down a tree together. A few: each goes down LANES trees together.
+ * float32 rows, many: in blocks, transposed; GROUP of them go down a tree with their places in
+ * registers, through the tree's heap where it has one. Other rows, many: LANES of them go down a
+ * tree together. A few: each goes down LANES trees together.
  */
 #include "graph/trees_impl.h"
 
@@ -161,23 +161,39 @@ DEFINE(run_f64, double, threshold64)
 
 /* --- many float32 rows: blocks transposed, groups of GROUP rows held in registers --- */
 
-/* Into (features, BLOCK), missing rows zero; true when there is a NaN. */
-static bool transpose(
-    const struct rd_trees *t, const float *x, size_t rows, size_t features, float *to)
+/* Into (features, BLOCK), missing rows zero, NaN as `nan`; true when there was one. */
+static bool transpose_as(
+    const struct rd_trees *t, const float *x, size_t rows, size_t features, float nan, float *to)
 {
-    unsigned nan = 0;
+    unsigned any = 0;
 
     for (size_t f = 0; f < t->n_features; f++) {
         float *const row = to + f * BLOCK;
 
         for (size_t r = 0; r < rows; r++) {
-            row[r] = x[r * features + f];
-            nan |= row[r] != row[r];
+            const float v = x[r * features + f];
+
+            any |= v != v;
+            row[r] = v != v ? nan : v;
         }
         for (size_t r = rows; r < BLOCK; r++)
             row[r] = 0;
     }
-    return nan;
+    return any;
+}
+
+/* As the nodes want it; false when NaN would go astray. */
+static bool transpose(
+    const struct rd_trees *t, const float *x, size_t rows, size_t features, float *to)
+{
+    bool nan = false;
+
+    if (t->nan_left || !t->nan_right)
+        nan = transpose_as(t, x, rows, features, -(float)HUGE_VAL, to);
+    if (t->nan_right)
+        nan = transpose_as(
+            t, x, rows, features, (float)HUGE_VAL, to + (t->nan_left ? t->n_features * BLOCK : 0));
+    return !(nan && t->nan_odd);
 }
 
 #define EIGHT(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7)
@@ -200,8 +216,7 @@ static void heap_leaves(
 #define WHERE(l) uint32_t p##l = root;
 #define FURTHER(l)                                                                                 \
     {                                                                                              \
-        const uint32_t next =                                                                      \
-            left[p##l] + ((x + l)[(size_t)(what[p##l] >> TREES_FLAGS) * BLOCK] > threshold[p##l]); \
+        const uint32_t next = left[p##l] + ((x + l)[column[p##l]] > threshold[p##l]);              \
         moved |= next ^ p##l;                                                                      \
         p##l = next;                                                                               \
     }
@@ -212,7 +227,7 @@ static void plain_places(
     const struct rd_trees *t, uint32_t root, uint32_t depth, const float *x, uint32_t at[GROUP])
 {
     const float *const threshold = t->threshold32;
-    const uint32_t *const what = t->what, *const left = t->left;
+    const uint32_t *const column = t->at, *const left = t->left;
     EIGHT(WHERE)
 
     for (uint32_t s = 0; s < depth; s++) {
@@ -255,7 +270,9 @@ static bool by_blocks(const struct rd_trees *t)
 
 size_t rd_trees_room(const struct rd_trees *t)
 {
-    return by_blocks(t) ? t->n_features * BLOCK * sizeof(float) : 0;
+    const size_t copies = t->nan_left && t->nan_right ? 2 : 1;
+
+    return by_blocks(t) ? copies * t->n_features * BLOCK * sizeof(float) : 0;
 }
 
 void rd_trees_run_f32(const struct rd_trees *t, const float *x, size_t rows, size_t features,
@@ -267,7 +284,7 @@ void rd_trees_run_f32(const struct rd_trees *t, const float *x, size_t rows, siz
         const float *const from = x + r * features;
         double *const to = score + r * t->n_targets;
 
-        if (n < GROUP || !by_blocks(t) || transpose(t, from, n, features, room))
+        if (n < GROUP || !by_blocks(t) || !transpose(t, from, n, features, room))
             run_f32(t, from, n, features, to);
         else
             block_f32(t, room, n, to);
