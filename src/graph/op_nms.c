@@ -18,14 +18,18 @@ struct nms {
     int64_t most;
     double overlap, least;
     bool scored, center;
+    double compared, may_compare;
 };
 
 struct edges {
     double low_y, low_x, high_y, high_x;
 };
 
-/* Boxes overlapping pairwise in a hostile file: what one call may compare. */
-static const double MOST_PAIRS = 1e10;
+/*
+ * Comparisons that one call may make: infer selects before anybody could ask for its work, so that
+ * is measured by what came in. Hundreds of boxes that stay in each class are far below.
+ */
+static const double COMPARED_LEAST = 1e6, COMPARED_PER_NUMBER = 400;
 
 static double real(const struct rd_tensor *t, size_t i)
 {
@@ -72,7 +76,9 @@ static rd_status nms_of(const struct rd_op_call *c, struct nms *m, bool *known)
         .box = b,
         .score = s,
         .scored = rd_op_in(c, 4) != NULL,
-        .center = center == 1 };
+        .center = center == 1,
+        .may_compare = COMPARED_LEAST +
+                       COMPARED_PER_NUMBER * (double)(rd_tensor_count(b) + rd_tensor_count(s)) };
     if (*known && !rd_tensor_count(s)) /* however many of nothing */
         m->images = m->boxes = 0;
     if (most && most->data)
@@ -155,11 +161,11 @@ static size_t room(const struct nms *m)
 
 /* Into out (NULL: only counted) as triples; *count in and out. */
 static void select_class(
-    const struct nms *m, size_t image, size_t class, char *space, int64_t *out, size_t *count)
+    struct nms *m, size_t image, size_t label, char *space, int64_t *out, size_t *count)
 {
     struct edges *const taken = (struct edges *)(void *)space;
     uint32_t *const order = (uint32_t *)(void *)(space + m->boxes * sizeof(*taken));
-    const size_t scores = (image * m->classes + class) * m->boxes;
+    const size_t scores = (image * m->classes + label) * m->boxes;
     size_t n = 0, kept = 0;
 
     for (size_t i = 0; i < m->boxes; i++)
@@ -168,27 +174,29 @@ static void select_class(
     sort(m, scores, order, n);
     for (size_t i = 0; i < n && (int64_t)kept < m->most; i++) {
         const struct edges e = edges_of(m, image, order[i]);
-        bool free_ = true;
+        bool stays = true;
 
-        for (size_t k = 0; k < kept && free_; k++)
-            free_ = !overlaps(&taken[k], &e, m->overlap);
-        if (!free_)
+        for (size_t k = 0; k < kept && stays; k++, m->compared++)
+            stays = !overlaps(&taken[k], &e, m->overlap);
+        if (m->compared > m->may_compare)
+            return;
+        if (!stays)
             continue;
         taken[kept++] = e;
         if (out) {
             out[*count * 3] = (int64_t)image;
-            out[*count * 3 + 1] = (int64_t) class;
+            out[*count * 3 + 1] = (int64_t)label;
             out[*count * 3 + 2] = order[i];
         }
         ++*count;
     }
 }
 
-static void select_all(const struct nms *m, char *space, int64_t *out, size_t *count)
+static void select_all(struct nms *m, char *space, int64_t *out, size_t *count)
 {
     *count = 0;
     for (size_t i = 0; i < m->images && m->boxes; i++)
-        for (size_t k = 0; k < m->classes; k++)
+        for (size_t k = 0; k < m->classes && m->compared <= m->may_compare; k++)
             select_class(m, i, k, space, out, count);
 }
 
@@ -217,14 +225,18 @@ static rd_status infer(struct rd_op_call *c)
     c->out[0]->dim[1] = 3;
     if (!known)
         return RD_OK;
-    if (pairs(&m) > MOST_PAIRS || m.boxes > UINT32_MAX)
-        return RD_FAIL(c->err, RD_E_LIMIT, "up to %.3g pairs of boxes to compare; at most %.3g are",
-            pairs(&m), MOST_PAIRS);
+    if (m.boxes > UINT32_MAX)
+        return RD_FAIL(c->err, RD_E_LIMIT, "%zu boxes are too many", m.boxes);
     space = rd_alloc(room(&m));
     if (!space)
         return RD_FAIL(c->err, RD_E_MEMORY, "no memory to select boxes");
     select_all(&m, space, NULL, &count);
     rd_free(space);
+    if (m.compared > m.may_compare)
+        return RD_FAIL(c->err, RD_E_LIMIT,
+            "more than %.3g comparisons of boxes; a score threshold or a smaller "
+            "max_output_boxes_per_class is needed",
+            m.may_compare);
     c->out[0]->dim[0] = (int64_t)count;
     return RD_OK;
 }
