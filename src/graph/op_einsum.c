@@ -9,6 +9,7 @@
  * Floats in float64 and rounded once, integers wrapping.
  */
 #include "graph/op_index.h"
+#include "tensor/kernel.h"
 
 enum { LETTERS = 52, LABELS = LETTERS + RD_MAX_DIMS, OPERANDS = 24 };
 
@@ -287,9 +288,167 @@ static const uint64_t *whole(struct rd_op_call *c, const struct rd_tensor *t)
     return to;
 }
 
+/* --- two operands of float32 as products of matrices --- */
+
+/*
+ * When every label of more than one element is in two or three of both operands and the result, and
+ * in none twice, the sum is a stack of matrix products: [stack][m][k] times [stack][k][n]. So are
+ * the gradients, with the roles exchanged.
+ */
+static bool is_product(const struct rd_op_call *c, const struct einsum *e)
+{
+    const struct term *const term[3] = { &e->in[0], &e->in[1], &e->out };
+    int in[LABELS] = { 0 };
+
+    if (!c->kernels || c->in[0]->dtype != RD_F32 || e->operands != 2)
+        return false;
+    for (int k = 0; k < 3; k++) {
+        bool seen[LABELS] = { false };
+
+        for (int i = 0; i < term[k]->n; i++) {
+            const int label = term[k]->label[i];
+
+            if (seen[label])
+                return false;
+            seen[label] = true;
+            in[label] += k == 2 || c->in[k]->dim[i] != 1;
+        }
+    }
+    for (int l = 0; l < LABELS; l++)
+        if (e->used[l] && e->size[l] != 1 && in[l] < 2)
+            return false;
+    return true;
+}
+
+/* One operand of a product, its labels sorted into groups. */
+struct side {
+    const struct term *term;
+    const struct rd_tensor *shape;
+    size_t step[LABELS];
+};
+
+/* Labels of the groups one after another, as loops over `dense` and over x by its steps: x into
+ * dense, or (add) dense onto x. */
+static void reorder(const struct einsum *e, const struct side *s, const bool (*group)[LABELS],
+    int groups, float *x, float *dense, bool add)
+{
+    size_t size[LABELS], step[LABELS], at[LABELS] = { 0 }, place = 0, i = 0;
+    int loops = 0, d;
+
+    for (int g = 0; g < groups; g++)
+        for (int l = LABELS - 1; l >= 0; l--)
+            if (group[g][l]) {
+                size[loops] = (size_t)e->size[l];
+                step[loops++] = s->step[l];
+            }
+    do {
+        if (add)
+            x[place] += dense[i++];
+        else
+            dense[i++] = x[place];
+        for (d = loops - 1; d >= 0; d--) {
+            place += step[d];
+            if (++at[d] < size[d])
+                break;
+            at[d] = 0;
+            place -= step[d] * size[d];
+        }
+    } while (d >= 0);
+}
+
+static size_t group_size(const struct einsum *e, const bool *group)
+{
+    size_t n = 1;
+
+    for (int l = 0; l < LABELS; l++)
+        n *= group[l] ? (size_t)e->size[l] : 1;
+    return n;
+}
+
+/* target += a times b. */
+static void add_product(struct rd_op_call *c, const struct einsum *e, struct side a, float *pa,
+    struct side b, float *pb, struct side t, float *target)
+{
+    enum { STACK, M, N, K };
+    bool group[4][LABELS] = { { false } }, order[3][3][LABELS];
+    static const int groups_of[3][3] = { { STACK, M, K }, { STACK, K, N }, { STACK, M, N } };
+    size_t stack, m, n, k;
+    float *da, *db, *dt;
+
+    steps_of(a.term, a.shape, a.step);
+    steps_of(b.term, b.shape, b.step);
+    steps_of(t.term, t.shape, t.step);
+    for (int l = 0; l < LABELS; l++) {
+        if (!e->used[l] || e->size[l] == 1)
+            continue;
+        group[!t.step[l] ? K : !b.step[l] ? M : !a.step[l] ? N : STACK][l] = true;
+    }
+    for (int i = 0; i < 3; i++)
+        for (int g = 0; g < 3; g++)
+            memcpy(order[i][g], group[groups_of[i][g]], sizeof(order[i][g]));
+    stack = group_size(e, group[STACK]);
+    m = group_size(e, group[M]);
+    n = group_size(e, group[N]);
+    k = group_size(e, group[K]);
+    da = rd_op_take(c, stack * m * k * sizeof(float));
+    db = rd_op_take(c, stack * k * n * sizeof(float));
+    dt = rd_op_take(c, stack * m * n * sizeof(float));
+    reorder(e, &a, (const bool(*)[LABELS])order[0], 3, pa, da, false);
+    reorder(e, &b, (const bool(*)[LABELS])order[1], 3, pb, db, false);
+    for (size_t i = 0; i < stack; i++) {
+        const struct rd_gemm g = { .a = da + i * m * k,
+            .b = db + i * k * n,
+            .c = dt + i * m * n,
+            .m = m,
+            .n = n,
+            .k = k,
+            .lda = k,
+            .ldb = n,
+            .ldc = n };
+
+        rd_sgemm(c->kernels, &g);
+    }
+    reorder(e, &t, (const bool(*)[LABELS])order[2], 3, target, dt, true);
+}
+
+static rd_status product_forward(struct rd_op_call *c, const struct einsum *e)
+{
+    const struct side a = { &e->in[0], c->in[0], { 0 } }, b = { &e->in[1], c->in[1], { 0 } };
+    const struct side t = { &e->out, c->out[0], { 0 } };
+
+    memset(c->out[0]->data, 0, rd_tensor_bytes(c->out[0]));
+    if (rd_tensor_count(c->in[0]) && rd_tensor_count(c->in[1]))
+        add_product(c, e, a, c->in[0]->data, b, c->in[1]->data, t, c->out[0]->data);
+    return RD_OK;
+}
+
+static rd_status product_backward(struct rd_op_call *c, const struct einsum *e)
+{
+    const struct side g = { &e->out, c->dout[0], { 0 } };
+
+    if (!rd_tensor_count(c->in[0]) || !rd_tensor_count(c->in[1]))
+        return RD_OK;
+    for (int k = 0; k < 2; k++) {
+        const struct side other = { &e->in[!k], c->in[!k], { 0 } };
+        const struct side own = { &e->in[k], c->in[k], { 0 } };
+
+        c->scratch_used = 0;
+        if (c->din[k])
+            add_product(c, e, g, c->dout[0]->data, other, c->in[!k]->data, own, c->din[k]->data);
+    }
+    return RD_OK;
+}
+
 static size_t scratch(const struct rd_op_call *c)
 {
     size_t n = rd_op_wide_size(c->out[0]) + 128, largest = 0;
+    struct einsum e;
+
+    if (!einsum_of(c, &e) && is_product(c, &e))
+        return (rd_tensor_count(c->in[0]) + rd_tensor_count(c->in[1]) +
+                   rd_tensor_count(c->out[0])) *
+                   sizeof(float) +
+               192;
 
     for (int k = 0; k < c->node->n_inputs; k++) {
         n += rd_op_wide_size(c->in[k]);
@@ -313,6 +472,8 @@ static rd_status forward(struct rd_op_call *c)
     void *sum;
 
     (void)einsum_of(c, &e); /* infer has accepted it */
+    if (is_product(c, &e))
+        return product_forward(c, &e);
     for (int k = 0; k < e.operands; k++) {
         term[k] = &e.in[k];
         t[k] = c->in[k];
@@ -351,6 +512,8 @@ static rd_status backward(struct rd_op_call *c)
     size_t used;
 
     (void)einsum_of(c, &e);
+    if (is_product(c, &e))
+        return product_backward(c, &e);
     for (int k = 0; k < e.operands; k++) {
         real[k] = rd_op_wide(c, c->in[k]);
         if (!rd_tensor_count(c->in[k]))
