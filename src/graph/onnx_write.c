@@ -52,8 +52,8 @@ static void put_tensor(
             const size_t each = 8 / (size_t)bits, left = n - i * each;
             uint8_t packed;
 
-            rd_small_pack(t->dtype, (const uint8_t *)t->data + i * each, &packed,
-                left < each ? left : each);
+            rd_small_pack(
+                t->dtype, (const uint8_t *)t->data + i * each, &packed, left < each ? left : each);
             rd_buf_put(b, (const char *)&packed, 1);
         }
     }

@@ -1,5 +1,5 @@
-/* test_model_functions.c - functions of the model: calls become nodes, names and attributes mean what the
- * call gives. */
+/* test_model_functions.c - functions of the model: calls become nodes, names and attributes mean
+ * what the call gives. */
 #include "written_model.h"
 
 #include <math.h>
