@@ -738,7 +738,7 @@ static void every_differentiable_operator_is_tried(void **state)
     for (const struct rd_op *const *row = rd_ops; *row; row++) {
         bool found = !(*row)->backward || (*row)->control || /* those: test_control.c */
                      takes_boxes(*row) ||
-                     !strcmp((*row)->domain, "ai.onnx.ml"); /* and those: test_ml.c */
+                     !strcmp((*row)->domain, "ai.onnx.ml"); /* and those: test_ml_gradients.c */
 
         for (size_t x = 0; x < EXAMPLES && !found; x++)
             found = !strcmp(examples[x].op, (*row)->op);
