@@ -240,10 +240,11 @@ rd_status rd_graph_check_inputs(const struct rd_graph *g, const struct rd_tensor
     for (size_t i = 0; i < n_inputs; i++) {
         const struct rd_graph_value *v = &g->value[g->input[i]];
         const struct rd_tensor *t = input[i];
-        bool fits = v->ndim < 0 || v->ndim == t->ndim;
+        const bool there = v->dtype == RD_OPTIONAL && t->dtype != RD_OPTIONAL; /* what it holds */
+        bool fits = v->ndim < 0 || v->ndim == t->ndim || there;
 
         rd_text_safe_in(safe, sizeof(safe), v->name);
-        if (t->dtype != v->dtype)
+        if (t->dtype != v->dtype && !there)
             return RD_FAIL(err, RD_E_INPUT, "input '%s' must be %s, the data is %s", safe,
                 rd_dtype_name(v->dtype), rd_dtype_name(t->dtype));
         if (rd_dtype_is_boxed(t->dtype) && !rd_boxed_of(t))

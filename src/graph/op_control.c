@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { ANY_VALUE = RD_T_ANY | RD_T(RD_STRING) | RD_T_BOXED };
+enum { ANY_VALUE = RD_T_ANY | RD_T_SMALL | RD_T(RD_STRING) | RD_T_BOXED };
 
 /* --- If --- */
 

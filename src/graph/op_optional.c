@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { ELEMENT = RD_T_ANY | RD_T(RD_STRING) };
+enum { ELEMENT = RD_T_ANY | RD_T_SMALL | RD_T(RD_STRING) };
 
 static const struct rd_type *kind_of(const struct rd_graph_node *node)
 {

@@ -7,7 +7,7 @@
 
 enum {
     ITEMS_MOST = 1 << 20,
-    ELEMENT = RD_T_ANY | RD_T(RD_STRING),
+    ELEMENT = RD_T_ANY | RD_T_SMALL | RD_T(RD_STRING),
     INDEX = RD_T_I64 | RD_T(RD_I32)
 };
 

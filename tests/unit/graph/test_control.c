@@ -4,6 +4,7 @@
  */
 #include "written_model.h"
 
+#include "base/alloc.h"
 #include "graph/net.h"
 
 #include <math.h>
@@ -523,7 +524,7 @@ static void a_recurrent_classifier_answers_row_by_row(void **state)
  * A loop puts tanh(v x) at the end of a list, or in front in odd trips, and reads what it put last;
  * then one item is taken out, one is read, the rest is joined, and a map multiplies each with w.
  */
-static void gradients_go_through_sequences(void **state)
+static struct rd_graph *sequences_graph(void)
 {
     struct message g = { 0 }, b = { 0 }, yes = { 0 }, no = { 0 }, map = { 0 },
                    n = m_node("list, last = Loop(m, -, seed, x)"), pick = m_node("q2 = If(odd)"),
@@ -532,11 +533,7 @@ static void gradients_go_through_sequences(void **state)
                    stack = m_node("z = ConcatFromSequence(mapped)"),
                    mod = m_node("r = Mod(i, two)"), parts = m_node("seed = SplitToSequence(w)"),
                    cast = m_node("odd = Cast(r)"), again = m_node("u = ConcatFromSequence(copy)");
-    struct rd_tensor *in[] = { m_tensor(&arena, RD_I64, "", (double[]){ 4 }),
-        m_tensor(&arena, RD_F64, "1", some), m_tensor(&arena, RD_F64, "3", some + 3) };
-    const struct rd_graph *graph;
 
-    (void)state;
     m_weight(&g, "two", RD_I64, -1, (double[]){ 2 });
     m_weight(&g, "zero", RD_I64, -1, (double[]){ 0 });
     m_weight(&g, "one", RD_I64, -1, (double[]){ 1 });
@@ -596,8 +593,54 @@ static void gradients_go_through_sequences(void **state)
     m_output(&g, "z");
     m_output(&g, "u");
     m_output(&g, "half");
-    graph = m_read(&g, 18, NULL, &arena);
-    check_gradients(graph, in);
+    return m_read(&g, 18, NULL, &arena);
+}
+
+static void gradients_go_through_sequences(void **state)
+{
+    struct rd_tensor *in[] = { m_tensor(&arena, RD_I64, "", (double[]){ 4 }),
+        m_tensor(&arena, RD_F64, "1", some), m_tensor(&arena, RD_F64, "3", some + 3) };
+
+    (void)state;
+    check_gradients(sequences_graph(), in);
+}
+
+/* Forward and backward, with loops, branches and sequences: no crash, no leak. */
+static void each_failed_allocation_is_survived(void **state)
+{
+    const struct rd_graph *g = sequences_graph();
+    const struct rd_tensor *in[] = { m_tensor(&arena, RD_I64, "", (double[]){ 3 }),
+        m_tensor(&arena, RD_F64, "1", some), m_tensor(&arena, RD_F64, "3", some + 3) };
+    rd_status st = RD_E_MEMORY;
+    size_t failed = 0;
+
+    (void)state;
+    for (size_t nth = 1; nth < 3000; nth++) {
+        struct rd_arena run = RD_ARENA_INIT;
+        struct rd_tensor *out[8], **grad = RD_NEW_ARRAY(&run, struct rd_tensor *, g->n_values);
+        const struct rd_tensor *cot[8] = { NULL };
+        struct rd_exec_pass *pass;
+        struct rd_exec *exec = NULL;
+
+        err = (struct rd_error){ .status = RD_OK };
+        rd_alloc_fail_at(nth);
+        st = rd_exec_open(g, NULL, NULL, &exec, &err);
+        if (st)
+            exec = NULL;
+        else
+            st = rd_exec_keep(exec, in, 3, &run, &pass, out, &err);
+        for (size_t k = 0; k < g->n_outputs && !st; k++)
+            cot[k] = out[k];
+        if (!st)
+            st = rd_exec_back(exec, pass, cot, NULL, &run, grad, &err);
+        rd_alloc_fail_at(0);
+        assert_true(st == RD_OK || st == RD_E_MEMORY);
+        failed += st == RD_E_MEMORY;
+        rd_exec_free(exec);
+        rd_arena_release(&run);
+    }
+    assert_int_equal(st, RD_OK);
+    assert_true(failed > 100);
 }
 
 /* --- written and read again --- */
@@ -886,6 +929,7 @@ int main(void)
         cmocka_unit_test(attention_with_subgraphs_has_its_gradient),
         cmocka_unit_test(a_recurrent_classifier_answers_row_by_row),
         cmocka_unit_test(gradients_go_through_sequences),
+        cmocka_unit_test(each_failed_allocation_is_survived),
         cmocka_unit_test(a_subgraph_is_written_as_it_was_read),
         cmocka_unit_test(a_node_inside_that_has_no_gradient_is_named),
         cmocka_unit_test(an_endless_loop_meets_the_step_budget),

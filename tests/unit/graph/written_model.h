@@ -280,7 +280,7 @@ static inline void m_refused(struct message *graph, int64_t version, struct mess
 static inline struct rd_tensor *m_tensor(
     struct rd_arena *arena, enum rd_dtype dtype, const char *dims, const double *v)
 {
-    int64_t dim[RD_MAX_DIMS];
+    int64_t dim[RD_MAX_DIMS] = { 0 };
     struct rd_tensor *t;
     int n = 0;
 
