@@ -40,7 +40,8 @@ enum {
     LABEL = 48,
     EXPANSION = 4,
     NAME_UNIT = 64,
-    NODE_UNIT = 256
+    NODE_UNIT = 256,
+    ATTRS = 64
 };
 
 /* --- names --- */
@@ -218,6 +219,8 @@ static rd_status body(struct rd_onnx_model *m, struct rd_onnx_function *fn)
         if (++n[f.number] > x->limits->nodes)
             return RD_FAIL(x->err, RD_E_LIMIT, "it has more than %zu parts", x->limits->nodes);
     }
+    if (!st && n[F_ATTR] + n[F_FALLBACK] > ATTRS) /* they are searched one by one */
+        return RD_FAIL(x->err, RD_E_LIMIT, "it has more than %d attributes", ATTRS);
     if (!st)
         fn->input = rd_onnx_alloc(x, n[F_INPUT], sizeof(*fn->input), &st);
     if (!st)
@@ -461,6 +464,8 @@ static rd_status enter(struct rd_onnx_reading *r, const struct rd_onnx_item *ite
         st = actual(m, item, N_OUTPUT, fn, fn->n_outputs, call->out);
     if (!st)
         st = rd_onnx_attrs(m, item->message, N_ATTR, item->call, &attr, &call->n_attrs);
+    if (!st && call->n_attrs > ATTRS)
+        st = RD_FAIL(x->err, RD_E_LIMIT, "it has more than %d attributes", ATTRS);
     if (st)
         return RD_WRAP(x->err, st, "a call of the function '%s'", safe);
     call->attr = attr;
