@@ -88,6 +88,24 @@ static void run_net(const struct rd_graph *g, struct rd_arena *arena)
     rd_net_free(net);
 }
 
+/* The same bytes as a value of test data. */
+static void read_values(const uint8_t *data, size_t size, const struct rd_limits *limits)
+{
+    static const enum rd_dtype kind[] = { RD_SEQUENCE, RD_OPTIONAL, RD_MAP, RD_F32 };
+
+    for (size_t i = 0; i < sizeof(kind) / sizeof(*kind); i++) {
+        const struct rd_graph_value like = { .dtype = kind[i] };
+        struct rd_arena arena = RD_ARENA_INIT;
+        struct rd_tensor *t;
+        char text[80];
+
+        if (!rd_graph_value_parse("fuzz", data, size, &like, limits, &arena, &t, NULL) &&
+            (!rd_tensor_copy(&arena, t) || !*rd_boxed_type_text(t, text, sizeof(text))))
+            abort();
+        rd_arena_release(&arena);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct rd_limits limits = rd_limits_default;
@@ -100,6 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     limits.memory_bytes = 64 << 20;
     limits.tensor_bytes = 16 << 20;
+    read_values(data, size, &limits);
     if (rd_graph_parse("fuzz", NULL, data, size, &limits, &arena, &g, &err)) {
         if (!err.frames || err.status == RD_E_BUG)
             abort(); /* every refusal says why */

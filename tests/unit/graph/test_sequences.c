@@ -223,6 +223,96 @@ static void an_optional_may_be_missing(void **state)
     }
 }
 
+/* --- values as test data has them --- */
+
+/* float32 (n) 1, 2, ... */
+static struct message tensor(int n)
+{
+    struct message m = { 0 };
+    const float v[] = { 1, 2, 3, 4 };
+
+    rd_pb_put_int(&m.b, 1, n);
+    rd_pb_put_int(&m.b, 2, RD_F32);
+    rd_pb_put_bytes(&m.b, 9, v, (size_t)n * sizeof(*v));
+    return m;
+}
+
+static rd_status value(struct message *m, enum rd_dtype dtype, struct rd_tensor **out)
+{
+    const struct rd_graph_value like = { .dtype = dtype };
+    const size_t n = m->b.len;
+    void *bytes = rd_arena_alloc(&arena, n, 1);
+
+    if (n)
+        memcpy(bytes, rd_buf_text(&m->b), n);
+    rd_buf_release(&m->b);
+    err = (struct rd_error){ .status = RD_OK };
+    return rd_graph_value_parse("value", bytes, n, &like, NULL, &arena, out, &err);
+}
+
+static void sequences_optionals_and_maps_are_read(void **state)
+{
+    struct message s = { 0 }, o = { 0 }, m = { 0 }, values = { 0 }, part;
+    struct rd_tensor *t;
+    char text[80];
+
+    (void)state;
+    for (int n = 1; n < 4; n++) {
+        part = tensor(n);
+        m_add(&s, 3, &part);
+    }
+    assert_int_equal(value(&s, RD_SEQUENCE, &t), RD_OK);
+    assert_string_equal(rd_boxed_type_text(t, text, sizeof(text)), "sequence of float32");
+    assert_int_equal(rd_boxed_of(t)->n, 3);
+    assert_int_equal(rd_boxed_of(t)->item[2]->dim[0], 3);
+    assert_int_equal((uintptr_t)rd_boxed_of(t)->item[2]->data % 64, 0);
+    assert_int_equal(value(&o, RD_OPTIONAL, &t), RD_OK); /* no bytes: nothing there */
+    assert_int_equal(rd_boxed_of(t)->n, 0);
+    part = tensor(2);
+    m_add(&o, 3, &part);
+    assert_int_equal(value(&o, RD_OPTIONAL, &t), RD_OK);
+    assert_string_equal(rd_boxed_type_text(t, text, sizeof(text)), "optional float32");
+    rd_pb_put_int(&m.b, 2, RD_STRING);
+    rd_pb_put_text(&m.b, 4, "spam");
+    part = tensor(1);
+    m_add(&values, 3, &part);
+    m_add(&m, 5, &values);
+    assert_int_equal(value(&m, RD_MAP, &t), RD_OK);
+    assert_string_equal(rd_boxed_type_text(t, text, sizeof(text)), "map of string to float32");
+    assert_string_equal(*(const char *const *)rd_boxed_of(t)->item[0]->data, "spam");
+}
+
+static void values_that_make_no_sense_are_refused(void **state)
+{
+    struct message s = { 0 }, o = { 0 }, m = { 0 }, part, deep = { 0 };
+    struct rd_tensor *t;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        part = tensor(1);
+        m_add(&o, 3, &part);
+    }
+    assert_int_equal(value(&o, RD_OPTIONAL, &t), RD_E_LIMIT); /* two values */
+    rd_pb_put_int(&m.b, 2, RD_I64);
+    rd_pb_put_int(&m.b, 3, 7);
+    assert_int_equal(value(&m, RD_MAP, &t), RD_E_INPUT);
+    assert_true(m_says(&err, "a map has 1 keys and 0 values"));
+    part = tensor(1);
+    m_add(&s, 3, &part);
+    part = (struct message){ 0 };
+    m_add(&s, 5, &part); /* a sequence beside a tensor */
+    assert_int_equal(value(&s, RD_SEQUENCE, &t), RD_E_INPUT);
+    assert_true(m_says(&err, "item 1 is sequence instead of float32"));
+    for (int i = 0; i < 8; i++) {
+        struct message around = { 0 };
+
+        m_add(&around, 5, &deep);
+        deep = around;
+    }
+    assert_int_equal(value(&deep, RD_SEQUENCE, &t), RD_E_LIMIT);
+    assert_true(m_says(&err, "nested more than"));
+}
+
 /* Every allocation of a run with sequences and a loop fails once: no crash, no leak. */
 static void each_failed_allocation_is_survived(void **state)
 {
@@ -279,6 +369,8 @@ int main(void)
         cmocka_unit_test(long_sequences_are_refused),
         cmocka_unit_test(a_million_empty_items_are_counted),
         cmocka_unit_test(an_optional_may_be_missing),
+        cmocka_unit_test(sequences_optionals_and_maps_are_read),
+        cmocka_unit_test(values_that_make_no_sense_are_refused),
         cmocka_unit_test(each_failed_allocation_is_survived),
     };
 
