@@ -165,24 +165,27 @@ static rd_status open_in(struct rd_exec *e, const struct rd_graph *graph,
     e->kernels = kernels;
     e->arena = arena;
     e->widest_in = e->widest_out = 1;
-    e->weight = RD_NEW_ARRAY(e->arena, const void *, graph->n_values);
+    e->weight = RD_NEW_ARRAY(e->arena, const struct rd_tensor *, graph->n_values);
     e->uses = RD_NEW_ARRAY(e->arena, int, graph->n_values);
     if (!e->weight || !e->uses)
         goto no_memory;
     for (size_t v = 0; v < graph->n_values; v++) {
         const struct rd_tensor *w = graph->value[v].weight;
+        struct rd_tensor *own;
 
         if (!w)
             continue;
-        e->weight[v] = w->data;
+        own = RD_NEW(e->arena, struct rd_tensor); /* shapes may be inferred again behind us */
+        if (!own)
+            goto no_memory;
+        *own = *w;
         if ((uintptr_t)w->data % 64) { /* in place in a file: rows want aligned data */
-            void *copy = rd_arena_alloc(e->arena, rd_tensor_bytes(w), 1);
-
-            if (!copy)
+            own->data = rd_arena_alloc(e->arena, rd_tensor_bytes(w), 1);
+            if (!own->data)
                 goto no_memory;
-            memcpy(copy, w->data, rd_tensor_bytes(w));
-            e->weight[v] = copy;
+            memcpy(own->data, w->data, rd_tensor_bytes(w));
         }
+        e->weight[v] = own;
     }
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const struct rd_graph_node *n = &graph->node[i];
@@ -427,10 +430,8 @@ void exec_pass_reset(struct rd_exec_pass *p)
 
     for (size_t v = 0; v < p->n_values; v++) {
         p->t[v] = (struct rd_tensor){ .ndim = -1 };
-        if (!e->weight[v])
-            continue;
-        p->t[v] = *e->graph->value[v].weight;
-        p->t[v].data = (void *)(uintptr_t)e->weight[v];
+        if (e->weight[v])
+            p->t[v] = *e->weight[v];
     }
     memcpy(p->left, e->uses, p->n_values * sizeof(*p->left));
 }

@@ -9,8 +9,8 @@ struct rd_exec {
     const struct rd_graph *graph;
     const struct rd_kernels *kernels;
     struct rd_exec_limits limits;
-    struct rd_arena own, *arena; /* of the whole: those of subgraphs share it */
-    const void **weight;         /* per value: its data, aligned; NULL when no weight */
+    struct rd_arena own, *arena;     /* of the whole: those of subgraphs share it */
+    const struct rd_tensor **weight; /* per value: it, with aligned data; NULL when no weight */
     int *uses; /* per value: by nodes and as output; INT_MAX is not reached: nodes are bounded */
     size_t widest_in, widest_out;
     struct rd_exec **body; /* of the subgraphs, by node */
