@@ -280,6 +280,10 @@ static const struct example examples[] = {
     EX("Det", 11, "2,1,1", "", 1),
     EX("RandomUniformLike", 1, "2,3", "seed=1", 1),
     EX("RandomNormalLike", 1, "2,3", "seed=2 scale=0.5", 1),
+    EX("NegativeLogLikelihoodLoss", 13, "3,4 3", "", 1, .values = "1:0,3,1"),
+    EX("NegativeLogLikelihoodLoss", 13, "2,3,2 2,2 3", "reduction=sum ignore_index=1", 1, .values = "1:0,1,2,2"),
+    EX("SoftmaxCrossEntropyLoss", 13, "3,4 3", "reduction=none", 2, .values = "1:0,3,1"),
+    EX("SoftmaxCrossEntropyLoss", 13, "2,3,2 2,2", "ignore_index=-1", 1, .values = "1:0,-1,2,2"),
     EX("Shrink", 9, "3,5", "lambd=0.3 bias=0.1", 1),
 };
 /* clang-format on */

@@ -159,6 +159,10 @@ static const struct hostile cases[] = {
     { "Bernoulli", 15, "2", "dtype=8", 1, "element type 8" },
     { "Multinomial", 7, "2,0", "", 1, "must be (examples, classes)" },
     { "Multinomial", 7, "2,3", "sample_size=0", 1, "'sample_size' is 0" },
+    { "SoftmaxCrossEntropyLoss", 13, "2,3 i:0,3", "", 1, "label 3 (element 1) is outside 0..2" },
+    { "SoftmaxCrossEntropyLoss", 13, "2,3 i:0,1 2", "", 1, "one entry for each of 3 classes" },
+    { "NegativeLogLikelihoodLoss", 13, "2,3 i:0,1,1", "", 1, "labels of shape (3,) do not fit (2, 3)" },
+    { "NegativeLogLikelihoodLoss", 13, "2,3 i:0,1", "reduction=max", 1, "'reduction' must be none, sum or mean" },
     { "BitCast", 26, "2", "to=8", 1, "element type 8" },
 };
 /* clang-format on */

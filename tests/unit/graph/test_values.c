@@ -95,6 +95,11 @@ static const struct value {
     { "", "DFT", 17, "f 1,4,1: 1 2 3 4", "onesided=1", "f 1,3,2: 10 0 -2 2 -2 0" },
     { "", "DFT", 20, "f 1,2,2: 6 0 -2 0 ; i: 2", "inverse=1 onesided=1", "f 1,2,1: 2 4" },
     { "", "STFT", 17, "f 1,4,1: 1 2 3 4 ; i: 2 ; - ; i: 2", "", "f 1,2,2,2: 3 0 -1 0 7 0 -1 0" },
+    /* Class weights count in the mean; ln 2 and ln 4 by hand. */
+    { "", "SoftmaxCrossEntropyLoss", 13, "f 2,2: 0 0 1.0986123 0 ; i 2: 0 1 ; f 2: 1 3", "",
+        "f: 1.2130076 ; f 2,2: -0.6931472 -0.6931472 -0.2876821 -1.3862944" },
+    { "", "NegativeLogLikelihoodLoss", 13, "f 2,2: -1 -2 -3 -4 ; i 2: 7 1", "ignore_index=7",
+        "f: 4" },
     { "", "Range", 11, "i: 5 ; i: 1 ; i: -2", "", "i 2: 5 3" },
     { "", "NonMaxSuppression", 11,
         "f 1,3,4: 0 0 1 1 0 0 1 0.9 0 0 1 0.4 ; f 1,1,3: 0.5 0.9 0.9 ; i: 2 ; f: 0.5", "",
