@@ -55,6 +55,8 @@ struct rd_attr {
     struct rd_tensor *const *tensors;
     struct rd_graph *const *graphs; /* of RD_ATTR_GRAPH (n is 1) and RD_ATTR_GRAPHS */
     const struct rd_type *kind;     /* of RD_ATTR_TYPE */
+    const void
+        *origin; /* while a model is read: the call that a subgraph was given to; then NULL */
 };
 
 /* A value: graph input, weight (initializer), or output of a node. */

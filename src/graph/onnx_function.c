@@ -352,12 +352,11 @@ rd_status rd_onnx_attrs(struct rd_onnx_model *m, struct rd_span node, uint32_t n
         if (a->type && a->type != from->type)
             return RD_FAIL(x->err, RD_E_INPUT,
                 "attribute '%s' refers to one of another type than it says", safe);
-        if (from->type == RD_ATTR_GRAPH || from->type == RD_ATTR_GRAPHS)
-            return RD_FAIL(x->err, RD_E_INPUT,
-                "attribute '%s' passes a subgraph to a function, which is not supported", safe);
         name = a->name;
         *a = *from;
         a->name = name;
+        if (!a->origin && named(call->attr, call->n_attrs, reference))
+            a->origin = call; /* a subgraph means what it says where it was written */
         n++;
     }
     *attr_out = attr;
@@ -448,9 +447,10 @@ static rd_status enter(struct rd_onnx_reading *r, const struct rd_onnx_item *ite
         call = rd_onnx_alloc(x, 1, sizeof(*call), &st);
     if (st)
         return RD_WRAP(x->err, st, "the function '%s'", safe);
-    *call = (struct rd_onnx_call){
-        .fn = fn, .outer = item->call, .depth = item->call ? item->call->depth + 1 : 1
-    };
+    *call = (struct rd_onnx_call){ .fn = fn,
+        .outer = item->call,
+        .names = item->names,
+        .depth = item->call ? item->call->depth + 1 : 1 };
     call->label = rd_arena_printf(
         x->arena, "%s.%zu", strlen(label) < LABEL ? label : "function", m->n_calls++);
     if (!call->label)

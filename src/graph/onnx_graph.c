@@ -394,17 +394,20 @@ static rd_status capture(struct rd_onnx_reading *r, struct rd_graph_node *node)
     return RD_OK;
 }
 
-static rd_status subgraph(
-    struct rd_onnx_reading *r, size_t index, struct rd_span span, struct rd_graph **out)
+/* origin: of the attribute; NULL: it stands at the node. */
+static rd_status subgraph(struct rd_onnx_reading *r, size_t index, struct rd_span span,
+    const struct rd_onnx_call *origin, struct rd_graph **out)
 {
+    const struct rd_onnx_item holder = { .call = origin ? origin->outer : r->item[index].call,
+        .names = origin ? origin->names : r->item[index].names };
     struct rd_graph_value *declared;
     struct rd_onnx_reading inner = { .m = r->m,
         .x = r->x,
         .graph = span,
         .parent = r,
-        .holder = &r->item[index],
+        .holder = &holder,
         .at = index,
-        .call = r->item[index].call,
+        .call = holder.call,
         .depth = r->depth + 1 };
     rd_status st;
 
@@ -443,7 +446,7 @@ static rd_status node_subgraphs(struct rd_onnx_reading *r, size_t index)
             st = subgraph(r, index,
                 (struct rd_span){ (const unsigned char *)(one ? a->s : a->strings[k]),
                     one ? a->s_len : a->strings_len[k] },
-                &graphs[k]);
+                a->origin, &graphs[k]);
         if (st)
             return RD_WRAP(r->x->err, st, "node %s, its subgraph '%s'",
                 rd_graph_node_label(r->g, index, label, sizeof(label)),
@@ -454,6 +457,7 @@ static rd_status node_subgraphs(struct rd_onnx_reading *r, size_t index)
         a->s_len = 0;
         a->strings = NULL;
         a->strings_len = NULL;
+        a->origin = NULL;
     }
     return RD_OK;
 }

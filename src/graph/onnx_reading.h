@@ -43,6 +43,7 @@ struct rd_onnx_function {
 struct rd_onnx_call {
     struct rd_onnx_function *fn;
     const struct rd_onnx_call *outer; /* NULL: called from a graph */
+    const struct rd_onnx_call *names; /* through which names go where it is called */
     int depth;
     const char *label;          /* for messages and names: unique in the model */
     const char **in, **out;     /* per formal input and output: the name around; "": left out */

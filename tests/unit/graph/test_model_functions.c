@@ -182,6 +182,46 @@ static void subgraphs_of_functions_see_the_functions_names(void **state)
         assert_float_equal(((double *)answer(graph)->data)[i], -some[i] - fabs(some[i]), 1e-12);
 }
 
+/* twice(a; f): f goes through two functions to a SequenceMap; it takes h of where it was written.
+ */
+static void a_subgraph_may_be_handed_to_a_function(void **state)
+{
+    struct message g = { 0 }, fs = { 0 }, f, n, body_graph = { 0 };
+    const struct rd_graph *graph;
+
+    (void)state;
+    f = m_function("d:each(a) -> (b)", "f", "", 18);
+    body(&f, "h = Abs(a)"); /* another h */
+    body(&f, "q = SequenceConstruct(h, a)");
+    n = m_node("r = SequenceMap(q)");
+    m_reference(&n, "body", "f", RD_ATTR_GRAPH);
+    m_add(&f, 7, &n);
+    n = m_node("b = ConcatFromSequence(r)");
+    m_int(&n, "axis", 0);
+    m_add(&f, 7, &n);
+    put(&fs, &f);
+    f = m_function("d:pass(a) -> (b)", "g", "", 18);
+    body(&f, "h = Neg(a)");
+    n = m_node("b = d:each(h)");
+    m_reference(&n, "f", "g", RD_ATTR_GRAPH);
+    m_add(&f, 7, &n);
+    put(&fs, &f);
+    m_input(&body_graph, "e", RD_DTYPE_NONE, NULL);
+    m_line(&body_graph, "k = Mul(e, h)");
+    m_output(&body_graph, "k");
+    m_input(&g, "x", RD_F64, "3");
+    m_line(&g, "h = Add(x, x)");
+    n = m_node("y = d:pass(x)");
+    m_graph(&n, "g", &body_graph);
+    m_add(&g, 1, &n);
+    m_output(&g, "y");
+    graph = m_read(&g, 18, &fs, &arena);
+    for (int i = 0; i < 3; i++) { /* |-x| 2x, then -x 2x */
+        assert_float_equal(((double *)answer(graph)->data)[i], fabs(some[i]) * 2 * some[i], 1e-12);
+        assert_float_equal(((double *)answer(graph)->data)[3 + i], -some[i] * 2 * some[i], 1e-12);
+    }
+}
+
 /* Squeeze's axes were an attribute up to opset 12; the model itself imports 18. */
 static void a_function_keeps_its_own_opset(void **state)
 {
@@ -302,6 +342,7 @@ int main(void)
         cmocka_unit_test(references_must_make_sense),
         cmocka_unit_test(outputs_may_be_inputs_and_parts_left_out),
         cmocka_unit_test(subgraphs_of_functions_see_the_functions_names),
+        cmocka_unit_test(a_subgraph_may_be_handed_to_a_function),
         cmocka_unit_test(a_function_keeps_its_own_opset),
         cmocka_unit_test(a_function_that_calls_itself_is_named),
         cmocka_unit_test(functions_that_multiply_are_bounded),
