@@ -177,11 +177,6 @@ static rd_status link_nodes(struct nodes *s)
                 return RD_FAIL(s->err, RD_E_INPUT,
                     "node %lld of tree %lld leads to node %lld, which does not exist",
                     (long long)s->number[i], (long long)s->tree[i], (long long)number[k]);
-            if (child[at])
-                return RD_FAIL(s->err, RD_E_INPUT,
-                    "node %lld of tree %lld is reached in two ways: a tree has neither cycles nor "
-                    "shared branches",
-                    (long long)number[k], (long long)s->tree[i]);
             child[at] = true;
             *to[k] = s->leaf[at] ? RD_TREE_LEAF(s->leaf_of[at]) : (int64_t)at;
         }

@@ -67,9 +67,10 @@ static struct shape shape_of(enum rd_tree_mode mode, double t, bool missing_yes)
 struct making {
     const struct rd_trees_spec *spec;
     struct rd_trees *t;
-    bool *seen;   /* per node */
-    int64_t *ref; /* per place: what stands there */
-    size_t used;  /* places */
+    bool *seen;      /* per node */
+    uint32_t *first; /* per node seen: its first place */
+    int64_t *ref;    /* per place: what stands there */
+    size_t used;     /* places */
     struct trees_set *set;
     size_t n_sets;
     struct rd_error *err;
@@ -150,10 +151,18 @@ static rd_status lay(struct making *m, size_t place, struct rd_arena *arena)
         t->leaf[place] = (uint32_t)RD_TREE_LEAF(ref);
         return RD_OK;
     }
-    if (m->seen[i])
-        return RD_FAIL(m->err, RD_E_INPUT,
-            "node %zu is reached in two ways: a tree has neither cycles nor shared branches", i);
+    if (m->seen[i]) { /* shared: exporters of set tests write such; its children are there already
+                       */
+        const uint32_t p = m->first[i];
+
+        t->threshold32[place] = t->threshold32[p];
+        t->threshold64[place] = t->threshold64[p];
+        t->what[place] = t->what[p];
+        t->left[place] = t->left[p];
+        return RD_OK;
+    }
     m->seen[i] = true;
+    m->first[i] = (uint32_t)place;
     st = check_node(m, i);
     if (!st)
         st = check_ref(m, s->yes[i], "node", i);
@@ -192,24 +201,63 @@ static rd_status lay(struct making *m, size_t place, struct rd_arena *arena)
 /* One tree, level by level: places of a level follow those of the level above. */
 static rd_status lay_tree(struct making *m, size_t tree, struct rd_arena *arena)
 {
-    size_t at = m->used, level_end = m->used + 1;
-    struct rd_trees *t = m->t;
+    size_t at = m->used;
     rd_status st = check_ref(m, m->spec->root[tree], "root", tree);
 
     if (st)
         return st;
-    t->root[tree] = (uint32_t)at;
+    m->t->root[tree] = (uint32_t)at;
     m->ref[m->used++] = m->spec->root[tree];
-    for (; at < m->used; at++) {
-        if (at == level_end) {
-            t->depth[tree]++;
-            level_end = m->used;
-        }
+    for (; at < m->used && !st; at++)
         st = lay(m, at, arena);
-        if (st)
-            return st;
+    return st;
+}
+
+/*
+ * How far down it goes from each root: nodes in an order in which parents come first (Kahn 1962),
+ * then their heights from the end. What stays waiting goes round in a circle.
+ */
+static rd_status measure(struct making *m, struct rd_arena *own)
+{
+    const struct rd_trees_spec *s = m->spec;
+    const int64_t *const child[2] = { s->yes, s->no };
+    uint32_t *waits = RD_NEW_ARRAY(own, uint32_t, s->n_nodes);
+    uint32_t *order = RD_NEW_ARRAY(own, uint32_t, s->n_nodes);
+    uint32_t *height = RD_NEW_ARRAY(own, uint32_t, s->n_nodes);
+    size_t n = 0;
+
+    if (!waits || !order || !height)
+        return RD_FAIL(m->err, RD_E_MEMORY, "no memory for %zu nodes", s->n_nodes);
+    for (size_t i = 0; i < 2 * s->n_nodes; i++)
+        if (child[i & 1][i / 2] >= 0)
+            waits[child[i & 1][i / 2]]++;
+    for (size_t i = 0; i < s->n_nodes; i++)
+        if (!waits[i])
+            order[n++] = (uint32_t)i;
+    for (size_t i = 0; i < n; i++)
+        for (int k = 0; k < 2; k++) {
+            const int64_t c = child[k][order[i]];
+
+            if (c >= 0 && !--waits[c])
+                order[n++] = (uint32_t)c;
+        }
+    for (size_t i = 0; i < s->n_nodes && n < s->n_nodes; i++)
+        if (waits[i])
+            return RD_FAIL(m->err, RD_E_INPUT, "node %zu leads to itself: the tree has a cycle", i);
+    while (n-- > 0) {
+        const uint32_t i = order[n];
+
+        for (int k = 0; k < 2; k++) {
+            const int64_t c = child[k][i];
+            const uint32_t below = c >= 0 ? height[c] : 0;
+
+            height[i] = below + 1 > height[i] ? below + 1 : height[i];
+        }
     }
-    t->work += 1 + t->depth[tree];
+    for (size_t i = 0; i < s->n_roots; i++) {
+        m->t->depth[i] = s->root[i] >= 0 ? height[s->root[i]] : 0;
+        m->t->work += 1 + m->t->depth[i];
+    }
     return RD_OK;
 }
 
@@ -352,8 +400,9 @@ rd_status rd_trees_make(const struct rd_trees_spec *spec, struct rd_arena *arena
     if (!spec->n_targets)
         return RD_FAIL(err, RD_E_INPUT, "the forest has no targets");
     m.seen = RD_NEW_ARRAY(&own, bool, spec->n_nodes);
+    m.first = RD_NEW_ARRAY(&own, uint32_t, spec->n_nodes);
     m.ref = RD_NEW_ARRAY(&own, int64_t, places);
-    if (!m.t || !m.seen || !m.ref) {
+    if (!m.t || !m.seen || !m.first || !m.ref) {
         st = RD_FAIL(err, RD_E_MEMORY, "no memory for %zu nodes", spec->n_nodes);
         goto out;
     }
@@ -375,6 +424,8 @@ rd_status rd_trees_make(const struct rd_trees_spec *spec, struct rd_arena *arena
             st = RD_FAIL(
                 err, RD_E_INPUT, "node %zu is reached from no root (it may be part of a cycle)", i);
     m.t->n_places = m.used;
+    if (!st)
+        st = measure(&m, &own);
     if (!st)
         st = lay_heaps(&m, arena);
     if (!st)

@@ -58,7 +58,7 @@ struct rd_trees; /* immutable; in the arena of its making */
 
 /*
  * RD_E_INPUT names the node or leaf by its index: a child, feature, mode or target out of range, a
- * node with two parents (a cycle has one), a node that no root leads to. RD_E_LIMIT: more than 2^30
+ * cycle, a node that no root leads to. A node may have several parents. RD_E_LIMIT: more than 2^30
  * nodes or features. Bounded by the size of the spec; depth costs no stack.
  */
 rd_status rd_trees_make(const struct rd_trees_spec *spec, struct rd_arena *arena,

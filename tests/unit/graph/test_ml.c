@@ -128,7 +128,7 @@ static const struct value cases[] = {
         "nodes_treeids=0,0,0 nodes_nodeids=0,1,2 nodes_featureids=0,0,0 "
         "nodes_modes=LEAF,BRANCH_LT,BRANCH_LT nodes_values=0,0,0 nodes_truenodeids=0,2,1 "
         "nodes_falsenodeids=0,2,1",
-        "!node 2 of tree 0 is reached in two ways" },
+        "!is reached from no root" },
     { "TreeEnsembleRegressor", 1, "f 1,2: 0 0",
         "nodes_treeids=0,0 nodes_nodeids=1,1 nodes_featureids=0,0 nodes_modes=LEAF,LEAF "
         "nodes_values=0,0 nodes_truenodeids=0,0 nodes_falsenodeids=0,0",
