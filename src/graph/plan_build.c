@@ -46,7 +46,7 @@ struct plan_step *plan_add_step(struct builder *b, enum plan_kind kind, int node
     s = &b->code->step[b->code->n_steps++];
     s->kind = kind;
     s->node = node;
-    s->in = s->out = s->weight = s->bias = -1;
+    s->in = s->in2 = s->out = s->weight = s->bias = -1;
     return s;
 }
 
@@ -58,7 +58,7 @@ static int find_slot(const struct builder *b, int value, enum plan_form form)
     return -1;
 }
 
-static int plan_add_slot(struct builder *b, int value, enum plan_form form, size_t count)
+int plan_add_slot(struct builder *b, int value, enum plan_form form, size_t count)
 {
     struct plan_slot *s;
 
@@ -417,6 +417,8 @@ static void mark_back(struct builder *b)
                          (s->in_slot[k] >= 0 && c->slot[s->in_slot[k]].wants_grad);
             if (s->in >= 0)
                 wants |= c->slot[s->in].wants_grad;
+            if (s->in2 >= 0)
+                wants |= c->slot[s->in2].wants_grad;
         }
         if (s->kind != PLAN_NODE)
             c->slot[s->out].wants_grad = wants;
@@ -449,8 +451,13 @@ static void mark_back(struct builder *b)
             continue;
         }
         s->back = c->slot[s->out].wants_grad && c->slot[s->out].grad_written;
-        s->save_index =
-            s->back && (s->kind == PLAN_POOL || (s->kind == PLAN_CONV && (s->relu || s->pool)));
+        s->save_index = s->back && (s->kind == PLAN_POOL || (s->kind == PLAN_ADD && s->relu) ||
+                                       (s->kind == PLAN_CONV && (s->relu || s->pool)));
+        if (s->back && s->in2 >= 0 && c->slot[s->in2].wants_grad) {
+            s->back_data2 = true;
+            s->add2 = c->slot[s->in2].grad_written || s->in2 == s->in;
+            c->slot[s->in2].grad_written = c->slot[s->in2].grad_written || s->in2 != s->in;
+        }
         if (!s->back || !c->slot[s->in].wants_grad)
             continue;
         s->back_data = true;
@@ -550,7 +557,9 @@ rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kern
         else if (view && !plan_value_at(&b, node->input[0])->weight)
             b.base[node->output[0]] = b.base[node->input[0]];
         else if (!plan_build_conv(&b, (int)at) && !plan_build_pool(&b, (int)at) &&
-                 !build_dense(&b, (int)at) && !build_training(&b, (int)at))
+                 !plan_build_add(&b, (int)at) && !plan_build_scale(&b, (int)at) &&
+                 !plan_build_mean(&b, (int)at) && !build_dense(&b, (int)at) &&
+                 !build_training(&b, (int)at))
             build_node(&b, (int)at);
     }
     c->output = b.refused ? -1 : plain(&b, output);

@@ -1,5 +1,5 @@
-/* plan_builder.h - shared by the files that make a plan: plan_build.c and, for Conv and MaxPool,
- * plan_window.c. */
+/* plan_builder.h - shared by the files that make a plan: plan_build.c, for Conv and MaxPool
+ * plan_window.c, for what stands between them plan_pixels.c. */
 #ifndef RD_GRAPH_PLAN_BUILDER_H
 #define RD_GRAPH_PLAN_BUILDER_H
 
@@ -29,14 +29,21 @@ int plan_only_reader(const struct builder *b, int v);
 
 /* NULL or -1: refused, as b says. */
 struct plan_step *plan_add_step(struct builder *b, enum plan_kind kind, int node);
+int plan_add_slot(struct builder *b, int value, enum plan_form form, size_t count);
 int plan_add_pixels(struct builder *b, int value, size_t c, size_t h, size_t w);
 /* The PIXELS slot of a 4-D batched value; a step that makes it when there is none. */
 int plan_pixels(struct builder *b, int v);
 struct plan_pack *plan_pack(struct builder *b, const struct plan_pack *want);
 struct plan_pack *plan_bias_pack(struct builder *b, int value, size_t n);
+/* plan_pixels.c: batch normalizations right behind value *out, which becomes what they give; NULL:
+ * none. */
+const struct plan_affine *plan_take_norm(struct builder *b, int *out);
 
 /* false: not such a node, or not one that the kernels do. */
 bool plan_build_conv(struct builder *b, int at);
 bool plan_build_pool(struct builder *b, int at);
+bool plan_build_add(struct builder *b, int at);
+bool plan_build_scale(struct builder *b, int at);
+bool plan_build_mean(struct builder *b, int at);
 
 #endif

@@ -58,8 +58,16 @@ enum plan_kind {
     PLAN_TO_PIXELS, /* changes of form */
     PLAN_TO_PLAIN,
     PLAN_NODE,      /* by the operator row */
+    PLAN_ADD,       /* of two PIXELS, + relu */
+    PLAN_SCALE,     /* PIXELS: times a number and plus a number for each channel, + relu */
+    PLAN_MEAN,      /* over the pixels of each channel: PIXELS to PLAIN */
     PLAN_DROPOUT,   /* training only */
     PLAN_BATCHNORM, /* training only: whole batch, driven by train.c */
+};
+
+/* y = scale * x + shift, a number of each for each channel. */
+struct plan_affine {
+    float *scale, *shift;
 };
 
 /* A packed copy of a weight; made again when the weight has changed. */
@@ -71,13 +79,15 @@ struct plan_pack {
         PACK_CONV_NARROW,  /* flipped, for rd_kernels.narrow: spans ky, rows c, floats (kx, o) */
         PACK_DENSE,        /* rows input (pixel order when c > 0), columns unit */
         PACK_DENSE_BACK,   /* rows unit, columns input */
-        PACK_BIAS
+        PACK_BIAS,
+        PACK_SHIFT /* affine.shift alone, where there is no bias */
     } kind;
     int value;
     size_t k, n;       /* rows and columns of the packed matrix */
     size_t c, taps, o; /* of the convolution; DENSE: c channels of taps pixels, 0: plain */
     size_t kw;         /* CONV_NARROW: taps of a row */
     bool transposed;   /* DENSE: the weight is stored (unit, input) */
+    const struct plan_affine *affine; /* of CONV's o channels, folded in; NULL: none */
     float *packed;
     bool filled;
     struct plan_pack *next;
@@ -87,6 +97,9 @@ struct plan_step {
     enum plan_kind kind;
     int node; /* for messages: the first of those fused */
     int in, out;
+    int in2;                          /* ADD: the other summand */
+    const struct plan_affine *affine; /* SCALE */
+    bool back_data2, add2;            /* ADD: back_data and add of in2 */
     int segment;
     bool back;      /* runs in the backward pass */
     bool back_data; /* and gives the gradient of in */
@@ -208,6 +221,19 @@ size_t plan_slot_row(const struct plan_slot *slot); /* floats from pixel row to 
 /* From slot data of an example to its first pixel inside the halo. */
 size_t plan_slot_inside(const struct plan_slot *slot);
 const struct rd_tensor *plan_weight(const struct plan_code *code, int value);
+/* plan_pixels.c: one example of a step. */
+void plan_add_forward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+void plan_add_backward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+void plan_scale_forward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+void plan_scale_backward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+void plan_mean_forward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+void plan_mean_backward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
 /* plan_node.c: the steps that go through operator rows. */
 rd_status plan_node_forward(const struct plan_code *code, struct plan_context *ctx, int step);
 rd_status plan_node_backward(const struct plan_code *code, struct plan_context *ctx, int step);

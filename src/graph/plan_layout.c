@@ -18,7 +18,8 @@ static size_t up16(size_t n)
 static bool per_image(const struct plan_step *s)
 {
     return s->kind == PLAN_CONV || s->kind == PLAN_POOL || s->kind == PLAN_TO_PIXELS ||
-           s->kind == PLAN_TO_PLAIN;
+           s->kind == PLAN_TO_PLAIN || s->kind == PLAN_ADD || s->kind == PLAN_SCALE ||
+           s->kind == PLAN_MEAN;
 }
 
 static bool make_segments(struct plan_code *c, struct rd_arena *arena)
@@ -111,8 +112,6 @@ static void size_conv(struct plan_code *c, struct plan_step *s)
     s->scratch.fixed = s->back_scratch.fixed = true;
     if (s->pool && !plan_pools_in_registers(c, s))
         s->scratch.each = s->pool_kh * s->ow * out->c;
-    else if (s->save_index && !s->pool)
-        s->scratch.each = s->ow * out->c;
     if (s->save_index)
         s->index.each = floats_of_bytes(out->count);
     s->dy_is_grad = !s->relu && !s->pool && dy_h == s->oh && dy_w == s->ow;
@@ -146,6 +145,7 @@ static rd_status size_steps(struct plan_code *c, size_t rows, struct rd_arena *a
             c->work += 2.0 * (double)(s->oh * s->ow) * (double)s->forward_pack->k *
                        (double)s->forward_pack->n;
             break;
+        case PLAN_ADD:
         case PLAN_POOL:
             if (s->save_index)
                 s->index.each = floats_of_bytes(c->slot[s->out].count);
@@ -166,6 +166,8 @@ static rd_status size_steps(struct plan_code *c, size_t rows, struct rd_arena *a
             break;
         case PLAN_TO_PIXELS:
         case PLAN_TO_PLAIN:
+        case PLAN_SCALE:
+        case PLAN_MEAN:
         case PLAN_BATCHNORM:
             break;
         }
@@ -219,6 +221,7 @@ static void use_all(struct plan_code *c)
             continue;
         }
         use_data(c, s->in, i);
+        use_data(c, s->in2, i);
         use_data(c, s->out, i);
         use(c, &s->index, i);
         use(c, &s->scratch, i);
@@ -228,6 +231,8 @@ static void use_all(struct plan_code *c)
         use_grad(c, s->out, back);
         if (s->back_data)
             use_grad(c, s->in, back);
+        if (s->back_data2)
+            use_grad(c, s->in2, back);
         use(c, &s->index, back);
         use(c, &s->mask, back);
         use(c, &s->dy, back);

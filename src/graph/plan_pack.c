@@ -14,7 +14,7 @@ struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct p
     for (p = *list; p; p = p->next)
         if (p->kind == want->kind && p->value == want->value && p->k == want->k &&
             p->n == want->n && p->c == want->c && p->taps == want->taps &&
-            p->transposed == want->transposed)
+            p->transposed == want->transposed && p->affine == want->affine)
             return p;
     if (__builtin_mul_overflow(want->k, rd_packed_width(kernels, want->n), &floats))
         return NULL;
@@ -38,6 +38,12 @@ static size_t input_offset(const struct plan_pack *p, size_t i)
     return p->c ? i % p->c * p->taps + i / p->c : i; /* pixel order back to channel order */
 }
 
+/* Output channel of an element of a convolution's packed matrix. */
+static size_t channel_of(const struct plan_pack *p, size_t r, size_t j)
+{
+    return p->kind == PACK_CONV ? j : p->kind == PACK_CONV_FLIPPED ? r % p->o : r;
+}
+
 static size_t row_offset(const struct plan_pack *p, size_t r)
 {
     switch (p->kind) {
@@ -48,6 +54,7 @@ static size_t row_offset(const struct plan_pack *p, size_t r)
     case PACK_CONV_COLUMNS:
         return r * p->c * p->taps;
     case PACK_CONV_NARROW:
+    case PACK_SHIFT:
         break;
     case PACK_DENSE:
         return input_offset(p, r) * (p->transposed ? 1 : p->n);
@@ -74,6 +81,7 @@ static size_t column_offset(const struct plan_pack *p, size_t j)
         return input_offset(p, j) * (p->transposed ? 1 : p->k);
     case PACK_CONV_NARROW:
     case PACK_BIAS:
+    case PACK_SHIFT:
         break;
     }
     return j;
@@ -88,7 +96,16 @@ static void fill_narrow(struct plan_pack *p, const float *w)
     for (size_t y = 0; y < p->taps / p->kw; y++)
         for (size_t c = 0; c < p->c; c++)
             for (size_t i = 0; i < len; i++)
-                *to++ = w[(i % p->o * p->c + c) * p->taps + p->taps - 1 - y * p->kw - i / p->o];
+                *to++ = w[(i % p->o * p->c + c) * p->taps + p->taps - 1 - y * p->kw - i / p->o] *
+                        (p->affine ? p->affine->scale[i % p->o] : 1);
+}
+
+/* Bias and shift of a convolution behind which a scale and a shift are folded; bias may be NULL. */
+static void fill_shift(const struct rd_kernels *kernels, struct plan_pack *p, const float *bias)
+{
+    for (size_t j = 0; j < rd_packed_width(kernels, p->n); j++)
+        p->packed[j] =
+            j >= p->n ? 0 : (bias ? bias[j] * p->affine->scale[j] : 0) + p->affine->shift[j];
 }
 
 void plan_pack_fill(
@@ -99,6 +116,10 @@ void plan_pack_fill(
 
     if (p->kind == PACK_CONV_NARROW) {
         fill_narrow(p, from);
+        return;
+    }
+    if (p->kind == PACK_SHIFT || (p->kind == PACK_BIAS && p->affine)) {
+        fill_shift(kernels, p, p->kind == PACK_BIAS ? from : NULL);
         return;
     }
     for (size_t first = 0; first < p->n;) {
@@ -113,7 +134,8 @@ void plan_pack_fill(
             const float *row = from + row_offset(p, r);
 
             for (size_t j = 0; j < real; j++)
-                to[j] = row[column[j]];
+                to[j] = p->affine ? row[column[j]] * p->affine->scale[channel_of(p, r, first + j)]
+                                  : row[column[j]];
             if (real < width)
                 memset(to + real, 0, (width - real) * sizeof *to);
         }

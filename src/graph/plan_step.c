@@ -96,9 +96,9 @@ static struct rd_rows conv_start(
     };
 }
 
-/* Output rows oy .. oy + n of image `in` to `out`. */
+/* Output rows oy .. oy + n of image `in` to `out`; mask: of row oy, or NULL. */
 static void conv_rows(const struct plan_code *code, const struct plan_step *s, const float *in,
-    float *out, size_t out_row, size_t oy, size_t n, bool relu)
+    float *out, size_t out_row, size_t oy, size_t n, bool relu, uint8_t *mask)
 {
     const struct plan_slot *from = &code->slot[s->in], *to = &code->slot[s->out];
     const size_t row = plan_slot_row(from), c = from->c;
@@ -106,6 +106,7 @@ static void conv_rows(const struct plan_code *code, const struct plan_step *s, c
     const float *start = q.in + oy * s->stride_h * row;
 
     q.relu = relu;
+    q.mask_step = (ptrdiff_t)to->c;
     /* 1 x 1 over whole images: all rows are one */
     if (s->kh == 1 && s->kw == 1 && s->stride_h == 1 && s->stride_w == 1 && row == s->ow * c &&
         out_row == s->ow * to->c) {
@@ -115,6 +116,7 @@ static void conv_rows(const struct plan_code *code, const struct plan_step *s, c
     for (size_t y = 0; y < n; y++) {
         q.in = start + y * s->stride_h * row;
         q.out = out + y * out_row;
+        q.mask = mask ? mask + y * s->ow * to->c : NULL;
         code->kernels->rows(&q);
     }
 }
@@ -147,8 +149,8 @@ static void conv_forward(const struct plan_code *code, const struct plan_context
     float *lines;
 
     zero_slot_halo(to, base);
-    if (!s->pool && !index) {
-        conv_rows(code, s, in, out, out_row, 0, s->oh, s->relu);
+    if (!s->pool) {
+        conv_rows(code, s, in, out, out_row, 0, s->oh, s->relu, index);
         return;
     }
     if (plan_pools_in_registers(code, s)) {
@@ -157,9 +159,7 @@ static void conv_forward(const struct plan_code *code, const struct plan_context
     }
     lines = plan_buf_at(ctx, &s->scratch, i);
     for (size_t y = 0; y < to->h; y++) {
-        const size_t n = s->pool ? s->pool_kh : 1;
-
-        conv_rows(code, s, in, lines, line, y * n, n, false);
+        conv_rows(code, s, in, lines, line, y * s->pool_kh, s->pool_kh, false, NULL);
         code->kernels->pool_row(&(struct rd_pool_row){
             .in = lines,
             .out = out + y * out_row,
@@ -170,9 +170,9 @@ static void conv_forward(const struct plan_code *code, const struct plan_context
             .row_step = (ptrdiff_t)line,
             .pixel_step = (ptrdiff_t)to->c,
             .out_step = (ptrdiff_t)to->c,
-            .ky1 = (int)n,
-            .kw = s->pool ? (int)s->pool_kw : 1,
-            .stride = s->pool ? (int)s->pool_kw : 1,
+            .ky1 = (int)s->pool_kh,
+            .kw = (int)s->pool_kw,
+            .stride = (int)s->pool_kw,
             .relu = s->relu,
         });
     }
@@ -184,20 +184,27 @@ static void undo_row(const struct plan_code *code, const struct plan_context *ct
     const struct plan_step *s, size_t i, size_t y, float *dx, size_t row)
 {
     const struct plan_slot *to = &code->slot[s->out];
+    const size_t line = to->w * to->c;
+    const float *dy = plan_grad(code, ctx, s->out, i) + y * line;
+    const uint8_t *index = (const uint8_t *)plan_buf_at(ctx, &s->index, i) + y * line;
 
+    if (!s->pool) {
+        code->kernels->gate(dy, index, dx, line);
+        return;
+    }
     code->kernels->unpool_row(&(struct rd_unpool_row){
         .dx = dx,
-        .dy = plan_grad(code, ctx, s->out, i) + y * to->w * to->c,
-        .index = (const uint8_t *)plan_buf_at(ctx, &s->index, i) + y * to->w * to->c,
+        .dy = dy,
+        .index = index,
         .channels = to->c,
         .out_width = to->w,
         .in_width = s->ow,
         .row_step = (ptrdiff_t)row,
         .pixel_step = (ptrdiff_t)to->c,
         .dy_step = (ptrdiff_t)to->c,
-        .ky1 = s->pool ? (int)s->pool_kh : 1,
-        .kw = s->pool ? (int)s->pool_kw : 1,
-        .stride = s->pool ? (int)s->pool_kw : 1,
+        .ky1 = (int)s->pool_kh,
+        .kw = (int)s->pool_kw,
+        .stride = (int)s->pool_kw,
     });
 }
 
@@ -620,28 +627,63 @@ static void dropout_backward(
 
 /* --- running --- */
 
+static void zero_out_halo(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i)
+{
+    zero_slot_halo(&code->slot[s->out], plan_data(code, ctx, s->out, i));
+}
+
 static void image_forward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i)
 {
-    if (s->kind == PLAN_CONV)
+    switch (s->kind) {
+    case PLAN_CONV:
         conv_forward(code, ctx, s, i);
-    else if (s->kind == PLAN_POOL)
+        break;
+    case PLAN_POOL:
         pool_forward(code, ctx, s, i);
-    else if (s->kind == PLAN_TO_PIXELS)
+        break;
+    case PLAN_ADD:
+        zero_out_halo(code, ctx, s, i);
+        plan_add_forward(code, ctx, s, i);
+        break;
+    case PLAN_SCALE:
+        zero_out_halo(code, ctx, s, i);
+        plan_scale_forward(code, ctx, s, i);
+        break;
+    case PLAN_MEAN:
+        plan_mean_forward(code, ctx, s, i);
+        break;
+    case PLAN_TO_PIXELS:
         to_pixels(code, ctx, s, i);
-    else
+        break;
+    default:
         to_plain(code, ctx, s, i);
+    }
 }
 
 static void image_backward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i)
 {
-    if (s->kind == PLAN_CONV)
+    switch (s->kind) {
+    case PLAN_CONV:
         conv_backward(code, ctx, s, i);
-    else if (s->kind == PLAN_POOL)
+        break;
+    case PLAN_POOL:
         pool_backward(code, ctx, s, i);
-    else
+        break;
+    case PLAN_ADD:
+        plan_add_backward(code, ctx, s, i);
+        break;
+    case PLAN_SCALE:
+        plan_scale_backward(code, ctx, s, i);
+        break;
+    case PLAN_MEAN:
+        plan_mean_backward(code, ctx, s, i);
+        break;
+    default:
         form_backward(code, ctx, s, i);
+    }
 }
 
 rd_status plan_forward(const struct plan_code *code, struct plan_context *ctx, int first, int end)

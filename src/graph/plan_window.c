@@ -81,6 +81,7 @@ bool plan_build_conv(struct builder *b, int at)
 {
     const struct rd_graph_node *node = &b->graph->node[at];
     const int bias = plan_node_in(node, 2);
+    const struct plan_affine *affine;
     struct rd_window w, pool = { 0 };
     struct plan_step *s;
     struct plan_slot *slot;
@@ -98,6 +99,7 @@ bool plan_build_conv(struct builder *b, int at)
     in = plan_pixels(b, node->input[0]);
     if (in < 0)
         return true;
+    affine = plan_take_norm(b, &out);
     /* relu and pool in either order: max(relu) is relu(max) */
     while ((next = plan_only_reader(b, out)) >= 0) {
         const struct rd_graph_node *n = &b->graph->node[next];
@@ -147,8 +149,15 @@ bool plan_build_conv(struct builder *b, int at)
                                        .n = o,
                                        .c = c,
                                        .taps = s->kh * s->kw,
-                                       .o = o });
-    s->bias_pack = plan_bias_pack(b, bias, o);
+                                       .o = o,
+                                       .affine = affine });
+    s->bias_pack =
+        !affine ? plan_bias_pack(b, bias, o)
+                : plan_pack(b, &(struct plan_pack){ .kind = bias < 0 ? PACK_SHIFT : PACK_BIAS,
+                                   .value = bias < 0 ? s->weight : bias,
+                                   .k = 1,
+                                   .n = o,
+                                   .affine = affine });
     /* The flipped kernel gives pixel after pixel; where some channels would leave the vectors half
      * empty, or strides leave holes, columns are added up instead. With very few channels the
      * lanes go along the sum. */

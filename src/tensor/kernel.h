@@ -23,6 +23,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum {
+    RD_POOL_OFF = 255,
+    RD_POOL_WINDOW = 254
+}; /* in masks and indices: nothing goes through; largest window */
+
 /*
  * Rows times a packed matrix: dense layers, convolutions, their gradients, matrix products.
  *
@@ -30,7 +35,8 @@
  *                               in[r * in_step + a * y_step + b * x_step + c] * W[(a * nx + b) *
  * len + c][j])
  *
- * for r < rows and j < n; start is out's own value (accumulate), else bias[j], else 0. The sum runs
+ * for r < rows and j < n; start is out's own value (accumulate), else bias[j], else 0. narrow and
+ * pooled know no mask. The sum runs
  * in the order of W's rows. bias holds rd_packed_width(n) floats. A matrix product has ny = nx = 1
  * and len = K.
  */
@@ -40,6 +46,8 @@ struct rd_rows {
     size_t rows, n, ny, nx, len;
     ptrdiff_t in_step, y_step, x_step, out_step;
     bool accumulate, relu;
+    uint8_t *mask; /* NULL, or 0 where the sum is positive, RD_POOL_OFF else */
+    ptrdiff_t mask_step;
 };
 
 /*
@@ -84,7 +92,6 @@ struct rd_outer {
  * to the image's pixel 0 of the window's row ky = 0, which may lie outside: only rows ky0 <= ky <
  * ky1 are read. Every window must hold at least one pixel.
  */
-enum { RD_POOL_OFF = 255, RD_POOL_WINDOW = 254 };
 struct rd_pool_row {
     const float *in;
     float *out;
@@ -129,9 +136,13 @@ struct rd_kernels {
     void (*pool_row)(const struct rd_pool_row *q);
     void (*unpool_row)(const struct rd_unpool_row *q);
     void (*relu)(const float *x, float *out, size_t n); /* NaN stays NaN */
+    /* dx[i] = mask[i] ? 0 : dy[i], the mask of rows; dx may be dy */
+    void (*gate)(const float *dy, const uint8_t *mask, float *dx, size_t n);
     /* dx[i] = y[i] > 0 ? dy[i] : 0, y being relu's output (or input) */
     void (*relu_back)(const float *y, const float *dy, float *dx, size_t n);
     void (*add)(const float *a, const float *b, float *out, size_t n);
+    /* out = relu(a + b); mask as of rows, or NULL */
+    void (*add_relu)(const float *a, const float *b, float *out, uint8_t *mask, size_t n);
     void (*mul)(const float *a, const float *b, float *out, size_t n);
     /* out[j] += sum over r < rows of x[r * step + j], rows in order */
     void (*sum_rows)(const float *x, size_t rows, ptrdiff_t step, size_t n, float *out);

@@ -40,6 +40,8 @@ static void ref_rows(const struct rd_rows *q)
                         sum +=
                             in[(ptrdiff_t)a * q->y_step + (ptrdiff_t)b * q->x_step + (ptrdiff_t)c] *
                             *w;
+            if (q->mask)
+                q->mask[(ptrdiff_t)r * q->mask_step + (ptrdiff_t)j] = sum > 0 ? 0 : RD_POOL_OFF;
             *out = q->relu ? relu_of(sum) : sum;
         }
 }
@@ -172,6 +174,12 @@ static void ref_relu(const float *x, float *out, size_t n)
         out[i] = relu_of(x[i]);
 }
 
+static void ref_gate(const float *dy, const uint8_t *mask, float *dx, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dx[i] = mask[i] ? 0 : dy[i];
+}
+
 static void ref_relu_back(const float *y, const float *dy, float *dx, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -182,6 +190,17 @@ static void ref_add(const float *a, const float *b, float *out, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = a[i] + b[i];
+}
+
+static void ref_add_relu(const float *a, const float *b, float *out, uint8_t *mask, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float v = a[i] + b[i];
+
+        if (mask)
+            mask[i] = v > 0 ? 0 : RD_POOL_OFF;
+        out[i] = relu_of(v);
+    }
 }
 
 static void ref_mul(const float *a, const float *b, float *out, size_t n)
@@ -240,7 +259,9 @@ const struct rd_kernels rd_kernels_scalar = {
     .unpool_row = ref_unpool_row,
     .relu = ref_relu,
     .relu_back = ref_relu_back,
+    .gate = ref_gate,
     .add = ref_add,
+    .add_relu = ref_add_relu,
     .mul = ref_mul,
     .sum_rows = ref_sum_rows,
     .sum = ref_sum,

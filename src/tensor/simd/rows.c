@@ -84,6 +84,24 @@ static void edge(const struct rd_rows *q, panel_fn *fn, size_t height, size_t wi
         memcpy(out + (ptrdiff_t)r * q->out_step, whole + r * 2 * LANES, width * sizeof *out);
 }
 
+/* Of a tile that was just written: which of its numbers are positive. */
+static void mask_tile(
+    const struct rd_rows *q, size_t height, size_t width, const float *out, uint8_t *mask)
+{
+    for (size_t r = 0; r < height; r++, out += q->out_step, mask += q->mask_step)
+        for (size_t i = 0; i < width; i += LANES) {
+            const size_t n = width - i < LANES ? width - i : LANES;
+            const vec v = n == LANES ? load(out + i) : load_some(out + i, n);
+            const vec_index m =
+                __builtin_convertvector(~(vec_mask)(v > (vec){ 0 }) & RD_POOL_OFF, vec_index);
+
+            if (n == LANES)
+                memcpy(mask + i, &m, LANES);
+            else
+                memcpy(mask + i, &m, n);
+        }
+}
+
 void RD_NAMED(rd_rows)(const struct rd_rows *q)
 {
     const size_t total = q->ny * q->nx * q->len;
@@ -107,6 +125,8 @@ void RD_NAMED(rd_rows)(const struct rd_rows *q)
                 fn(q, in, w, bias, out, q->out_step);
             else
                 edge(q, fn, h, width, in, w, bias, out);
+            if (q->mask)
+                mask_tile(q, h, width, out, q->mask + (ptrdiff_t)r * q->mask_step + j);
         }
     }
 }

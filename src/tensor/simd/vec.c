@@ -256,6 +256,28 @@ static void vec_relu(const float *x, float *out, size_t n)
         store_some(out + i, relu_of(load_some(x + i, n - i)), n - i);
 }
 
+static void vec_gate(const float *dy, const uint8_t *mask, float *dx, size_t n)
+{
+    size_t i = 0;
+
+    for (; i < n; i += LANES) {
+        const size_t some = n - i < LANES ? n - i : LANES;
+        vec_index narrow = { 0 };
+        vec g;
+
+        if (some == LANES)
+            memcpy(&narrow, mask + i, LANES);
+        else
+            memcpy(&narrow, mask + i, some);
+        g = some == LANES ? load(dy + i) : load_some(dy + i, some);
+        g = (vec)((vec_mask)g & (vec_mask)(widen(narrow) == 0));
+        if (some == LANES)
+            store(dx + i, g);
+        else
+            store_some(dx + i, g, some);
+    }
+}
+
 static void vec_relu_back(const float *y, const float *dy, float *dx, size_t n)
 {
     const vec zero = { 0 };
@@ -277,6 +299,27 @@ static void vec_add(const float *a, const float *b, float *out, size_t n)
         store(out + i, load(a + i) + load(b + i));
     if (i < n)
         store_some(out + i, load_some(a + i, n - i) + load_some(b + i, n - i), n - i);
+}
+
+static void vec_add_relu(const float *a, const float *b, float *out, uint8_t *mask, size_t n)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t some = n - i < LANES ? n - i : LANES;
+        const bool whole = some == LANES;
+        const vec v =
+            whole ? load(a + i) + load(b + i) : load_some(a + i, some) + load_some(b + i, some);
+        const vec_index m =
+            __builtin_convertvector(~(vec_mask)(v > (vec){ 0 }) & RD_POOL_OFF, vec_index);
+
+        if (mask && whole)
+            memcpy(mask + i, &m, LANES);
+        else if (mask)
+            memcpy(mask + i, &m, some);
+        if (whole)
+            store(out + i, relu_of(v));
+        else
+            store_some(out + i, relu_of(v), some);
+    }
 }
 
 static void vec_mul(const float *a, const float *b, float *out, size_t n)
@@ -367,7 +410,9 @@ const struct rd_kernels RD_NAMED(rd_kernels) = {
     .unpool_row = vec_unpool_row,
     .relu = vec_relu,
     .relu_back = vec_relu_back,
+    .gate = vec_gate,
     .add = vec_add,
+    .add_relu = vec_add_relu,
     .mul = vec_mul,
     .sum_rows = vec_sum_rows,
     .sum = vec_sum,

@@ -227,7 +227,15 @@ static inline struct rd_graph *hand_end(struct hand *h, int output)
 
 /* --- a small zoo: what fuses, what does not, what is shared --- */
 
-enum { ZOO = 12 };
+static inline int hand_norm(struct hand *h, int x, int64_t c)
+{
+    const int in[] = { x, hand_weight(h, 1, &c, 1, 0.3f), hand_weight(h, 1, &c, 0, 0.3f),
+        hand_weight(h, 1, &c, 0, 0.2f), hand_weight(h, 1, &c, 1, 0.3f) };
+
+    return hand_node(h, "BatchNormalization", in, 5, NULL, 0);
+}
+
+enum { ZOO = 13 };
 
 static inline struct rd_graph *hand_zoo(int which, struct rd_arena *arena, enum rd_dtype dtype)
 {
@@ -330,6 +338,25 @@ static inline struct rd_graph *hand_zoo(int which, struct rd_arena *arena, enum 
             (struct rd_attr[]){ hand_list(&h, "perm", 4, (int64_t[]){ 0, 2, 3, 1 }) }, 1);
         x = hand_unary(&h, "Flatten", x);
         return hand_end(&h, hand_gemm(&h, x, 450, 7, false, false, 1));
+    case 12: /* a residual net: normalized inputs, folded and free normalization, mean of pixels */
+        x = hand_input(&h, 4, color);
+        x = hand_binary(&h, "Sub", x, hand_weight(&h, 4, (int64_t[]){ 1, 3, 1, 1 }, 0.4f, 0.1f));
+        x = hand_binary(&h, "Div", x, hand_weight(&h, 1, (int64_t[]){ 1 }, 0.3f, 0.1f));
+        x = hand_unary(
+            &h, "Relu", hand_norm(&h, hand_conv(&h, x, 3, 16, 3, 1, 1, 1, 1, false), 16));
+        y = hand_unary(
+            &h, "Relu", hand_norm(&h, hand_conv(&h, x, 16, 16, 3, 1, 1, 1, 1, true), 16));
+        y = hand_norm(&h, hand_conv(&h, y, 16, 16, 3, 1, 1, 1, 1, false), 16);
+        y = hand_unary(&h, "Relu", hand_binary(&h, "Add", y, x));
+        z = hand_norm(&h, hand_conv(&h, y, 16, 35, 1, 2, 0, 1, 1, false), 35);
+        x = hand_norm(&h, hand_conv(&h, y, 16, 35, 3, 2, 1, 1, 1, true), 35);
+        x = hand_binary(&h, "Add", x, z);
+        x = hand_unary(&h, "Relu", hand_norm(&h, x, 35)); /* behind a sum: a step of its own */
+        x = hand_node(&h, "ReduceMean", &x, 1,
+            (struct rd_attr[]){
+                hand_list(&h, "axes", 2, (int64_t[]){ -1, -2 }), hand_i("keepdims", 0) },
+            2);
+        return hand_end(&h, hand_gemm(&h, x, 35, 4, true, true, 1));
     default: /* a padded convolution fed by a pool, dense layer on pixels with a halo */
         x = hand_input(&h, 4, gray);
         x = hand_pool(&h, "MaxPool", hand_conv(&h, x, 1, 16, 3, 1, 1, 1, 1, true), 2, 2, 0);

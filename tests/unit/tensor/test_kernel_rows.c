@@ -188,11 +188,68 @@ static void narrow_products_match_float64(void **state)
     }
 }
 
+/* --- masks --- */
+
+static void masks_say_what_relu_let_through(void **state)
+{
+    (void)state;
+    for (const struct rd_kernels *const *k = rd_kernels_all(); *k; k++)
+        for (size_t rows = 1; rows <= 17; rows += 4)
+            for (size_t n = 1; n <= 70; n += 3) {
+                const size_t len = 5, width = rd_packed_width(*k, n);
+                float *in, *w, *packed, *out, *sum, *dx;
+                uint8_t *mask = rd_alloc(rows * n), *again = rd_alloc(rows * n);
+                struct rd_rows q = { .rows = rows, .n = n, .ny = 1, .nx = 1, .len = len };
+
+                rng = rd_rng_stream(4, "test/kernel", n);
+                in = numbers(rows * len);
+                w = numbers(len * n);
+                packed = numbers(len * width);
+                out = numbers(rows * n);
+                sum = numbers(rows * n);
+                dx = numbers(rows * n);
+                assert_non_null(mask);
+                assert_non_null(again);
+                in[0] = rows > 4 ? NAN : in[0];
+                rd_pack(*k, w, len, n, (ptrdiff_t)n, 1, packed);
+                q.in = in;
+                q.packed = packed;
+                q.in_step = (ptrdiff_t)len;
+                q.out = sum;
+                q.out_step = q.mask_step = (ptrdiff_t)n;
+                (*k)->rows(&q);
+                q.out = out;
+                q.relu = true;
+                q.mask = mask;
+                (*k)->rows(&q);
+                for (size_t i = 0; i < rows * n; i++)
+                    assert_int_equal(mask[i], sum[i] > 0 ? 0 : RD_POOL_OFF);
+                (*k)->gate(sum, mask, dx, rows * n);
+                for (size_t i = 0; i < rows * n; i++)
+                    assert_true(dx[i] == (mask[i] ? 0 : sum[i]));
+                memset(dx, 0, rows * n * sizeof *dx);
+                (*k)->add_relu(sum, dx, out, again, rows * n);
+                assert_memory_equal(mask, again, rows * n);
+                for (size_t i = 0; i < rows * n; i++)
+                    assert_true(
+                        isnan(sum[i]) ? isnan(out[i]) : out[i] == (sum[i] < 0 ? 0 : sum[i]));
+                rd_free(in);
+                rd_free(w);
+                rd_free(packed);
+                rd_free(out);
+                rd_free(sum);
+                rd_free(dx);
+                rd_free(mask);
+                rd_free(again);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pooled_has_the_bits_of_rows_and_pool),
         cmocka_unit_test(narrow_products_match_float64),
+        cmocka_unit_test(masks_say_what_relu_let_through),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
