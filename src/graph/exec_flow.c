@@ -152,12 +152,13 @@ static rd_status run(struct rd_op_call *c, const struct rd_graph *graph,
 {
     struct rd_exec_pass *p = c->runner, *sub;
     struct exec_budget *budget = p->budget;
+    const size_t steps = 1 + graph->n_nodes + graph->n_values / VALUES_PER_STEP;
     size_t at;
     rd_status st = find_body(p, graph, &at, c->err);
 
     if (st)
         return st;
-    budget->steps += 1 + (double)graph->n_nodes + (double)(graph->n_values / VALUES_PER_STEP);
+    budget->steps += (double)steps;
     if (budget->steps > budget->most_steps)
         return RD_FAIL(c->err, RD_E_LIMIT,
             "its subgraph would take more than the %.3g steps that a run may use",
