@@ -6,6 +6,8 @@
 
 /* Beyond this a plan would cost more to make than it saves. */
 enum { NODES_MAX = 4096 };
+/* Fifteen times what the deepest residual nets have: bounds what trying chains costs. */
+enum { AFFINE_CHANNELS = 1 << 20 };
 
 bool plan_is_op(const struct rd_graph_node *node, const char *op)
 {
@@ -504,7 +506,9 @@ rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kern
     struct rd_error *err)
 {
     struct plan_code *c = RD_NEW(arena, struct plan_code);
-    struct builder b = { .code = c, .graph = graph, .arena = arena };
+    struct builder b = {
+        .code = c, .graph = graph, .arena = arena, .affine_left = AFFINE_CHANNELS
+    };
     rd_status st;
     int output;
 

@@ -9,13 +9,14 @@ struct builder {
     struct plan_code *code;
     const struct rd_graph *graph;
     struct rd_arena *arena;
-    bool *needed;  /* per node */
-    bool *taken;   /* per node: fused into an earlier step */
-    int *uses;     /* per value, by needed nodes and the output */
-    int *consumer; /* per value: the last needed node that reads it */
-    int *base;     /* per value: where its bytes come from, through views */
-    bool refused;  /* something a plan cannot do */
-    bool starved;  /* and that was memory */
+    bool *needed;       /* per node */
+    bool *taken;        /* per node: fused into an earlier step */
+    int *uses;          /* per value, by needed nodes and the output */
+    int *consumer;      /* per value: the last needed node that reads it */
+    int *base;          /* per value: where its bytes come from, through views */
+    size_t affine_left; /* channels that scales and shifts may still have, over all chains tried */
+    bool refused;       /* something a plan cannot do */
+    bool starved;       /* and that was memory */
 };
 
 bool plan_is_op(const struct rd_graph_node *node, const char *op);

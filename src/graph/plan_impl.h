@@ -59,7 +59,7 @@ enum plan_kind {
     PLAN_TO_PLAIN,
     PLAN_NODE,      /* by the operator row */
     PLAN_ADD,       /* of two PIXELS, + relu */
-    PLAN_SCALE,     /* PIXELS: times a number and plus a number for each channel, + relu */
+    PLAN_SCALE,     /* PIXELS: times a number and plus a number for each channel */
     PLAN_MEAN,      /* over the pixels of each channel: PIXELS to PLAIN */
     PLAN_DROPOUT,   /* training only */
     PLAN_BATCHNORM, /* training only: whole batch, driven by train.c */

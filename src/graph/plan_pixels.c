@@ -7,6 +7,10 @@
 #include <math.h>
 #include <string.h>
 
+enum {
+    CHAIN_MAX = 8
+}; /* nodes of one chain: a hostile graph must not have each of them tried from each */
+
 /* --- made --- */
 
 static bool is_image(const struct builder *b, int v)
@@ -175,17 +179,22 @@ static bool normalization(const struct builder *b, const struct rd_graph_node *n
 
 /*
  * The longest chain of such nodes from value *out on, each the only reader of the one before; *out
- * becomes its end, the nodes are taken. NULL: none (or no memory: b says so).
+ * becomes its end, the nodes are taken. NULL: none, too many channels, or no memory (b says so).
  */
 static const struct plan_affine *take_chain(
     struct builder *b, int first, int in, size_t c, bool fold, int *out)
 {
-    struct plan_affine *a = RD_NEW(b->arena, struct plan_affine);
-    double *scale = RD_NEW_ARRAY(b->arena, double, 2 * c), *shift = scale ? scale + c : NULL;
-    double *try = RD_NEW_ARRAY(b->arena, double, 2 * c);
+    struct plan_affine *a;
+    double *scale, *try;
     int next = first;
     bool any = false;
 
+    if (c > b->affine_left)
+        return NULL;
+    b->affine_left -= c;
+    a = RD_NEW(b->arena, struct plan_affine);
+    scale = RD_NEW_ARRAY(b->arena, double, 2 * c);
+    try = RD_NEW_ARRAY(b->arena, double, 2 * c);
     if (!a || !scale || !try || !(a->scale = RD_NEW_ARRAY(b->arena, float, 2 * c))) {
         b->refused = b->starved = true;
         return NULL;
@@ -193,7 +202,7 @@ static const struct plan_affine *take_chain(
     a->shift = a->scale + c;
     for (size_t i = 0; i < c; i++)
         scale[i] = 1;
-    while (next >= 0) {
+    for (int n = 0; next >= 0 && n < CHAIN_MAX; n++) {
         const struct rd_graph_node *node = &b->graph->node[next];
 
         memcpy(try, scale, 2 * c * sizeof *try);
@@ -211,7 +220,7 @@ static const struct plan_affine *take_chain(
     }
     for (size_t i = 0; i < c; i++) {
         a->scale[i] = (float)scale[i];
-        a->shift[i] = (float)shift[i];
+        a->shift[i] = (float)scale[c + i];
     }
     return any ? a : NULL;
 }
@@ -225,7 +234,7 @@ const struct plan_affine *plan_take_norm(struct builder *b, int *out)
     return take_chain(b, next, *out, (size_t)plan_value_at(b, *out)->dim[1], true, out);
 }
 
-/* Constants on both sides of the number line: where are the pixels wanted? */
+/* Will what reads v want pixels? */
 static bool leads_to_conv(const struct builder *b, int v)
 {
     const int next = plan_only_reader(b, v);
@@ -270,7 +279,6 @@ bool plan_build_scale(struct builder *b, int at)
         return true;
     s->in = slot;
     s->affine = affine;
-    s->relu = false;
     s->out = add_image(b, out);
     return true;
 }

@@ -328,6 +328,26 @@ static void a_graph_that_asks_for_too_much_gets_no_plan(void **state)
     rd_arena_release(&arena);
 }
 
+/* Chains of constants are tried within a budget; beyond it they go through their rows, all the
+ * same. */
+static void long_chains_of_constants_cost_no_more_than_their_budget(void **state)
+{
+    static const int64_t dims[] = { -1, 1 << 15, 1, 1 };
+    struct rd_arena arena = RD_ARENA_INIT;
+    struct hand h;
+    int x, w;
+
+    (void)state;
+    hand_begin(&h, &arena, RD_F32);
+    x = hand_input(&h, 4, dims);
+    w = hand_weight(&h, 1, (int64_t[]){ 1 }, 0.25f, 0.01f);
+    for (int i = 0; i < 50; i++)
+        x = hand_binary(&h, i % 2 ? "Sub" : "Add", x, w);
+    x = hand_conv(&h, x, dims[1], 2, 1, 1, 0, 1, 1, true);
+    check_net(hand_end(&h, hand_unary(&h, "Flatten", x)), -1, &arena);
+    rd_arena_release(&arena);
+}
+
 static void every_failed_allocation_is_reported_and_nothing_leaks(void **state)
 {
     struct rd_arena arena = RD_ARENA_INIT;
@@ -443,6 +463,7 @@ int main(void)
         cmocka_unit_test(mnist_cnn_gives_the_logits_of_the_reference_file),
         cmocka_unit_test(an_unknown_instruction_set_is_refused_when_a_net_is_opened),
         cmocka_unit_test(a_graph_that_asks_for_too_much_gets_no_plan),
+        cmocka_unit_test(long_chains_of_constants_cost_no_more_than_their_budget),
         cmocka_unit_test(every_failed_allocation_is_reported_and_nothing_leaks),
         cmocka_unit_test(each_pass_gets_the_scratch_that_its_row_asks_for),
         cmocka_unit_test(seeds_answer_the_same_both_ways),
