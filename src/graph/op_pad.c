@@ -175,15 +175,21 @@ static struct map map_of(struct rd_op_call *c)
     return m;
 }
 
-/* Place in the input of output element number `count` (mixed radix); -1: padding. */
-static int64_t source(const struct rd_op_call *c, const struct map *m, size_t count)
+/* A line is what lies along the last axis: its length, and how many there are. */
+static size_t line_length(const struct rd_op_call *c)
 {
-    int64_t place = 0, step = 1;
+    return c->out[0]->ndim ? (size_t)c->out[0]->dim[c->out[0]->ndim - 1] : 1;
+}
 
-    for (int i = c->out[0]->ndim - 1; i >= 0; i--) {
-        const int64_t k = m->at[i][count % (size_t)c->out[0]->dim[i]];
+/* Place in the input where output line number `row` (mixed radix) comes from; -1: padding. */
+static int64_t line_source(const struct rd_op_call *c, const struct map *m, size_t row)
+{
+    int64_t place = 0, step = c->in[0]->ndim ? c->in[0]->dim[c->in[0]->ndim - 1] : 1;
 
-        count /= (size_t)c->out[0]->dim[i];
+    for (int i = c->out[0]->ndim - 2; i >= 0; i--) {
+        const int64_t k = m->at[i][row % (size_t)c->out[0]->dim[i]];
+
+        row /= (size_t)c->out[0]->dim[i];
         if (k < 0)
             return -1;
         place += k * step;
@@ -192,11 +198,21 @@ static int64_t source(const struct rd_op_call *c, const struct map *m, size_t co
     return place;
 }
 
+/* Where each place of a line comes from. */
+static const int64_t *along(const struct rd_op_call *c, const struct map *m)
+{
+    static const int64_t first = 0;
+
+    return c->out[0]->ndim ? m->at[c->out[0]->ndim - 1] : &first;
+}
+
 static rd_status forward(struct rd_op_call *c)
 {
     const size_t size = rd_dtype_size(c->in[0]->dtype), n = rd_tensor_count(c->out[0]);
+    const size_t length = line_length(c);
     const struct rd_tensor *value = rd_op_in(c, 2);
     const struct map m = map_of(c);
+    const int64_t *at = along(c, &m);
     const char *from = c->in[0]->data;
     char *to = c->out[0]->data;
     struct rd_tensor one = { .dtype = c->in[0]->dtype, .ndim = 0 };
@@ -207,28 +223,46 @@ static rd_status forward(struct rd_op_call *c)
         memcpy(fill, value->data, size);
     else if (c->node->opset < 11)
         rd_op_narrow(&(double){ (double)rd_op_float(c->node, "value", 0) }, &one, false);
-    for (size_t i = 0; i < n; i++, to += size) {
-        const int64_t k = source(c, &m, i);
+    for (size_t row = 0; length && row < n / length; row++) {
+        const int64_t line = line_source(c, &m, row);
 
-        memcpy(to, k < 0 ? fill : from + (size_t)k * size, size);
+        for (size_t i = 0; i < length; to += size) {
+            size_t run = 1;
+
+            if (line < 0 || at[i] < 0) {
+                memcpy(to, fill, size);
+                i++;
+                continue;
+            }
+            while (i + run < length && at[i + run] == at[i] + (int64_t)run)
+                run++;
+            memcpy(to, from + (size_t)(line + at[i]) * size, run * size);
+            to += (run - 1) * size;
+            i += run;
+        }
     }
     return RD_OK;
 }
 
 static rd_status backward(struct rd_op_call *c)
 {
-    const size_t n = rd_tensor_count(c->out[0]);
+    const size_t n = rd_tensor_count(c->out[0]), length = line_length(c);
     const struct map m = map_of(c);
+    const int64_t *at = along(c, &m);
 
-    for (size_t i = 0; i < n; i++) {
-        const int64_t k = source(c, &m, i);
+    for (size_t row = 0; length && row < n / length; row++) {
+        const int64_t line = line_source(c, &m, row);
 
-        if (k < 0)
-            continue;
-        if (c->in[0]->dtype == RD_F32)
-            ((float *)c->din[0]->data)[k] += ((const float *)c->dout[0]->data)[i];
-        else
-            ((double *)c->din[0]->data)[k] += ((const double *)c->dout[0]->data)[i];
+        for (size_t i = 0; line >= 0 && i < length; i++) {
+            const size_t o = row * length + i;
+
+            if (at[i] < 0)
+                continue;
+            if (c->in[0]->dtype == RD_F32)
+                ((float *)c->din[0]->data)[line + at[i]] += ((const float *)c->dout[0]->data)[o];
+            else
+                ((double *)c->din[0]->data)[line + at[i]] += ((const double *)c->dout[0]->data)[o];
+        }
     }
     return RD_OK;
 }
