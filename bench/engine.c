@@ -1,6 +1,6 @@
 /*
- * engine.c - how fast the engine answers and differentiates a convolutional net, against what this
- * processor could.
+ * engine.c - how fast the engine answers and differentiates a net of rows, against what this
+ * processor could. The gradient counts as two forward passes.
  *
  *   engine MODEL.onnx [X.npy] [--threads N] [--serve]
  *
@@ -106,6 +106,7 @@ struct work {
     const int *label;
     float *out, *grad;
     size_t n;
+    double flops; /* of one example, forward: 2 a multiply-add */
 };
 
 static rd_status peak_chunk(void *user, size_t chunk, size_t worker)
@@ -144,10 +145,6 @@ static double once(struct work *w, const char *what)
     return now() - start;
 }
 
-/* 2 flops a multiply-add of the convolutions and dense layers of mnist-cnn, an image, forward. */
-static const double MNIST_FLOPS =
-    2.0 * (28 * 28 * 9 * 32 + 14 * 14 * 288 * 64 + 3136 * 128 + 128 * 10);
-
 static int serve(struct work *w)
 {
     char line[64];
@@ -182,7 +179,7 @@ static int report(struct work *w)
     const double threads = (double)rd_pool_threads(w->pool);
     double wall[3][REPEATS], processor[3][REPEATS];
     double flops[3] = { peak_loop(w->isa, 1) * (double)(1u << 18) * threads,
-        MNIST_FLOPS * (double)w->n, 2 * MNIST_FLOPS * (double)w->n };
+        w->flops * (double)w->n, 2 * w->flops * (double)w->n };
     double top[2] = { 0 };
 
     for (int i = -3; i < REPEATS; i++) /* three to warm up */
@@ -238,7 +235,7 @@ int main(int argc, char **argv)
     }
     if (rd_kernels_choose(&kernels, &err) || rd_pool_new(threads, &w.pool, &err) ||
         rd_graph_load(model, NULL, &arena, &graph, &err) ||
-        rd_net_open(graph, w.pool, &w.net, &err) ||
+        rd_net_open(graph, w.pool, &w.net, &err) || rd_graph_flops(graph, 1, &w.flops, &err) ||
         (data && rd_npy_read(data, NULL, &arena, &x, &err))) {
         (void)fprintf(stderr, "engine: %s\n", err.frame[0].text);
         goto out;
