@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INPUTS = 6, OUTPUTS = 3, ATTRS = 8, VALUES = 4096, SCRATCH = 1 << 20 };
+enum { INPUTS = 8, OUTPUTS = 3, ATTRS = 8, VALUES = 4096, SCRATCH = 1 << 20 };
 
 struct example {
     const char *op;
@@ -26,7 +26,7 @@ struct example {
     const char *attrs;  /* "axis=1 pads=0,1" */
     int outputs;
     double low, high;   /* range of the values; both 0: -1..1 */
-    const char *values; /* "1:0,-1;2:3": input 1 is int64 and holds these, ...; "0b:1,0": bool */
+    const char *values; /* "1:0,-1;2:3": input 1 is int64 and holds these, ...; "0b:1,0": bool; "0i:": int32 */
 };
 
 /* clang-format off */
@@ -285,6 +285,18 @@ static const struct example examples[] = {
     EX("SoftmaxCrossEntropyLoss", 13, "3,4 3", "reduction=none", 2, .values = "1:0,3,1"),
     EX("SoftmaxCrossEntropyLoss", 13, "2,3,2 2,2", "ignore_index=-1", 1, .values = "1:0,-1,2,2"),
     EX("Shrink", 9, "3,5", "lambd=0.3 bias=0.1", 1),
+    EX("RNN", 14, "3,2,4 1,3,4 1,3,3", "", 2),
+    EX("RNN", 14, "4,2,3 2,3,3 2,3,3 2,6 2 2,2,3", "direction=bidirectional activations=relu,ScaledTanh activation_alpha=0.8 activation_beta=1.2", 2, .values = "4i:4,2"),
+    EX("RNN", 7, "3,2,2 1,3,2 1,3,3", "direction=reverse activations=Softplus clip=0.4", 2),
+    EX("GRU", 14, "4,2,3 1,9,3 1,9,3 1,18", "", 2),
+    EX("GRU", 14, "4,2,3 1,9,3 1,9,3 1,18 - 1,2,3", "linear_before_reset=1", 2),
+    EX("GRU", 22, "4,2,3 2,9,3 2,9,3 2,18 2 2,2,3", "direction=bidirectional linear_before_reset=1", 2, .values = "4i:1,4"),
+    EX("GRU", 14, "2,4,3 1,9,3 1,9,3 1,18 2 2,1,3", "layout=1 direction=reverse activations=HardSigmoid,Softsign", 2, .values = "4i:3,4"),
+    EX("LSTM", 14, "4,2,3 1,12,3 1,12,3", "", 3),
+    EX("LSTM", 7, "4,2,3 2,8,3 2,8,2 2,16 2 2,2,2 2,2,2 2,6", "direction=bidirectional", 3, .values = "4i:4,3"),
+    EX("LSTM", 22, "2,4,3 2,8,3 2,8,2 2,16 - 2,2,2 2,2,2 2,6", "direction=bidirectional layout=1", 3),
+    EX("LSTM", 14, "3,2,2 1,8,2 1,8,2 1,16 - - - 1,6", "input_forget=1 clip=0.7 direction=reverse", 3),
+    EX("LSTM", 14, "3,2,2 1,8,2 1,8,2 1,16", "activations=HardSigmoid,Elu,LeakyRelu activation_alpha=0.3,0.7,0.2 activation_beta=0.4", 3),
 };
 /* clang-format on */
 enum { EXAMPLES = sizeof examples / sizeof *examples };
@@ -294,6 +306,9 @@ struct rig {
     struct rd_graph_node node;
     struct rd_attr attr[ATTRS];
     int64_t ints[ATTRS][16];
+    float floats[ATTRS][8];
+    const char *words[ATTRS][8];
+    size_t words_len[ATTRS][8];
     char text[ATTRS][32];
     int index[INPUTS];
     struct rd_tensor in[INPUTS], out[OUTPUTS], dout[OUTPUTS], din[INPUTS];
@@ -340,6 +355,19 @@ static void parse_attrs(struct rig *r, const char *text)
             a->s = strdup(number);
             a->s_len = strlen(number);
             break;
+        case RD_ATTR_FLOATS:
+            a->floats = r->floats[k];
+            for (at = number; *at; at += *at == ',')
+                r->floats[k][a->n++] = strtof(at, &at);
+            break;
+        case RD_ATTR_STRINGS:
+            a->strings = (const char *const *)r->words[k];
+            a->strings_len = r->words_len[k];
+            for (at = strtok(number, ","); at; at = strtok(NULL, ",")) {
+                r->words_len[k][a->n] = strlen(at);
+                r->words[k][a->n++] = strdup(at);
+            }
+            break;
         default:
             a->ints = r->ints[k];
             for (at = number; *at; at += *at == ',')
@@ -367,12 +395,14 @@ static void make_values(struct rig *r, const struct example *e, int i, enum rd_d
         if (list[0] - '0' != i)
             continue;
         v = aligned(n * sizeof *v);
-        t->dtype = list[1] == 'b' ? RD_BOOL : RD_I64;
+        t->dtype = list[1] == 'b' ? RD_BOOL : list[1] == 'i' ? RD_I32 : RD_I64;
         for (size_t k = 0; k < n; k++) {
             const long one = strtol(at + 1, &at, 10);
 
             if (t->dtype == RD_BOOL)
                 ((uint8_t *)v)[k] = (uint8_t)one;
+            else if (t->dtype == RD_I32)
+                ((int32_t *)v)[k] = (int32_t)one;
             else
                 v[k] = one;
         }
@@ -461,6 +491,9 @@ static void rig_free(struct rig *r)
     for (size_t i = 0; i < r->node.n_attrs; i++)
         if (r->attr[i].type == RD_ATTR_STRING)
             free((void *)(uintptr_t)r->attr[i].s);
+    for (size_t i = 0; i < r->node.n_attrs; i++)
+        for (size_t j = 0; j < 8 && r->words[i][j]; j++)
+            free((void *)(uintptr_t)r->words[i][j]);
     free(r->saved);
     free(r->scratch);
     free(r);
