@@ -488,14 +488,12 @@ static void NAME(step_back)(const struct rd_op_call *c, const struct rd_recurren
             dh[i] += dy[NAME(y_at)(q, NAME(time)(q, d, k, length), d, b) + i];
         if (s->cell)
             NAME(lstm_back)
-            (q, f, s, at + b, w->peep, to->peep ? to->peep + 3 * d * n : NULL, dh,
-                to->memory + b * n, dg);
-        else if (gru)
-            NAME(gru_back)(q, f, s, at + b, dh, dg, inner + b * all, old + b * n);
-        else
-            for (size_t i = 0; i < n; i++)
-                dg[i] = dh[i] * NAME(slope)(q, &f[0], s->gate[(at + b) * n + i],
-                                    s->sums ? s->sums + (at + b) * n + i : NULL);
+        (q, f, s, at + b, w->peep, to->peep ? to->peep + 3 * d * n : NULL, dh, to->memory + b * n,
+            dg);
+        else if (gru) NAME(gru_back)(q, f, s, at + b, dh, dg, inner + b * all, old + b * n);
+        else for (size_t i = 0; i < n; i++) dg[i] =
+            dh[i] * NAME(slope)(q, &f[0], s->gate[(at + b) * n + i],
+                        s->sums ? s->sums + (at + b) * n + i : NULL);
     }
     if (gru && !q->linear) { /* through r h, the input of h's product */
         memset(reset, 0, q->batch * n * sizeof(*reset));
