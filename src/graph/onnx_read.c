@@ -10,6 +10,7 @@
  */
 #include "base/file.h"
 #include "base/text.h"
+#include "graph/foreign.h"
 #include "graph/onnx_reading.h"
 
 #include <string.h>
@@ -170,8 +171,16 @@ rd_status rd_graph_parse(const char *name, const char *folder, const void *bytes
     struct rd_graph *g;
     struct rd_span span = { NULL, 0 };
     char safe[SHOWN];
-    rd_status st;
+    bool foreign = false;
+    rd_status st = RD_OK;
 
+    if (size)
+        st = rd_foreign_parse(name, bytes, size, m.x.limits, arena, &foreign, graph_out, err);
+    if (st)
+        return RD_WRAP(
+            err, st, "cannot read the model '%s'", rd_text_safe_in(safe, sizeof(safe), name));
+    if (foreign)
+        return RD_OK;
     g = rd_onnx_alloc(&m.x, 1, sizeof(*g), &st);
     if (!st) {
         g->path = rd_arena_strdup(arena, name);

@@ -1,0 +1,2 @@
+/* CatBoost's JSON. */
+#include "model_target.h"

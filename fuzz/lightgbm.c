@@ -1,0 +1,2 @@
+/* LightGBM's text. */
+#include "model_target.h"

@@ -1,0 +1,2 @@
+/* XGBoost's JSON and UBJ. */
+#include "model_target.h"

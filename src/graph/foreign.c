@@ -1,0 +1,112 @@
+/* foreign.c - which library a model file is from, by content: no file name is trusted. */
+#include "graph/foreign.h"
+
+#include "graph/forest.h"
+#include "graph/ubj.h"
+
+#include <string.h>
+
+enum { TEXT = 1 << 30, VALUES = 1 << 24 }; /* of a document: a model is larger than a setting */
+
+enum kind { OTHER, DOCUMENT, UBJ, LIGHTGBM, PICKLE, ARCHIVE, HDF5, SAFETENSORS };
+
+static bool starts(const unsigned char *p, size_t size, const char *with, size_t n)
+{
+    return size >= n && !memcmp(p, with, n);
+}
+
+static enum kind sniff(const unsigned char *p, size_t size)
+{
+    size_t at = starts(p, size, "\xef\xbb\xbf", 3) ? 3 : 0;
+
+    if (starts(p, size, "tree\n", 5) || starts(p, size, "tree\r\n", 6))
+        return LIGHTGBM;
+    if (size >= 2 && p[0] == 0x80 && p[1] >= 2 && p[1] <= 5)
+        return PICKLE;
+    if (starts(p, size, "PK\x03\x04", 4))
+        return ARCHIVE;
+    if (starts(p, size, "\x89HDF\r\n\x1a\n", 8))
+        return HDF5;
+    if (size >= 9 && p[8] == '{' && !p[5] && !p[6] && !p[7] && p[0] + p[1] + p[2] + p[3] + p[4])
+        return SAFETENSORS;
+    while (at < size && memchr(" \t\r\n", p[at], 4))
+        at++;
+    if (at == size || p[at] != '{')
+        return OTHER; /* a field 15 of a kind that no ONNX model has */
+    at++;
+    return at < size && memchr("iUIlL$#", p[at], 7) ? UBJ : DOCUMENT;
+}
+
+static rd_status refuse(enum kind kind, struct rd_error *err)
+{
+    rd_status st;
+
+    if (kind == SAFETENSORS) {
+        st = RD_FAIL(err, RD_E_INPUT, "this is a safetensors file: weights without a graph");
+        (void)rd_error_hint(err, "give the ONNX graph that its weights belong to");
+        return st;
+    }
+    st = RD_FAIL(err, RD_E_INPUT, "%s, which %s",
+        kind == PICKLE    ? "this is a pickle (scikit-learn, joblib, an old PyTorch file)"
+        : kind == ARCHIVE ? "this is a ZIP archive (PyTorch, Keras)"
+                          : "this is an HDF5 file (Keras)",
+        kind == HDF5 ? "is not read" : "can run code when it is loaded, and is not read");
+    (void)rd_error_hint(err,
+        "export it where it was trained: torch.onnx.export, skl2onnx, tf2onnx, "
+        "or Keras' model.export(format=\"onnx\")");
+    return st;
+}
+
+static rd_status document(struct rd_forest *f, enum kind kind, const void *bytes, size_t size,
+    struct rd_graph **graph_out)
+{
+    static const char *const unread[] = { "base_weights", "loss_changes", "parents", "sum_hessian",
+        NULL };
+    struct rd_arena own = { .limit = f->limits->memory_bytes };
+    struct rd_limits limits = *f->limits;
+    struct rd_buf text = { 0 };
+    struct rd_doc *doc = NULL;
+    rd_status st = RD_OK;
+
+    limits.text_bytes = limits.text_bytes < rd_limits_default.text_bytes ? limits.text_bytes : TEXT;
+    limits.nodes = limits.nodes < rd_limits_default.nodes ? limits.nodes : VALUES;
+    if (kind == UBJ) {
+        st = rd_ubj_to_json(bytes, size, unread, &limits, &text, f->err);
+        bytes = text.text;
+        size = text.len;
+    }
+    if (!st)
+        st = rd_doc_read_json(f->name, bytes, size, &limits, &own, &doc, f->err);
+    rd_buf_release(&text);
+    if (!st && rd_doc_get(doc, "learner"))
+        st = rd_xgboost_read(f, doc, graph_out);
+    else if (!st && rd_doc_get(doc, "features_info"))
+        st = rd_catboost_read(f, doc, graph_out);
+    else if (!st)
+        st = RD_FAIL(f->err, RD_E_INPUT,
+            "this is a document, but no model of XGBoost ('learner') or CatBoost "
+            "('features_info')");
+    rd_arena_release(&own);
+    return st;
+}
+
+rd_status rd_foreign_parse(const char *name, const void *bytes, size_t size,
+    const struct rd_limits *limits, struct rd_arena *arena, bool *known_out,
+    struct rd_graph **graph_out, struct rd_error *err)
+{
+    const enum kind kind = sniff(bytes, size);
+    struct rd_forest f = { .name = name, .limits = limits, .arena = arena, .err = err };
+    rd_status st;
+
+    *known_out = kind != OTHER;
+    if (kind == OTHER)
+        return RD_OK;
+    if (kind != DOCUMENT && kind != UBJ && kind != LIGHTGBM)
+        return refuse(kind, err);
+    st = kind == LIGHTGBM ? rd_lightgbm_read(&f, bytes, size, graph_out)
+                          : document(&f, kind, bytes, size, graph_out);
+    rd_forest_release(&f);
+    if (!st)
+        (*graph_out)->file_bytes = size;
+    return st;
+}
