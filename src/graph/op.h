@@ -107,7 +107,7 @@ static inline bool rd_op_is_symbol(int64_t v)
 /* Types that are no tensors have the bits above ONNX's numbers of today. */
 #define RD_T(type) (1u << ((type) < RD_SEQUENCE ? (type) : (type)-RD_SEQUENCE + 28))
 enum {
-    RD_OP_INPUTS = 6, /* rows of in_type; the last one given repeats for more inputs */
+    RD_OP_INPUTS = 7, /* rows of in_type; the last one given repeats for more inputs */
     RD_T_FLOAT = RD_T(RD_F32) | RD_T(RD_F64) | RD_T(RD_F16) | RD_T(RD_BF16),
     RD_T_INT = RD_T(RD_I8) | RD_T(RD_I16) | RD_T(RD_I32) | RD_T(RD_I64) | RD_T(RD_U8) |
                RD_T(RD_U16) | RD_T(RD_U32) | RD_T(RD_U64),

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INPUTS = 8, OUTPUTS = 3, ATTRS = 8, VALUES = 4096, SCRATCH = 1 << 20 };
+enum { INPUTS = 8, OUTPUTS = 4, ATTRS = 8, VALUES = 4096, SCRATCH = 1 << 20 };
 
 struct example {
     const char *op;
@@ -26,7 +26,8 @@ struct example {
     const char *attrs;  /* "axis=1 pads=0,1" */
     int outputs;
     double low, high;   /* range of the values; both 0: -1..1 */
-    const char *values; /* "1:0,-1;2:3": input 1 is int64 and holds these, ...; "0b:1,0": bool; "0i:": int32 */
+    const char *values; /* "1:0,-1;2:3": input 1 is int64 and holds these, ...; "0b:1,0": bool;
+                           "0i:": int32 */
 };
 
 /* clang-format off */
@@ -304,6 +305,12 @@ static const struct example examples[] = {
     EX("SwiGLU", 28, "2,5 2,5", "alpha=1.5", 1, .low = -3, .high = 3),
     EX("RotaryEmbedding", 23, "2,2,3,4 5,2 5,2 2,3", "", 1, .values = "3:0,4,2,1,1,3"),
     EX("RotaryEmbedding", 23, "2,3,12 2,3,1 2,3,1", "num_heads=2 interleaved=1 rotary_embedding_dim=2", 1),
+    EX("Attention", 23, "2,2,3,4 2,2,5,4 2,2,5,3", "", 1),
+    EX("Attention", 23, "2,3,8 2,4,4 2,4,6 3,4", "q_num_heads=4 kv_num_heads=2 softcap=0.7 qk_matmul_output_mode=1", 4),
+    EX("Attention", 24, "1,2,3,4 1,1,2,4 1,1,2,3 3,4 1,1,3,4 1,1,3,3", "is_causal=1 scale=0.4 qk_matmul_output_mode=3", 4),
+    EX("Attention", 24, "2,2,3,2 2,2,4,2 2,2,4,2 2,1,1,4", "qk_matmul_output_mode=2", 4),
+    EX("Attention", 25, "2,2,3,2 2,2,4,2 2,2,4,2 - - - 2", "left_window_size=1 is_causal=1", 4, .values = "6:4,2"),
+    EX("Attention", 24, "2,1,3,2 2,1,4,2 2,1,4,2 3,4", "", 1, .values = "3b:1,0,1,0,0,0,0,0,1,1,1,1"),
 };
 /* clang-format on */
 enum { EXAMPLES = sizeof examples / sizeof *examples };
