@@ -12,19 +12,21 @@
 #include <string.h>
 
 struct model_grad {
-    struct rd_option_list input, output;
+    struct rd_option_list input, wrt, output;
     const char *labels, *cotangent;
 };
 
 static const struct rd_option options[] = {
-    RD_LIST(struct model_grad, input, "input", "[NAME=]FILE.npy",
-        "one array a model input, by name or in order"),
+    RD_LIST(struct model_grad, input, "input", "[NAME=]FILE",
+        "a .npy, or an .npz or .csv whose arrays or columns bear the inputs' names"),
     RD_TEXT(struct model_grad, labels, "labels", "", "FILE.npy",
         "gradient of the summed cross-entropy of the first output, taken as logits"),
     RD_TEXT(struct model_grad, cotangent, "cotangent", "", "FILE.npy",
         "gradient of the sum of this array times the first output"),
-    RD_LIST(struct model_grad, output, "output", "[NAME=]FILE.npy",
-        "where gradients go, by name of the input or in order"),
+    RD_LIST(struct model_grad, wrt, "wrt", "TENSOR",
+        "with respect to this tensor of the graph; without: every float input"),
+    RD_LIST(struct model_grad, output, "output", "[NAME=]FILE",
+        "where gradients go, by name of the tensor or in order"),
     RD_OPTION_END,
 };
 
@@ -129,6 +131,76 @@ static rd_status open_scores(struct rd_cli *cli, const char *path, struct rd_mod
     return st || alone == m->graph ? st : rd_model_open_graph(cli, alone, m);
 }
 
+/* With respect to what. */
+struct targets {
+    size_t n;
+    const char **name;
+    int *value; /* of the graph */
+    struct rd_tensor **grad;
+};
+
+/* Outputs of Gather on a weight of floats: where nets that read ids could be asked. */
+static void hint_words(struct rd_cli *cli, const struct rd_graph *g)
+{
+    struct rd_buf list = { .limit = 160 };
+
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const struct rd_graph_node *node = &g->node[i];
+
+        if (strcmp(node->op, "Gather") || node->input[0] < 0 || node->output[0] < 0 ||
+            !g->value[node->input[0]].weight || g->value[node->input[0]].dtype != RD_F32)
+            continue;
+        rd_buf_puts(&list, list.len ? ", " : "");
+        rd_text_safe(&list, g->value[node->output[0]].name, strlen(g->value[node->output[0]].name));
+    }
+    if (list.len)
+        (void)rd_error_hint(cli->run.err, "--wrt TENSOR asks inside; words come out of: %s%s",
+            rd_buf_text(&list), list.failed ? " ..." : "");
+    rd_buf_release(&list);
+}
+
+static rd_status find_targets(struct rd_cli *cli, const struct rd_graph *g,
+    const struct rd_option_list *wrt, struct targets *t)
+{
+    struct rd_arena *scratch = cli->run.scratch;
+    struct rd_error *err = cli->run.err;
+    char safe[80];
+    const char **all = RD_NEW_ARRAY(scratch, const char *, g->n_values + 1);
+    size_t n_all = 0;
+
+    t->n = wrt->n ? wrt->n : g->n_inputs;
+    t->name = RD_NEW_ARRAY(scratch, const char *, t->n);
+    t->value = RD_NEW_ARRAY(scratch, int, t->n);
+    t->grad = RD_NEW_ARRAY(scratch, struct rd_tensor *, t->n);
+    if (!t->name || !t->value || !t->grad || !all)
+        return rd_run_no_memory(&cli->run, "the arrays");
+    for (size_t i = 0; i < t->n; i++) {
+        size_t v = 0;
+
+        while (wrt->n && v < g->n_values &&
+               (!g->value[v].name || strcmp(g->value[v].name, wrt->item[i])))
+            v++;
+        t->value[i] = wrt->n ? (int)v : g->input[i];
+        if (v == g->n_values) {
+            for (size_t k = 0; k < g->n_values; k++)
+                if (g->value[k].name && *g->value[k].name)
+                    all[n_all++] = g->value[k].name;
+            return rd_model_no_name(cli, "tensor", wrt->item[i], strlen(wrt->item[i]), all, n_all,
+                RD_FAIL(err, RD_E_USAGE, "--wrt is no tensor of the graph"));
+        }
+        t->name[i] = g->value[t->value[i]].name;
+        (void)rd_text_safe_in(safe, sizeof safe, t->name[i]);
+        if (wrt->n && g->value[t->value[i]].dtype && g->value[t->value[i]].dtype != RD_F32 &&
+            g->value[t->value[i]].dtype != RD_F64)
+            return RD_FAIL(err, RD_E_USAGE, "tensor '%s' is %s: it has no gradient", safe,
+                rd_dtype_name(g->value[t->value[i]].dtype));
+        for (size_t k = 0; k < i && wrt->n; k++)
+            if (t->value[k] == t->value[i])
+                return RD_FAIL(err, RD_E_USAGE, "--wrt '%s' is given twice", safe);
+    }
+    return RD_OK;
+}
+
 static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv)
 {
     const struct model_grad *o = opts;
@@ -136,9 +208,9 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     struct rd_error *err = cli->run.err;
     struct rd_model m;
     struct question q = { 0 };
+    struct targets t;
     const struct rd_tensor **input;
-    struct rd_tensor **grad;
-    const char **name, *path[RD_OPTION_LIST_MAX];
+    const char *path[RD_OPTION_LIST_MAX];
     size_t index[RD_OPTION_LIST_MAX];
     char safe[80], shape[120];
     int *label = NULL;
@@ -151,18 +223,17 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     if (st)
         return st;
     (void)rd_text_safe_in(safe, sizeof safe, argv[0]);
-    if (rd_net_not_differentiable(m.net)) {
+    if (!o->wrt.n && rd_net_not_differentiable(m.net)) {
         st = RD_FAIL(err, RD_E_USAGE, "%s", rd_net_not_differentiable(m.net));
+        hint_words(cli, m.graph);
         return RD_WRAP(err, st, "'%s' has no gradient", safe);
     }
     input = RD_NEW_ARRAY(scratch, const struct rd_tensor *, m.graph->n_inputs);
-    grad = RD_NEW_ARRAY(scratch, struct rd_tensor *, m.graph->n_inputs);
-    name = RD_NEW_ARRAY(scratch, const char *, m.graph->n_inputs);
-    if (!input || !grad || !name)
+    if (!input)
         return rd_run_no_memory(&cli->run, "the arrays");
-    for (size_t i = 0; i < m.graph->n_inputs; i++)
-        name[i] = m.graph->value[m.graph->input[i]].name;
-    st = rd_model_match(cli, "output", name, m.graph->n_inputs, &o->output, index, path);
+    st = find_targets(cli, m.graph, &o->wrt, &t);
+    if (!st)
+        st = rd_model_match(cli, "output", t.name, t.n, &o->output, index, path);
     if (!st)
         st = rd_model_read_inputs(cli, &m, &o->input, input);
     if (!st && o->labels)
@@ -170,37 +241,41 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     if (!st && o->cotangent)
         st = read_cotangent(cli, o->cotangent, &q);
     q.label = label;
-    if (!st)
-        st = rd_net_inputs(m.net) ? by_rows(cli, &m, input[0], &q, grad)
+    if (!st && o->wrt.n)
+        st = rd_net_gradient_at(m.net, input, m.graph->n_inputs, t.value, t.n, q.cotangent, q.label,
+            q.n_labels, scratch, t.grad, &q.out, err);
+    else if (!st)
+        st = rd_net_inputs(m.net) ? by_rows(cli, &m, input[0], &q, t.grad)
                                   : rd_net_gradient(m.net, input, m.graph->n_inputs, q.cotangent,
-                                        q.label, q.n_labels, scratch, grad, &q.out, err);
+                                        q.label, q.n_labels, scratch, t.grad, &q.out, err);
     if (st)
         return RD_WRAP(err, st, "cannot differentiate '%s'", safe);
     for (size_t i = 0; i < o->output.n && !st; i++)
-        st = grad[index[i]]
-                 ? rd_npy_write(path[i], grad[index[i]], err)
+        st = t.grad[index[i]]
+                 ? rd_model_write(cli, path[i], t.name[index[i]], t.grad[index[i]])
                  : RD_FAIL(err, RD_E_USAGE, "input '%s' is of an integer type: it has no gradient",
-                       rd_text_safe_in(safe, sizeof safe, name[index[i]]));
+                       rd_text_safe_in(safe, sizeof safe, t.name[index[i]]));
     if (st)
         return st;
     rd_json_object(cli->result);
     if (!q.cotangent)
         put_loss(cli, &q);
     rd_json_karray(cli->result, "gradients");
-    for (size_t i = 0; i < m.graph->n_inputs; i++) {
-        if (!grad[i])
+    for (size_t i = 0; i < t.n; i++) {
+        if (!t.grad[i])
             continue;
         rd_json_object(cli->result);
-        rd_json_ktext(cli->result, "input", name[i]);
-        rd_json_kreal(cli->result, "largest", largest(grad[i]));
+        rd_json_ktext(cli->result, o->wrt.n ? "tensor" : "input", t.name[i]);
+        rd_json_kreal(cli->result, "largest", largest(t.grad[i]));
         rd_json_karray(cli->result, "shape");
-        for (int d = 0; d < grad[i]->ndim; d++)
-            rd_json_int(cli->result, grad[i]->dim[d]);
+        for (int d = 0; d < t.grad[i]->ndim; d++)
+            rd_json_int(cli->result, t.grad[i]->dim[d]);
         rd_json_end(cli->result);
         rd_json_end(cli->result);
         (void)fprintf(cli->out, "gradient of %s: %s, largest magnitude %.6g\n",
-            rd_text_safe_in(safe, sizeof safe, name[i]),
-            rd_shape_text(grad[i]->dim, grad[i]->ndim, shape, sizeof shape), largest(grad[i]));
+            rd_text_safe_in(safe, sizeof safe, t.name[i]),
+            rd_shape_text(t.grad[i]->dim, t.grad[i]->ndim, shape, sizeof shape),
+            largest(t.grad[i]));
     }
     rd_json_end(cli->result);
     rd_json_end(cli->result);
@@ -209,10 +284,13 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
 
 const struct rd_command rd_command_model_grad = {
     .name = "model grad",
-    .summary = "differentiate an ONNX model with respect to its input",
-    .synopsis = "MODEL.onnx --input X.npy (--labels Y.npy | --cotangent C.npy) [--output G.npy]",
-    .examples = "redoubt model grad model.onnx --input x.npy --labels y.npy --output g.npy\n"
-                "redoubt model grad model.onnx --input x.npy --cotangent c.npy --output g.npy\n",
+    .summary = "differentiate an ONNX model with respect to its input or a tensor inside",
+    .synopsis = "MODEL.onnx --input X.npy (--labels Y.npy | --cotangent C.npy) [--wrt TENSOR] "
+                "[--output G.npy]",
+    .examples =
+        "redoubt model grad model.onnx --input x.npy --labels y.npy --output g.npy\n"
+        "redoubt model grad model.onnx --input x.npy --cotangent c.npy --output g.npy\n"
+        "redoubt model grad text.onnx --input ids.npy --labels y.npy --wrt words --output g.npy\n",
     .options = options,
     .options_size = sizeof(struct model_grad),
     .min_args = 1,

@@ -2,7 +2,6 @@
 #include "cli/model_io.h"
 
 #include "base/text.h"
-#include "tensor/npy.h"
 
 #include <string.h>
 
@@ -11,10 +10,10 @@ struct model_run {
 };
 
 static const struct rd_option options[] = {
-    RD_LIST(struct model_run, input, "input", "[NAME=]FILE.npy",
-        "one array a model input, by name or in order"),
-    RD_LIST(struct model_run, output, "output", "[NAME=]FILE.npy",
-        "where outputs go, by name or in order"),
+    RD_LIST(struct model_run, input, "input", "[NAME=]FILE",
+        "a .npy, or an .npz or .csv whose arrays or columns bear the inputs' names"),
+    RD_LIST(struct model_run, output, "output", "[NAME=]FILE",
+        "where outputs go, by name or in order: .npy, or .txt with one string a line"),
     RD_OPTION_END,
 };
 
@@ -72,7 +71,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
         return RD_WRAP(
             cli->run.err, st, "cannot run '%s'", rd_text_safe_in(safe, sizeof safe, argv[0]));
     for (size_t i = 0; i < o->output.n && !st; i++)
-        st = rd_npy_write(path[i], output[index[i]], cli->run.err);
+        st = rd_model_write(cli, path[i], name[index[i]], output[index[i]]);
     if (st)
         return st;
     rd_json_object(cli->result);
@@ -90,11 +89,11 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
 
 const struct rd_command rd_command_model_run = {
     .name = "model run",
-    .summary = "run an ONNX model on .npy arrays",
-    .synopsis = "MODEL.onnx --input [NAME=]X.npy ... [--output [NAME=]Y.npy ...]",
-    .examples =
-        "redoubt model run model.onnx --input x.npy --output scores.npy\n"
-        "redoubt model run two.onnx --input left=a.npy --input right=b.npy --output y.npy\n",
+    .summary = "run an ONNX model on arrays or a table",
+    .synopsis = "MODEL.onnx --input [NAME=]X.npy|X.npz|X.csv ... [--output [NAME=]Y.npy|Y.txt ...]",
+    .examples = "redoubt model run model.onnx --input x.npy --output scores.npy\n"
+                "redoubt model run two.onnx --input left=a.npy --input right=b.npy --output y.npy\n"
+                "redoubt model run forest.onnx --input people.csv --output label=labels.txt\n",
     .options = options,
     .options_size = sizeof(struct model_run),
     .min_args = 1,

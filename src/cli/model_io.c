@@ -1,10 +1,10 @@
 #include "cli/model_io.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "tensor/npy.h"
 
 #include <limits.h>
-#include <math.h>
 #include <string.h>
 
 enum { SHOWN = 80 };
@@ -37,115 +37,87 @@ rd_status rd_model_open_graph(
     return RD_OK;
 }
 
+rd_status rd_model_no_name(struct rd_cli *cli, const char *what, const char *word, size_t len,
+    const char *const *name, size_t n, rd_status st)
+{
+    struct rd_error *err = cli->run.err;
+    const char *asked = rd_arena_strndup(cli->run.scratch, word, len), *near;
+    const char **words = RD_NEW_ARRAY(cli->run.scratch, const char *, n + 1);
+    struct rd_buf list = { .limit = 160 };
+    char safe[SHOWN];
+
+    if (!asked || !words)
+        return rd_run_no_memory(&cli->run, "the names");
+    if (n)
+        memcpy(words, name, n * sizeof *words);
+    for (size_t i = 0; i < n && !list.failed; i++) {
+        rd_buf_puts(&list, i ? ", " : "");
+        rd_text_safe(&list, name[i], strlen(name[i]));
+    }
+    (void)RD_WRAP(err, st, "no %s '%s'", what, rd_text_safe_in(safe, sizeof safe, asked));
+    near = rd_text_nearest(asked, words);
+    if (near)
+        (void)rd_error_hint(err, "did you mean '%s'? There are: %s%s",
+            rd_text_safe_in(safe, sizeof safe, near), rd_buf_text(&list),
+            list.failed ? " ..." : "");
+    else
+        (void)rd_error_hint(err, "there are: %s%s", rd_buf_text(&list), list.failed ? " ..." : "");
+    rd_buf_release(&list);
+    return st;
+}
+
+rd_status rd_model_names(struct rd_cli *cli, const char *what, const char *const *name, size_t n,
+    const struct rd_option_list *given, size_t *index, const char **path)
+{
+    struct rd_error *err = cli->run.err;
+    char safe[SHOWN];
+
+    if (given->n > n)
+        return RD_FAIL(
+            err, RD_E_USAGE, "%zu times --%s, but the model has %zu %ss", given->n, what, n, what);
+    for (size_t i = 0; i < given->n; i++) {
+        const char *item = given->item[i], *equals = strchr(item, '=');
+
+        path[i] = item;
+        index[i] = n;
+        for (size_t k = 0; k < n; k++) { /* names may hold "=" themselves */
+            const size_t len = strlen(name[k]);
+
+            if (strncmp(item, name[k], len) || item[len] != '=')
+                continue;
+            for (size_t j = 0; j < i; j++)
+                if (index[j] == k)
+                    return RD_FAIL(err, RD_E_USAGE, "--%s '%s' is given twice", what,
+                        rd_text_safe_in(safe, sizeof safe, name[k]));
+            index[i] = k;
+            path[i] = item + len + 1;
+        }
+        /* "a=b.npy" as a file is written "./a=b.npy", or is there already */
+        if (index[i] == n && equals && !memchr(item, '/', (size_t)(equals - item)) &&
+            !rd_file_exists(item))
+            return rd_model_no_name(cli, what, item, (size_t)(equals - item), name, n,
+                RD_FAIL(
+                    err, RD_E_USAGE, "--%s '%s'", what, rd_text_safe_in(safe, sizeof safe, item)));
+    }
+    return RD_OK;
+}
+
 rd_status rd_model_match(struct rd_cli *cli, const char *what, const char *const *name, size_t n,
     const struct rd_option_list *given, size_t *index, const char **path)
 {
-    bool taken[RD_OPTION_LIST_MAX] = { false };
-    char safe[SHOWN];
-    size_t next = 0;
+    const rd_status st = rd_model_names(cli, what, name, n, given, index, path);
 
-    if (given->n > n)
-        return RD_FAIL(cli->run.err, RD_E_USAGE, "%zu times --%s, but the model has %zu %ss",
-            given->n, what, n, what);
-    if (n > RD_OPTION_LIST_MAX)
-        return RD_FAIL(cli->run.err, RD_E_LIMIT, "the model has %zu %ss; at most %d can be given",
-            n, what, RD_OPTION_LIST_MAX);
-    for (size_t i = 0; i < given->n;
-         i++) { /* a name of the model; "=" may stand in file names too */
-        path[i] = given->item[i];
-        index[i] = n;
-        for (size_t k = 0; k < n; k++) {
-            const size_t len = strlen(name[k]);
-
-            if (strncmp(given->item[i], name[k], len) || given->item[i][len] != '=')
-                continue;
-            if (taken[k])
-                return RD_FAIL(cli->run.err, RD_E_USAGE, "--%s '%s' is given twice", what,
-                    rd_text_safe_in(safe, sizeof safe, name[k]));
-            index[i] = k;
-            path[i] = given->item[i] + len + 1;
-            taken[k] = true;
-        }
-    }
-    for (size_t i = 0; i < given->n; i++) {
+    for (size_t i = 0, next = 0; i < given->n && !st; i++) {
         if (index[i] < n)
             continue;
-        while (next < n && taken[next])
-            next++;
+        for (size_t j = 0; j < given->n; j++) /* the next that no other has */
+            if (index[j] == next) {
+                next++;
+                j = SIZE_MAX;
+            }
         index[i] = next;
-        taken[next] = true;
     }
-    return RD_OK;
-}
-
-/* Index of the first NaN or infinity, or the count. */
-static size_t first_odd(const struct rd_tensor *t)
-{
-    const size_t n = rd_tensor_count(t);
-
-    for (size_t i = 0; i < n; i++)
-        if ((t->dtype == RD_F32 && !isfinite(((const float *)t->data)[i])) ||
-            (t->dtype == RD_F64 && !isfinite(((const double *)t->data)[i])))
-            return i;
-    return n;
-}
-
-static rd_status read_input(struct rd_cli *cli, const struct rd_graph_value *v, const char *path,
-    const struct rd_tensor **out)
-{
-    struct rd_error *err = cli->run.err;
-    struct rd_tensor *t;
-    char safe[SHOWN], file[SHOWN];
-    size_t odd;
-    rd_status st = rd_npy_read(path, NULL, cli->run.scratch, &t, err);
-
-    (void)rd_text_safe_in(safe, sizeof safe, v->name);
-    (void)rd_text_safe_in(file, sizeof file, path);
-    if (st)
-        return RD_WRAP(err, st, "input '%s'", safe);
-    odd = first_odd(t);
-    if (odd < rd_tensor_count(t))
-        return RD_FAIL(err, RD_E_INPUT, "'%s' holds %s at element %zu", file,
-            isnan(
-                t->dtype == RD_F32 ? ((const float *)t->data)[odd] : ((const double *)t->data)[odd])
-                ? "NaN"
-                : "an infinity",
-            odd);
-    if (t->dtype == RD_F64 && v->dtype == RD_F32) {
-        st = rd_tensor_to_f32(t, 1, cli->run.scratch, &t, err);
-        if (st)
-            return RD_WRAP(err, st, "input '%s'", safe);
-        rd_cli_warn(cli, "'%s' is float64 and was rounded to float32", file);
-    }
-    *out = t;
-    return RD_OK;
-}
-
-rd_status rd_model_read_inputs(struct rd_cli *cli, const struct rd_model *model,
-    const struct rd_option_list *given, const struct rd_tensor **input)
-{
-    const struct rd_graph *g = model->graph;
-    const char **name = RD_NEW_ARRAY(cli->run.scratch, const char *, g->n_inputs);
-    const char *path[RD_OPTION_LIST_MAX];
-    size_t index[RD_OPTION_LIST_MAX];
-    char safe[SHOWN];
-    rd_status st;
-
-    if (!name)
-        return rd_run_no_memory(&cli->run, "the inputs");
-    for (size_t i = 0; i < g->n_inputs; i++)
-        name[i] = g->value[g->input[i]].name;
-    st = rd_model_match(cli, "input", name, g->n_inputs, given, index, path);
-    for (size_t i = 0; i < given->n && !st; i++)
-        st = read_input(cli, &g->value[g->input[index[i]]], path[i], &input[index[i]]);
-    if (st)
-        return st;
-    for (size_t i = 0; i < g->n_inputs; i++)
-        if (!input[i])
-            return RD_FAIL(cli->run.err, RD_E_USAGE,
-                "input '%s' of the model is not given (--input [NAME=]FILE.npy)",
-                rd_text_safe_in(safe, sizeof safe, name[i]));
-    return rd_graph_check_inputs(g, input, g->n_inputs, cli->run.err);
+    return st;
 }
 
 rd_status rd_model_read_labels(struct rd_cli *cli, const char *path, int **label_out, size_t *n_out)

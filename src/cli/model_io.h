@@ -16,19 +16,32 @@ rd_status rd_model_open_graph(
     struct rd_cli *cli, const struct rd_graph *graph, struct rd_model *model_out);
 
 /*
- * "[NAME=]PATH" for each graph input; without a name they are taken in order. Every input must be
- * given exactly once. Values must be finite; float64 is rounded to float32 where the model wants
- * that. input: graph->n_inputs entries.
+ * "[NAME=]FILE" for each graph input, of .npy, .npz or .csv. A named file is that input (a table
+ * with all its columns side by side); the arrays of an .npz and the columns of a .csv find their
+ * input by name; other files are taken in order. Every input must come from exactly one place.
+ * Values must be finite, but where an operator of the model knows missing values or the cell of a
+ * table is empty. Other integer types are converted when all numbers fit, float64 is rounded to
+ * float32 where the model wants that. input: graph->n_inputs entries, NULL before.
  */
 rd_status rd_model_read_inputs(struct rd_cli *cli, const struct rd_model *model,
     const struct rd_option_list *given, const struct rd_tensor **input);
 
 /*
- * Where "[NAME=]PATH" of given[i] points among n names: index[i]; twice the same, or more than
- * there are, is RD_E_USAGE. path[i] is what stands behind "NAME=".
+ * Where "[NAME=]PATH" of given[i] points among n names: index[i], n without a name; twice the same,
+ * an unknown name, or more than there are, is RD_E_USAGE. path[i] is what stands behind "NAME=".
  */
+rd_status rd_model_names(struct rd_cli *cli, const char *what, const char *const *name, size_t n,
+    const struct rd_option_list *given, size_t *index, const char **path);
+/* The same; those without a name get the rest in order. */
 rd_status rd_model_match(struct rd_cli *cli, const char *what, const char *const *name, size_t n,
     const struct rd_option_list *given, size_t *index, const char **path);
+/* The failure st grows by "no WHAT 'word'", and a hint with the nearest name and all of them. */
+rd_status rd_model_no_name(struct rd_cli *cli, const char *what, const char *word, size_t len,
+    const char *const *name, size_t n, rd_status st);
+
+/* An output to a file: .npy, or .txt with one string (or number) a line. */
+rd_status rd_model_write(
+    struct rd_cli *cli, const char *path, const char *name, const struct rd_tensor *t);
 
 /* Integers of any type, shape (n), as int. */
 rd_status rd_model_read_labels(

@@ -131,9 +131,10 @@ static void follow(const struct rd_graph *g, bool *depends)
             const struct rd_graph_value *v =
                 node->output[k] < 0 ? NULL : &g->value[node->output[k]];
 
-            if (v && !v->weight)
+            if (v && !v->weight && any) /* what is flagged already stays so */
                 depends[node->output[k]] =
-                    any && (is_float(v->dtype) || !v->dtype || rd_dtype_is_boxed(v->dtype));
+                    depends[node->output[k]] ||
+                    (is_float(v->dtype) || !v->dtype || rd_dtype_is_boxed(v->dtype));
         }
     }
 }
@@ -232,6 +233,36 @@ static rd_status first_stop(const struct rd_graph *g, bool *depends, bool *wante
         st = inside(g, i, depends, arena, why_out, err);
         if (st || *why_out)
             return st;
+    }
+    return RD_OK;
+}
+
+rd_status rd_graph_not_differentiable_at(const struct rd_graph *graph, const int *value, size_t n,
+    struct rd_arena *arena, const char **why_out, struct rd_error *err)
+{
+    bool *depends = RD_NEW_ARRAY(arena, bool, graph->n_values);
+    bool *wanted = RD_NEW_ARRAY(arena, bool, graph->n_values);
+    char safe[160];
+    rd_status st;
+
+    *why_out = NULL;
+    if (!depends || !wanted)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to look at %zu values", graph->n_values);
+    wanted[graph->output[0]] = true;
+    for (size_t i = 0; i < n && !*why_out; i++) {
+        const int v = value[i];
+
+        memset(depends, 0, graph->n_values * sizeof *depends);
+        depends[v] = true;
+        st = first_stop(graph, depends, wanted, arena, why_out, err);
+        if (st)
+            return st;
+        if (*why_out || depends[graph->output[0]])
+            continue;
+        *why_out = rd_arena_printf(arena, "the first output depends on '%s' by no way of floats",
+            rd_text_safe_in(safe, sizeof safe, graph->value[v].name));
+        if (!*why_out)
+            return RD_FAIL(err, RD_E_MEMORY, "no memory for a message");
     }
     return RD_OK;
 }

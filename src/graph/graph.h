@@ -167,6 +167,9 @@ rd_status rd_graph_flops(
  */
 rd_status rd_graph_not_differentiable(const struct rd_graph *graph, struct rd_arena *arena,
     const char **why_out, struct rd_error *err);
+/* The same for n values anywhere in the graph: each of them. */
+rd_status rd_graph_not_differentiable_at(const struct rd_graph *graph, const int *value, size_t n,
+    struct rd_arena *arena, const char **why_out, struct rd_error *err);
 /* Is the first output a Softmax over the last axis (probabilities, not logits)? */
 bool rd_graph_ends_in_softmax(const struct rd_graph *graph);
 /* "conv1 (Conv)" or "node 3 (Conv)": how messages name a node. In a caller's buffer. */

@@ -632,22 +632,25 @@ rd_status rd_net_loss_gradient(struct rd_net *net, const float *x, const int *la
         err);
 }
 
-rd_status rd_net_gradient(struct rd_net *net, const struct rd_tensor *const *input, size_t n_inputs,
-    const struct rd_tensor *cotangent, const int *label, size_t n_labels, struct rd_arena *arena,
-    struct rd_tensor **grad, struct rd_tensor **output_out, struct rd_error *err)
+/* n values of the graph, or every float input (value NULL): grad[i] of each. */
+static rd_status gradient_at(struct rd_net *net, const struct rd_tensor *const *input,
+    size_t n_inputs, const int *value, size_t n, const struct rd_tensor *cotangent,
+    const int *label, size_t n_labels, struct rd_arena *arena, struct rd_tensor **grad,
+    struct rd_tensor **output_out, struct rd_error *err)
 {
     const struct rd_graph *g = net->graph;
     struct rd_tensor **out = RD_NEW_ARRAY(arena, struct rd_tensor *, g->n_outputs);
     struct rd_tensor **all = RD_NEW_ARRAY(arena, struct rd_tensor *, g->n_values);
     const struct rd_tensor **seed = RD_NEW_ARRAY(arena, const struct rd_tensor *, g->n_outputs);
     struct rd_tensor *own = RD_NEW(arena, struct rd_tensor);
+    bool *want = RD_NEW_ARRAY(arena, bool, g->n_values);
     struct rd_exec_pass *pass;
     rd_status st;
 
-    if (!out || !all || !seed || !own)
+    if (!out || !all || !seed || !own || !want)
         return RD_FAIL(err, RD_E_MEMORY, "no memory for gradients");
-    if (net->no_gradient)
-        return RD_FAIL(err, RD_E_USAGE, "%s", net->no_gradient);
+    for (size_t i = 0; value && i < n; i++)
+        want[value[i]] = true;
     st = rd_exec_keep(net->exec, input, n_inputs, arena, &pass, out, err);
     if (st)
         return st;
@@ -669,11 +672,36 @@ rd_status rd_net_gradient(struct rd_net *net, const struct rd_tensor *const *inp
         cross_entropy(out[0]->data, label, n_labels, (size_t)out[0]->dim[1], own->data, NULL);
         seed[0] = own;
     }
-    st = rd_exec_back(net->exec, pass, seed, NULL, arena, all, err);
+    st = rd_exec_back(net->exec, pass, seed, value ? want : NULL, arena, all, err);
     if (st)
         return st;
-    for (size_t i = 0; i < g->n_inputs; i++)
-        grad[i] = all[g->input[i]];
+    for (size_t i = 0; i < n; i++)
+        grad[i] = all[value ? value[i] : g->input[i]];
     *output_out = out[0];
     return RD_OK;
+}
+
+rd_status rd_net_gradient(struct rd_net *net, const struct rd_tensor *const *input, size_t n_inputs,
+    const struct rd_tensor *cotangent, const int *label, size_t n_labels, struct rd_arena *arena,
+    struct rd_tensor **grad, struct rd_tensor **output_out, struct rd_error *err)
+{
+    if (net->no_gradient)
+        return RD_FAIL(err, RD_E_USAGE, "%s", net->no_gradient);
+    return gradient_at(net, input, n_inputs, NULL, net->graph->n_inputs, cotangent, label, n_labels,
+        arena, grad, output_out, err);
+}
+
+rd_status rd_net_gradient_at(struct rd_net *net, const struct rd_tensor *const *input,
+    size_t n_inputs, const int *value, size_t n, const struct rd_tensor *cotangent,
+    const int *label, size_t n_labels, struct rd_arena *arena, struct rd_tensor **grad,
+    struct rd_tensor **output_out, struct rd_error *err)
+{
+    const char *why;
+    rd_status st = rd_graph_not_differentiable_at(net->graph, value, n, arena, &why, err);
+
+    if (!st && why)
+        st = RD_FAIL(err, RD_E_USAGE, "%s", why);
+    return st ? st
+              : gradient_at(net, input, n_inputs, value, n, cotangent, label, n_labels, arena, grad,
+                    output_out, err);
 }

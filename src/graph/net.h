@@ -35,6 +35,16 @@ rd_status rd_net_gradient(struct rd_net *net, const struct rd_tensor *const *inp
     struct rd_tensor **grad, struct rd_tensor **output_out, struct rd_error *err);
 
 /*
+ * The same with respect to n values anywhere in the graph (value indices, of float types): the
+ * words behind an embedding, a layer's output, a weight. grad: n. RD_E_USAGE also where the first
+ * output depends on one of them by no way of floats.
+ */
+rd_status rd_net_gradient_at(struct rd_net *net, const struct rd_tensor *const *input,
+    size_t n_inputs, const int *value, size_t n, const struct rd_tensor *cotangent,
+    const int *label, size_t n_labels, struct rd_arena *arena, struct rd_tensor **grad,
+    struct rd_tensor **output_out, struct rd_error *err);
+
+/*
  * --- classifiers: one float32 input, a first output computed row by row from it ---
  *
  * Where the batch axis can be followed through the graph, chunks of rows run together. Where it

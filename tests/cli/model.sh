@@ -36,6 +36,8 @@ PY
 
 npy "$scratch/x.npy" '<f4' '2, 3' 1 2 3 -1 0.5 0.25
 npy "$scratch/x64.npy" '<f8' '2, 3' 1 2 3 -1 0.5 0.25
+npy "$scratch/fine64.npy" '<f8' '2, 3' 1 2 3 -1 0.5 0.1
+npy "$scratch/huge64.npy" '<f8' '2, 3' 1 2 3 -1 0.5 1e300
 npy "$scratch/wide.npy" '<f4' '2, 4' 1 2 3 4 5 6 7 8
 npy "$scratch/nan.npy" '<f4' '2, 3' 1 2 nan 4 5 6
 npy "$scratch/inf.npy" '<f4' '2, 3' 1 2 3 4 -inf 6
@@ -68,8 +70,10 @@ expect 0 - model run "$models/mlp.onnx" --input "x=$scratch/x.npy" --output "y=$
 cmp -s "$scratch/out.npy" "$scratch/named.npy" || fail "a named array gives other bytes"
 expect 0 - model run "$models/mlp.onnx" --input "$scratch/x.npy" --output "$scratch/one.npy" --threads 1
 cmp -s "$scratch/out.npy" "$scratch/one.npy" || fail "the number of threads changes the answer"
-expect 0 'rounded to float32' model run "$models/mlp.onnx" --input "$scratch/x64.npy" --output "$scratch/narrow.npy"
+expect 0 - model run "$models/mlp.onnx" --input "$scratch/x64.npy" --output "$scratch/narrow.npy"
 cmp -s "$scratch/out.npy" "$scratch/narrow.npy" || fail "float64 input gives other bytes"
+expect 0 'rounded to float32' model run "$models/mlp.onnx" --input "$scratch/fine64.npy"
+expect 3 "wants float32, '$scratch/huge64.npy' holds float64" model run "$models/mlp.onnx" --input "$scratch/huge64.npy"
 expect 0 - model grad "$models/mlp.onnx" --input "$scratch/x.npy" --labels "$scratch/y.npy" --output "$scratch/g.npy"
 expect 0 - model grad "$models/mlp.onnx" --input "$scratch/x.npy" --cotangent "$scratch/c.npy" --output "$scratch/g.npy"
 expect 0 - model grad "$models/mixing.onnx" --input "$scratch/x.npy" --cotangent "$scratch/c3.npy" --output "$scratch/g.npy"
