@@ -57,6 +57,45 @@ static rd_status refuse(enum kind kind, struct rd_error *err)
     return st;
 }
 
+/*
+ * XGBoost 2 writes NaN (and could write Infinity) as no JSON does: in a copy these become strings
+ * of the same length, so that places in messages stay true. *text_io: the copy, or as it was.
+ */
+static rd_status quote_nan(
+    struct rd_buf *copy, const void **text_io, size_t size, struct rd_error *err)
+{
+    const char *p = *text_io, *end = p + size;
+    bool quoted = false;
+
+    for (const char *q = p; q < end; q++) {
+        size_t n;
+
+        if (*q == '"')
+            quoted = !quoted;
+        if (quoted) {
+            q += *q == '\\' && end - q > 1;
+            continue;
+        }
+        n = *q == 'N' && end - q > 3 && !memcmp(q, "NaN", 3)        ? 3
+            : *q == 'I' && end - q > 8 && !memcmp(q, "Infinity", 8) ? 8
+                                                                    : 0;
+        if (!n)
+            continue;
+        if (!copy->len)
+            rd_buf_put(copy, *text_io, size);
+        if (copy->failed)
+            return RD_FAIL(err, RD_E_MEMORY, "no memory for a copy of the text");
+        q -= n == 8 && q > p && q[-1] == '-';
+        n += *q == '-';
+        copy->text[q - p] = '"';
+        copy->text[q - p + (ptrdiff_t)n - 1] = '"';
+        q += n - 1;
+    }
+    if (copy->len)
+        *text_io = copy->text;
+    return RD_OK;
+}
+
 static rd_status document(struct rd_forest *f, enum kind kind, const void *bytes, size_t size,
     struct rd_graph **graph_out)
 {
@@ -74,6 +113,8 @@ static rd_status document(struct rd_forest *f, enum kind kind, const void *bytes
         st = rd_ubj_to_json(bytes, size, unread, &limits, &text, f->err);
         bytes = text.text;
         size = text.len;
+    } else {
+        st = quote_nan(&text, &bytes, size, f->err);
     }
     if (!st)
         st = rd_doc_read_json(f->name, bytes, size, &limits, &own, &doc, f->err);

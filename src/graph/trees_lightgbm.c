@@ -16,7 +16,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 enum { SHOWN = 60, SET = 1, TO_LEFT = 2, WORD = 32 };
@@ -85,6 +85,21 @@ static bool real(struct span s, double *out)
     return rd_text_to_double(text, false, out);
 }
 
+/* A threshold may be the bin of the missing values, "nan", or without an end. */
+static bool threshold(struct span s, double *out)
+{
+    const bool minus = s.n && *s.p == '-';
+    const struct span size = { s.p + minus, s.n - minus };
+
+    if (is(size, "nan"))
+        *out = (double)NAN;
+    else if (is(size, "inf"))
+        *out = minus ? -(double)INFINITY : (double)INFINITY;
+    else
+        return real(s, out);
+    return true;
+}
+
 static bool whole(struct span s, int64_t *out)
 {
     double v;
@@ -128,7 +143,7 @@ static double *numbers(const struct lgb *g, struct span s, const char *key, size
     if (!out)
         *st = RD_FAIL(g->f->err, RD_E_MEMORY, "no memory for tree %zu", g->tree);
     while (!*st && word(&s, &w)) {
-        if (k == n || !real(w, &out[k]))
+        if (k == n || !(key[0] == 't' ? threshold(w, &out[k]) : real(w, &out[k])))
             *st = RD_FAIL(g->f->err, RD_E_INPUT, "tree %zu: '%s' must have %zu finite numbers",
                 g->tree, key, n);
         k++;
@@ -182,7 +197,7 @@ static rd_status set(
 /* A test of numbers whose zeros are missing values. */
 static void zeros(struct rd_forest *f, size_t at, const struct rd_forest_node *n, bool to_left)
 {
-    const struct rd_forest_bound cut = { .at = n->threshold, .mode = RD_TREE_LEQ };
+    const struct rd_forest_bound cut = { .at = n->threshold, .mode = n->mode };
     const struct rd_forest_bound low = { .at = -NEAR_ZERO, .mode = RD_TREE_LT };
     const struct rd_forest_bound high = { .at = NEAR_ZERO, .mode = RD_TREE_LEQ };
     const int64_t missing = to_left ? n->yes : n->no;
@@ -241,6 +256,10 @@ static rd_status nodes(struct lgb *g, const struct tree *t, struct columns *c, i
             return RD_FAIL(f->err, RD_E_INPUT,
                 "tree %zu: node %zu has a feature, decision or child out of range", g->tree, i);
         to_left = decision & TO_LEFT;
+        if (isnan(to.threshold)) { /* no number is below it */
+            to.threshold = -(double)INFINITY;
+            to.mode = RD_TREE_LT;
+        }
         if (decision & SET) {
             if (!as_whole(to.threshold, 0, t->sets, &k))
                 return RD_FAIL(f->err, RD_E_INPUT, "tree %zu: node %zu has no set", g->tree, i);

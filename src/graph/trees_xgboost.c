@@ -171,7 +171,7 @@ static rd_status split(
         !rd_forest_int(&t->feature->item[i], &n.feature) ||
         !truth(&t->otherwise->item[i], &to_left) ||
         (t->kind && (!rd_forest_int(&t->kind->item[i], &kind) || kind < 0 || kind > 1)) ||
-        !rd_forest_real(&t->split->item[i], &n.threshold))
+        (!kind && !rd_forest_real(&t->split->item[i], &n.threshold))) /* of a set: maybe NaN */
         return RD_FAIL(f->err, RD_E_INPUT, "tree %zu: node %zu is malformed", b->tree, i);
     st = child(b, t, left, scale, target, todo_n, &n.yes);
     if (!st)

@@ -1,6 +1,7 @@
 /*
  * Models straight from the files of XGBoost, LightGBM and CatBoost: scores as the library gave them
- * (tests/fixtures/trees, of XGBoost 3.2, LightGBM 4.7, CatBoost 1.2), and files that lie.
+ * (tests/fixtures/trees, of XGBoost 1.7, 2.1 and 3.2, LightGBM 4.7, CatBoost 1.2), and files that
+ * lie.
  */
 #include "support.h"
 
@@ -17,8 +18,8 @@
 #define FOLDER "tests/fixtures/trees/"
 
 static const char *const models[] = { "xgb_binary.json", "xgb_softprob.ubj", "xgb_dart.ubj",
-    "xgb_sets.json", "lgb_binary.txt", "lgb_multiclass.txt", "lgb_sets.txt", "lgb_forest.txt",
-    "cat_binary.json", "cat_multiclass.json" };
+    "xgb_sets.json", "xgb17_binary.json", "xgb21_sets.json", "lgb_binary.txt", "lgb_multiclass.txt",
+    "lgb_sets.txt", "lgb_forest.txt", "cat_binary.json", "cat_multiclass.json" };
 enum { MODELS = sizeof(models) / sizeof(*models) };
 
 static const struct rd_tensor *array(struct rd_arena *arena, const char *name)
@@ -184,6 +185,47 @@ static void trees_that_are_none_are_refused(void **state)
     refused_text(LGB("num_leaves=1\nis_linear=1\nleaf_value=1"), "linear_tree");
 }
 
+/* XGBoost 2 writes NaN where a set has no threshold; LightGBM where only the missing go left. */
+static void thresholds_that_are_nan_are_read(void **state)
+{
+    static const char set[] = "{\"learner\":{\"learner_model_param\":{\"base_score\":[0.5],"
+                              "\"num_class\":\"0\",\"num_feature\":\"1\"},\"objective\":{"
+                              "\"name\":\"reg:squarederror\"},\"gradient_booster\":{\"name\":"
+                              "\"gbtree\",\"model\":{\"tree_info\":[0],\"trees\":[{"
+                              "\"left_children\":[1,-1,-1],\"right_children\":[2,-1,-1],"
+                              "\"split_indices\":[0,0,0],\"split_conditions\":[NaN,2,3],"
+                              "\"x\":[-Infinity,\"NaN\\\"\"],\"default_left\":[1,0,0],"
+                              "\"split_type\":[1,0,0],\"categories\":[0,2,3],"
+                              "\"categories_nodes\":[0],\"categories_segments\":[0],"
+                              "\"categories_sizes\":[3]}]}}}}";
+    static const char missing[] =
+        "tree\nmax_feature_idx=0\nnum_tree_per_iteration=1\nobjective=regression\n\nTree=0\n"
+        "num_leaves=2\nleaf_value=2.5 3.5\nsplit_feature=0\nthreshold=-nan\ndecision_type=10\n"
+        "left_child=-1\nright_child=-2\n\nend of trees\n";
+    static const float x[] = { -1, -0.5f, 0, 0.9f, 1, 2, 3.5f, 4, INFINITY, NAN };
+    static const float want[2][10] = { { 2.5f, 2.5f, 3.5f, 3.5f, 2.5f, 3.5f, 3.5f, 2.5f, 2.5f,
+                                           2.5f },
+        { 3.5f, 3.5f, 3.5f, 3.5f, 3.5f, 3.5f, 3.5f, 3.5f, 3.5f, 2.5f } };
+    const char *const file[] = { set, missing };
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct rd_arena arena = RD_ARENA_INIT;
+        struct rd_graph *g;
+        struct rd_net *net;
+        float got[10];
+
+        assert_int_equal(
+            rd_graph_parse("m", NULL, file[i], strlen(file[i]), NULL, &arena, &g, NULL), RD_OK);
+        assert_int_equal(rd_net_open(g, NULL, &net, NULL), RD_OK);
+        assert_int_equal(rd_net_forward(net, x, 10, got, NULL), RD_OK);
+        for (int k = 0; k < 10; k++)
+            assert_float_equal(got[k], want[i][k], 0);
+        rd_net_free(net);
+        rd_arena_release(&arena);
+    }
+}
+
 static void what_is_never_read_says_how_to_export(void **state)
 {
     static const char *const file[] = { "\x80\x04\x95zzzz", "PK\x03\x04zzzz",
@@ -254,6 +296,7 @@ int main(void)
         cmocka_unit_test(files_cut_at_any_byte_are_errors),
         cmocka_unit_test(files_with_any_byte_changed_stay_within_bounds),
         cmocka_unit_test(trees_that_are_none_are_refused),
+        cmocka_unit_test(thresholds_that_are_nan_are_read),
         cmocka_unit_test(what_is_never_read_says_how_to_export),
         cmocka_unit_test(nesting_and_counts_of_ubj_are_bounded),
         cmocka_unit_test(ubj_becomes_json),
