@@ -311,6 +311,12 @@ static const struct example examples[] = {
     EX("Attention", 24, "2,2,3,2 2,2,4,2 2,2,4,2 2,1,1,4", "qk_matmul_output_mode=2", 4),
     EX("Attention", 25, "2,2,3,2 2,2,4,2 2,2,4,2 - - - 2", "left_window_size=1 is_causal=1", 4, .values = "6:4,2"),
     EX("Attention", 24, "2,1,3,2 2,1,4,2 2,1,4,2 3,4", "", 1, .values = "3b:1,0,1,0,0,0,0,0,1,1,1,1"),
+    EX("LinearAttention", 27, "2,5,4 2,5,4 2,5,6 - 2,5,4 2,5,2", "q_num_heads=2 kv_num_heads=2", 2),
+    EX("LinearAttention", 27, "1,3,8 1,3,4 1,3,4 1,2,2,2 1,3,2 1,3,1", "q_num_heads=4 kv_num_heads=2 scale=0.7", 2),
+    EX("LinearAttention", 27, "1,3,2 1,3,2 1,3,3", "q_num_heads=1 kv_num_heads=1 update_rule=linear", 2),
+    EX("LinearAttention", 27, "1,2,2 1,2,2 1,2,3 1,1,2,3 1,2,1", "q_num_heads=1 kv_num_heads=1 update_rule=gated", 2),
+    EX("CausalConvWithState", 27, "2,3,4 3,1,3 3 2,3,2", "activation=silu", 2),
+    EX("CausalConvWithState", 27, "1,2,2 2,1,4", "", 2),
 };
 /* clang-format on */
 enum { EXAMPLES = sizeof examples / sizeof *examples };
