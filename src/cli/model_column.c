@@ -97,6 +97,7 @@ static rd_status convert_float(struct rd_cli *cli, const struct rd_graph_value *
     const struct rd_tensor *t = *tensor;
     const size_t n = rd_tensor_count(t);
     struct rd_tensor *made, *wide;
+    char safe[SHOWN];
     bool inexact = false;
     rd_status st = rd_tensor_to_f32(t, 1, cli->run.scratch, &made, cli->run.err);
 
@@ -109,7 +110,7 @@ static rd_status convert_float(struct rd_cli *cli, const struct rd_graph_value *
         if (isfinite(x) && !isfinite(y))
             return RD_FAIL(cli->run.err, RD_E_INPUT,
                 "input '%s' wants float32, '%s' holds float64, and its element %zu does not fit",
-                v->name, file, i);
+                rd_text_safe_in(safe, sizeof safe, v->name), file, i);
         inexact = inexact || (!isnan(x) && !((double)y >= x && (double)y <= x));
     }
     if (inexact)
@@ -238,7 +239,7 @@ rd_status rd_model_column(struct rd_cli *cli, const struct rd_graph_value *v,
     const size_t rows = csv->rows - 1;
     const int ndim = columns > 1 || v->ndim < 0 ? 2 : v->ndim;
     int64_t dim[RD_MAX_DIMS];
-    char safe[SHOWN], type[160];
+    char safe[SHOWN], file[SHOWN], type[160];
     bool fits = v->ndim < 0 || v->ndim == ndim;
     __int128 any;
     struct rd_tensor *t;
@@ -254,8 +255,8 @@ rd_status rd_model_column(struct rd_cli *cli, const struct rd_graph_value *v,
     if (!fits || ndim < 1)
         return RD_FAIL(cli->run.err, RD_E_INPUT,
             "input '%s' is %s; '%s' gives %zu rows of %zu column%s", safe,
-            rd_model_type_text(v, type, sizeof type), csv->name, rows, columns,
-            columns > 1 ? "s" : "");
+            rd_model_type_text(v, type, sizeof type), rd_text_safe_in(file, sizeof file, csv->name),
+            rows, columns, columns > 1 ? "s" : "");
     if (v->dtype != RD_STRING && v->dtype != RD_F32 && v->dtype != RD_F64 && v->dtype != RD_BOOL &&
         !whole(v->dtype, &any, &any))
         return RD_FAIL(cli->run.err, RD_E_INPUT, "input '%s' is %s, which no CSV gives: use a .npy",
