@@ -85,7 +85,7 @@ static rd_status by_rows(struct rd_cli *cli, const struct rd_model *m, const str
     return rd_net_vjp(m->net, x->data, q->cotangent->data, n, grad[0]->data, err);
 }
 
-/* Mean cross-entropy and share of right answers of (rows, classes) logits. */
+/* Summed cross-entropy and share of right answers of (rows, classes) logits. */
 static void put_loss(struct rd_cli *cli, const struct question *q)
 {
     const size_t n = q->n_labels, classes = (size_t)q->out->dim[1];

@@ -186,6 +186,7 @@ static rd_status bind_file(struct binding *b, const char *path, size_t input, bo
     struct rd_arena *scratch = b->cli->run.scratch;
     struct rd_error *err = b->cli->run.err;
     const char *file, *member;
+    char safe[SHOWN];
     struct rd_bytes bytes;
     rd_status st = rd_npy_split(path, scratch, &file, &member, err);
 
@@ -197,7 +198,8 @@ static rd_status bind_file(struct binding *b, const char *path, size_t input, bo
     if (rd_zip_is(bytes.data, bytes.size))
         return input < b->graph->n_inputs ? RD_OK : bind_npz(b, path, bytes, bound);
     if (!rd_csv_is(bytes.data, bytes.size))
-        return RD_OK;
+        return RD_FAIL(err, RD_E_INPUT, "'%s' is no .npy, .npz or .csv file (by its first bytes)",
+            rd_text_safe_in(safe, sizeof safe, file));
     *bound = true;
     return bind_csv(b, path, bytes, input);
 }

@@ -132,6 +132,9 @@ for change in 's/^30/old/:wants float32, the cell is' 's/,7,/,7.5,/:wants int64,
     says "line 2, column"
     says "${change#*:}"
 done
+: >"$T/empty.csv"
+expect 3 "$REDOUBT" model run "$T/people.onnx" --input "$T/empty.csv"
+says "is no .npy, .npz or .csv file"
 head -n 1 "$T/people.csv" >"$T/bad.csv"
 expect 3 "$REDOUBT" model run "$T/people.onnx" --input "$T/bad.csv"
 says "no row below its header line"
