@@ -74,6 +74,11 @@ static rd_status shape_of(const struct rd_op_call *c, struct shape *s)
     if (s->heads >= 0 && s->kv >= 0 && (s->kv ? s->heads % s->kv != 0 : s->heads != 0))
         return RD_FAIL(c->err, RD_E_INPUT, "%lld heads of Q are no multiple of %lld of K",
             (long long)s->heads, (long long)s->kv);
+    /* Tensors without elements may have any dims: sums and products of these stay far from 2^63. */
+    if (s->heads > INT32_MAX || s->wide > INT32_MAX || s->fresh > INT32_MAX ||
+        (rd_op_in(c, 4) && c->in[4]->ndim == 4 && c->in[4]->dim[2] > INT32_MAX))
+        return RD_FAIL(c->err, RD_E_LIMIT, "%lld heads of %lld numbers for %lld words are too many",
+            (long long)s->heads, (long long)s->wide, (long long)s->fresh);
     s->past = rd_op_in(c, 4) ? c->in[4]->ndim == 4 ? c->in[4]->dim[2] : -2 : 0;
     return RD_OK;
 }
@@ -144,6 +149,13 @@ static rd_status infer(struct rd_op_call *c)
         return RD_FAIL(c->err, RD_E_INPUT, "attribute 'softmax_precision' %lld is no float type",
             (long long)precision);
     all = s.past < 0 || s.fresh < 0 ? -1 : s.past + s.fresh;
+    /* Inputs without elements may have any dims, but scores and keys are of their products. */
+    if (all > 0 && s.batch > 0 && s.heads > 0 && s.n >= 0 && s.size >= 0 && s.wide >= 0 &&
+        (double)s.batch * (double)s.heads * (double)all *
+                ((double)s.n + (double)s.size + (double)s.wide) >
+            1e14)
+        return RD_FAIL(
+            c->err, RD_E_LIMIT, "%lld words for %lld are too many", (long long)all, (long long)s.n);
     for (int k = 0; k < c->node->n_outputs; k++) {
         const int64_t dims[4][4] = { { s.batch, s.heads, s.n, s.wide },
             { s.batch, s.kv, all, s.size }, { s.batch, s.kv, all, s.wide },

@@ -44,6 +44,11 @@ static rd_status infer(struct rd_op_call *c)
         !rd_op_str_is(c->node, "activation", "silu") &&
         !rd_op_str_is(c->node, "activation", "swish"))
         return RD_FAIL(c->err, RD_E_INPUT, "attribute 'activation' is not none, silu or swish");
+    /* An input without elements may have any dims, but the states are of their product. */
+    if (x->dim[0] > 0 && x->dim[1] > 0 && x->dim[2] >= 0 && w->dim[2] > 0 &&
+        (double)x->dim[0] * (double)x->dim[1] * ((double)x->dim[2] + (double)w->dim[2]) > 1e14)
+        return RD_FAIL(c->err, RD_E_LIMIT, "%lld times %lld channels are too many",
+            (long long)x->dim[0], (long long)x->dim[1]);
     rd_op_same_shape(c->out[0], x);
     if (rd_op_out(c, 1)) {
         rd_op_same_shape(c->out[1], x);

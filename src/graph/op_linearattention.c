@@ -83,10 +83,18 @@ static rd_status infer(struct rd_op_call *c)
     if (beta && !same(beta->dim[2], kv) && beta->dim[2] != 1)
         return RD_FAIL(c->err, RD_E_INPUT, "beta has %lld numbers a word, not %lld or 1",
             (long long)beta->dim[2], (long long)kv);
+    if (dv > INT32_MAX || dk > INT32_MAX)
+        return RD_FAIL(c->err, RD_E_LIMIT, "heads of %lld and %lld numbers are too large",
+            (long long)dk, (long long)dv);
     if (past && (past->ndim != 4 || !same(past->dim[0], q->dim[0]) || !same(past->dim[1], kv) ||
                     !same(past->dim[2], dk) || !same(past->dim[3], dv)))
         return RD_FAIL(c->err, RD_E_INPUT, "past_state of shape %s does not fit",
             rd_shape_text(past->dim, past->ndim, a, sizeof(a)));
+    /* Inputs without elements may have any dims, but the states are of their products. */
+    if (dk > 0 && dv > 0 && q->dim[0] >= 0 && q->dim[1] >= 0 &&
+        ((double)q->dim[0] * (double)kv + (double)q->dim[1]) * (double)dk * (double)dv > 1e14)
+        return RD_FAIL(c->err, RD_E_LIMIT, "states of %lld times %lld are too large", (long long)dk,
+            (long long)dv);
     rd_op_same_shape(c->out[0], q);
     c->out[0]->dim[2] = dv < 0 ? -1 : dv * heads;
     if (rd_op_out(c, 1))

@@ -201,6 +201,10 @@ static rd_status infer(struct rd_op_call *c)
         st = check_lengths(c);
     if (st)
         return st;
+    /* An X without elements may have any dims, but the states are of their product. */
+    if (steps > 0 && batch > 0 && size > 0 && (double)steps * (double)batch * (double)size > 1e14)
+        return RD_FAIL(c->err, RD_E_LIMIT, "%lld steps of %lld states of %lld are too many",
+            (long long)steps, (long long)batch, (long long)size);
     for (int k = 0; k < c->node->n_outputs; k++) {
         struct rd_tensor *out = c->out[k];
         const int64_t y[2][4] = { { steps, dirs, batch, size }, { batch, steps, dirs, size } };

@@ -25,6 +25,19 @@ struct hostile {
 
 /* clang-format off */
 static const struct hostile cases[] = {
+    { "LSTM", 14, "2,1,3 1,8,3 1,8,3", "", 1, "W has the shape (1, 8, 3) instead of (1, 12, 3)" },
+    { "LSTM", 14, "2,1,3 1,8,3 1,8,2", "hidden_size=3", 1, "attribute 'hidden_size' is 3, but R is for 2" },
+    { "GRU", 14, "2,1 1,6,3 1,6,2", "", 1, "X has 2 dimensions and R has 3; both need 3" },
+    { "GRU", 14, "2,1,3 1,6,3 1,6,2", "layout=2", 1, "attribute 'layout' is 2 instead of 0 or 1" },
+    { "Attention", 23, "1,2,3 1,2,3 1,2,3", "", 1, "need the attributes 'q_num_heads' and 'kv_num_heads'" },
+    { "Attention", 23, "1,3,2,2 1,2,2,2 1,2,2,2", "", 1, "3 heads of Q are no multiple of 2 of K" },
+    { "Attention", 23, "1,1,2,2 1,1,2,2 1,1,2,2 3,2", "", 1, "attn_mask of shape (3, 2) does not fit (1, 1, 2, 2)" },
+    { "Attention", 23, "1,1,2,2 1,1,2,2 1,1,2,2", "qk_matmul_output_mode=4", 1, "'qk_matmul_output_mode' is 4, not 0 to 3" },
+    { "RotaryEmbedding", 23, "1,1,2,4 2,2 2,2 i:9,0", "", 1, "position_ids of shape (2,) do not fit" },
+    { "GroupNormalization", 21, "1,3,2 3 3", "num_groups=2", 1, "3 channels cannot be split into 2 groups" },
+    { "RMSNormalization", 23, "2,3 2", "", 1, "the scale of shape (2,) does not fit (2, 3) from axis 1 on" },
+    { "LinearAttention", 27, "1,2,4 1,2,4 1,2,4", "q_num_heads=2 kv_num_heads=2", 1, "the gated rules need the input 'decay'" },
+    { "CausalConvWithState", 27, "1,3,4 2,1,3", "", 1, "do not fit" },
     { "Gather", 13, "3,2 i:0", "axis=2", 1, "axis 2 is outside -2..1" },
     { "Gather", 13, "3,2 i:0", "axis=-9223372036854775808", 1, "is outside -2..1" },
     { "Gather", 13, "3,2 i:0,3", "", 1, "index 3 (element 1) is outside -3..2" },
