@@ -7,6 +7,7 @@
 
 struct model_run {
     struct rd_option_list input, output;
+    const char *weights, *save_model;
 };
 
 static const struct rd_option options[] = {
@@ -14,6 +15,10 @@ static const struct rd_option options[] = {
         "a .npy, or an .npz or .csv whose arrays or columns bear the inputs' names"),
     RD_LIST(struct model_run, output, "output", "[NAME=]FILE",
         "where outputs go, by name or in order: .npy, or .txt with one string a line"),
+    RD_TEXT(struct model_run, weights, "weights", "", "FILE.safetensors",
+        "weights in the place of the model's initializers, by name"),
+    RD_TEXT(struct model_run, save_model, "save-model", "", "FILE.onnx",
+        "where the model goes that was run, as ONNX"),
     RD_OPTION_END,
 };
 
@@ -48,7 +53,10 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     const char **name, *path[RD_OPTION_LIST_MAX];
     size_t index[RD_OPTION_LIST_MAX];
     char safe[80], shape[120];
-    rd_status st = rd_model_open(cli, argv[0], &m);
+    rd_status st = rd_model_open_with(cli, argv[0], o->weights, &m);
+
+    if (!st && o->save_model[0])
+        st = rd_graph_save(m.graph, o->save_model, cli->run.err);
 
     (void)argc;
     if (st)

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "graph/safetensors.h"
 #include "tensor/npy.h"
 
 #include <limits.h>
@@ -19,6 +20,36 @@ rd_status rd_model_open(struct rd_cli *cli, const char *path, struct rd_model *m
     struct rd_graph *graph;
     const rd_status st = rd_graph_load(path, NULL, cli->run.scratch, &graph, cli->run.err);
 
+    return st ? st : rd_model_open_graph(cli, graph, model_out);
+}
+
+/* One line for names that did not meet: how many, and the first. */
+static void warn_names(struct rd_cli *cli, const char *what, const char **names, size_t n)
+{
+    char safe[SHOWN];
+
+    if (n)
+        rd_cli_warn(
+            cli, "%zu %s, first '%s'", n, what, rd_text_safe_in(safe, sizeof(safe), names[0]));
+}
+
+rd_status rd_model_open_with(
+    struct rd_cli *cli, const char *path, const char *weights, struct rd_model *model_out)
+{
+    struct rd_weights_report report;
+    struct rd_graph *graph;
+    rd_status st = rd_graph_load(path, NULL, cli->run.scratch, &graph, cli->run.err);
+
+    if (!st && weights[0]) {
+        st = rd_graph_weights_load(
+            graph, weights, NULL, cli->run.scratch, &graph, &report, cli->run.err);
+        if (!st) {
+            warn_names(cli, "weights of the model are not in the file and stay as they are",
+                report.missing, report.n_missing);
+            warn_names(cli, "tensors of the file have no place in the model", report.unused,
+                report.n_unused);
+        }
+    }
     return st ? st : rd_model_open_graph(cli, graph, model_out);
 }
 

@@ -11,6 +11,9 @@ struct rd_model {
 };
 
 rd_status rd_model_open(struct rd_cli *cli, const char *path, struct rd_model *model_out);
+/* With the weights of a safetensors file ("": none); names that do not meet are warnings. */
+rd_status rd_model_open_with(
+    struct rd_cli *cli, const char *path, const char *weights, struct rd_model *model_out);
 /* The same of a graph that is there already and lives as long. */
 rd_status rd_model_open_graph(
     struct rd_cli *cli, const struct rd_graph *graph, struct rd_model *model_out);
