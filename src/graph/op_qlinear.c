@@ -1,6 +1,6 @@
 /*
  * op_qlinear.c - MatMulInteger, ConvInteger: products of 8-bit integers in int32; QLinearMatMul,
- * QLinearConv: the same, scaled back to 8 bits.
+ * QLinearConv and QGemm (com.microsoft): the same, scaled back to 8 bits.
  *
  * Sums are exact modulo 2^32. The factor of the scaling is float32, x_scale * w_scale / y_scale in
  * this order, and so is its product with the sum, halves to even: exporters calibrate against
@@ -481,4 +481,124 @@ const struct rd_op rd_op_qlinearconv = {
     .scratch = conv_scratch,
     .flops = conv_flops,
     .per_example = first_alone,
+};
+
+/* --- QGemm: y = (alpha op(a) op(b) + C) as 8 bits, or as float32 without a scale of the output ---
+ */
+
+static rd_status gemm_infer(struct rd_op_call *c)
+{
+    const bool turn_a = rd_op_int(c->node, "transA", 0) != 0,
+               turn_b = rd_op_int(c->node, "transB", 0) != 0;
+    const struct rd_tensor *a = c->in[0], *b = c->in[3], *add = rd_op_in(c, 6);
+    const struct rd_tensor *scale = rd_op_in(c, 7), *zero = rd_op_in(c, 8);
+    const struct places p = { 0, 3, 2, 5, 1, 4, scale ? 7 : -1, scale ? 8 : -1, -1 };
+    struct rd_tensor *out = c->out[0];
+
+    if (a->ndim != 2 || b->ndim != 2)
+        return RD_FAIL(c->err, RD_E_INPUT, "QGemm multiplies 2-D matrices; found %d-D and %d-D",
+            a->ndim, b->ndim);
+    if (a->dim[!turn_a] != b->dim[turn_b] && a->dim[!turn_a] >= 0 && b->dim[turn_b] >= 0)
+        return RD_FAIL(c->err, RD_E_INPUT, "the inner dimensions differ: %lld and %lld",
+            (long long)a->dim[!turn_a], (long long)b->dim[turn_b]);
+    if (!scale != !zero)
+        return RD_FAIL(c->err, RD_E_INPUT, "the scale of the output needs its zero point");
+    out->ndim = 2;
+    out->dim[0] = a->dim[turn_a];
+    out->dim[1] = b->dim[!turn_b];
+    if (add && add->dtype && add->dtype != RD_I32)
+        return RD_FAIL(c->err, RD_E_INPUT, "C is %s; int32 is needed", rd_dtype_name(add->dtype));
+    for (int i = 0; add && i < add->ndim; i++) {
+        const int64_t d = add->dim[i], o = i + 2 < add->ndim ? 1 : out->dim[i + 2 - add->ndim];
+
+        if (add->ndim > 2 || (d != 1 && d != o && d >= 0 && o >= 0))
+            return RD_FAIL(c->err, RD_E_INPUT, "C does not broadcast to (%lld, %lld)",
+                (long long)out->dim[0], (long long)out->dim[1]);
+    }
+    {
+        const rd_status st = check_scales(c, &p, 1, out->dim[1], false);
+
+        if (!st && !scale)
+            out->dtype = RD_F32;
+        return st;
+    }
+}
+
+static rd_status gemm_forward(struct rd_op_call *c)
+{
+    const bool turn_a = rd_op_int(c->node, "transA", 0) != 0,
+               turn_b = rd_op_int(c->node, "transB", 0) != 0;
+    const struct rd_tensor *a = c->in[0], *b = c->in[3], *add = rd_op_in(c, 6);
+    const float alpha = rd_op_float(c->node, "alpha", 1);
+    const size_t rows = (size_t)c->out[0]->dim[0], columns = (size_t)c->out[0]->dim[1];
+    const size_t k = (size_t)a->dim[!turn_a];
+    const size_t add_columns = add && add->ndim > 0 ? (size_t)add->dim[add->ndim - 1] : 1;
+    const bool add_rows = add && add->ndim == 2 && add->dim[0] != 1;
+    const bool scaled = rd_op_in(c, 7) != NULL;
+    double *first = rd_op_take(c, sizeof(*first));
+    struct ending e = { .a = first,
+        .b = rd_op_wide(c, c->in[4]),
+        .y = scaled ? rd_op_wide(c, c->in[7]) : first,
+        .b_vector = !one_entry(c->in[4]),
+        .zero = scaled ? zero_at(c, 8, 0) : 0 };
+
+    *first = (double)(alpha * *(const float *)c->in[1]->data);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < columns; j++) {
+            const int32_t za = zero_at(c, 2, 0), zb = zero_at(c, 5, j);
+            uint32_t sum = 0;
+
+            for (size_t i = 0; i < k; i++)
+                sum += (uint32_t)((byte_at(a, turn_a ? i * rows + r : r * k + i) - za) *
+                                  (byte_at(b, turn_b ? j * k + i : i * columns + j) - zb));
+            if (add)
+                sum += (uint32_t)((const int32_t *)add->data)[(add_rows ? r * add_columns : 0) +
+                                                              (add_columns > 1 ? j : 0)];
+            if (scaled)
+                finish(&e, c->out[0], r * columns + j, sum, 0, j);
+            else
+                ((float *)c->out[0]->data)[r * columns + j] =
+                    (float)(int32_t)sum * ((float)*first * (float)e.b[e.b_vector ? j : 0]);
+        }
+    return RD_OK;
+}
+
+static double gemm_flops(const struct rd_op_call *c)
+{
+    const bool turn_a = rd_op_int(c->node, "transA", 0) != 0;
+
+    return 4 * (double)rd_tensor_count(c->out[0]) * (double)(c->in[0]->dim[!turn_a] + 1);
+}
+
+static bool gemm_rows(const struct rd_op_call *c, const bool *batched)
+{
+    const struct rd_tensor *add = rd_op_in(c, 6);
+
+    return first_alone(c, batched) && !rd_op_int(c->node, "transA", 0) &&
+           (!add || add->ndim < 2 || add->dim[0] == 1);
+}
+
+static const struct rd_op_attr gemm_attrs[] = {
+    { "alpha", RD_ATTR_FLOAT, 1, 0, false },
+    { "transA", RD_ATTR_INT, 1, 0, false },
+    { "transB", RD_ATTR_INT, 1, 0, false },
+    { 0 },
+};
+
+const struct rd_op rd_op_qgemm = {
+    .op = "QGemm",
+    .domain = "com.microsoft",
+    .since = 1,
+    .min_in = 6,
+    .max_in = 9,
+    .min_out = 1,
+    .max_out = 1,
+    .in_type = { BYTES, RD_T(RD_F32), BYTES, BYTES, RD_T(RD_F32), BYTES,
+        RD_T(RD_F32) | BYTES | RD_T(RD_I32) },
+    .attrs = gemm_attrs,
+    .infer = gemm_infer,
+    .forward = gemm_forward,
+    .scratch = scales_size,
+    .flops = gemm_flops,
+    .per_example = gemm_rows,
 };
