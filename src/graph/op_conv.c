@@ -1,5 +1,5 @@
 /*
- * op_conv.c - Conv over one to three spatial axes.
+ * op_conv.c - Conv and ConvTranspose over one to three spatial axes.
  *
  * x (n, c, spatial), w (m, c / group, kernel), b (m) -> y (n, m, spatial). float32 over one or two
  * axes goes through the kernels when the caller has them; all else, and the reference, is computed
@@ -353,5 +353,238 @@ const struct rd_op rd_op_conv = {
     .reads = RD_READS_IN,
     .scratch = scratch,
     .flops = flops,
+    .per_example = rows,
+};
+
+/*
+ * --- ConvTranspose: Conv's derivative with respect to its input, so Conv's loops with the roles of
+ * x and y exchanged. x (n, c, spatial), w (c, m / group, kernel), b (m) -> y (n, m, spatial). In
+ * float64, rounded once. ---
+ */
+
+static rd_status turned_entry(
+    struct rd_op_call *c, const char *name, int dims, int i, int64_t least, int64_t *inout)
+{
+    size_t n;
+    const int64_t *v = rd_op_ints(c->node, name, &n);
+
+    if (v && n != (size_t)dims)
+        return RD_FAIL(
+            c->err, RD_E_INPUT, "attribute '%s' has %zu entries; %d are needed", name, n, dims);
+    if (v)
+        *inout = v[i];
+    if (*inout < least || *inout > INT32_MAX)
+        return RD_FAIL(c->err, RD_E_INPUT, "attribute '%s' holds %lld, outside %lld..%d", name,
+            (long long)*inout, (long long)least, INT32_MAX);
+    return RD_OK;
+}
+
+/* Axis i of `dims`: the output's size, -1 when not known, and where it begins. */
+static rd_status turned_axis(struct rd_op_call *c, int dims, int i, struct conv *v)
+{
+    const int64_t in = c->in[0]->dim[i + 2], k = c->in[1]->dim[i + 2];
+    const int d = i + D - dims;
+    const bool upper = rd_op_str_is(c->node, "auto_pad", "SAME_UPPER");
+    const bool same = upper || rd_op_str_is(c->node, "auto_pad", "SAME_LOWER");
+    const bool valid = rd_op_str_is(c->node, "auto_pad", "VALID");
+    int64_t more = 0, end = 0, kernel = k, full, total;
+    bool given = rd_op_attr(c->node, "output_shape") != NULL;
+    rd_status st = turned_entry(c, "strides", dims, i, 1, &v->stride[d]);
+
+    if (!st)
+        st = turned_entry(c, "dilations", dims, i, 1, &v->dilation[d]);
+    if (!st)
+        st = turned_entry(c, "output_padding", dims, i, 0, &more);
+    if (!st && k >= 0)
+        st = turned_entry(c, "kernel_shape", dims, i, 1, &kernel);
+    if (!st && !valid)
+        st = turned_entry(c, "pads", 2 * dims, i, 0, &v->pad[d]);
+    if (!st && !valid)
+        st = turned_entry(c, "pads", 2 * dims, i + dims, 0, &end);
+    if (st)
+        return st;
+    if (kernel != k || k > INT32_MAX)
+        return RD_FAIL(c->err, RD_E_INPUT, "the kernel has %lld entries where %lld are expected",
+            (long long)k, (long long)kernel);
+    v->out[d] = in;
+    v->kernel[d] = k;
+    v->in[d] = -1;
+    if (in < 0 || k < 0)
+        return RD_OK;
+    if (in < 1 || k < 1 || in > INT32_MAX)
+        return RD_FAIL(c->err, RD_E_INPUT, "an input of size %lld and a kernel of %lld",
+            (long long)in, (long long)k);
+    if (__builtin_mul_overflow(v->stride[d], in - 1, &full) ||
+        __builtin_add_overflow(full, more + (k - 1) * v->dilation[d] + 1, &full))
+        return RD_FAIL(c->err, RD_E_INPUT, "the output's size overflows");
+    v->in[d] = full - v->pad[d] - end;
+    if (same && !given) {
+        given = true;
+        v->in[d] = in * v->stride[d];
+    } else if (given) {
+        st = turned_entry(c, "output_shape", dims, i, 1, &v->in[d]);
+        if (st)
+            return st;
+    }
+    if (given) {
+        total = full > v->in[d] ? full - v->in[d] : 0;
+        v->pad[d] = upper ? total / 2 : total - total / 2;
+    }
+    if (v->in[d] < 1)
+        return RD_FAIL(c->err, RD_E_INPUT, "the pads leave nothing of axis %d", i + 2);
+    return RD_OK;
+}
+
+static rd_status turned_of(struct rd_op_call *c, struct conv *v)
+{
+    const struct rd_tensor *x = c->in[0], *w = c->in[1];
+    const int64_t group = rd_op_int(c->node, "group", 1);
+    const int dims = x->ndim - 2;
+    rd_status st = RD_OK;
+
+    if (dims < 1 || dims > D || w->ndim != x->ndim)
+        return RD_FAIL(c->err, RD_E_INPUT,
+            "the input has %d dimensions, the kernel %d; both need 3 to %d", x->ndim, w->ndim,
+            D + 2);
+    if (group < 1 || group > INT32_MAX || w->dim[1] > INT32_MAX ||
+        (w->dim[0] >= 0 && (w->dim[0] % group || (x->dim[1] >= 0 && x->dim[1] != w->dim[0]))))
+        return RD_FAIL(c->err, RD_E_INPUT,
+            "%lld channels do not fit a kernel for %lld in %lld groups", (long long)x->dim[1],
+            (long long)w->dim[0], (long long)group);
+    *v = (struct conv){ .n = (size_t)x->dim[0],
+        .m = (size_t)w->dim[0],
+        .c = (size_t)(w->dim[1] * group),
+        .group = (size_t)group };
+    for (int i = 0; i < D; i++)
+        v->in[i] = v->out[i] = v->kernel[i] = v->stride[i] = v->dilation[i] = 1;
+    for (int i = 0; i < dims && !st; i++)
+        st = turned_axis(c, dims, i, v);
+    return st;
+}
+
+static rd_status turned_infer(struct rd_op_call *c)
+{
+    const struct rd_tensor *bias = rd_op_in(c, 2), *x = c->in[0];
+    struct rd_tensor *out = c->out[0];
+    struct conv v;
+    rd_status st = turned_of(c, &v);
+
+    if (st)
+        return st;
+    rd_op_same_shape(out, x);
+    out->dim[1] = c->in[1]->dim[1] < 0 ? -1 : (int64_t)v.c;
+    for (int i = 2; i < x->ndim; i++)
+        out->dim[i] = v.in[i - 2 + D - (x->ndim - 2)];
+    if (bias &&
+        (bias->ndim != 1 || (bias->dim[0] != out->dim[1] && bias->dim[0] >= 0 && out->dim[1] >= 0)))
+        return RD_FAIL(c->err, RD_E_INPUT,
+            "the bias must have one entry for each of %lld output channels",
+            (long long)out->dim[1]);
+    return RD_OK;
+}
+
+static rd_status turned_forward(struct rd_op_call *c)
+{
+    const struct rd_tensor *bias = rd_op_in(c, 2);
+    const double *b = bias ? rd_op_wide(c, bias) : NULL;
+    struct conv v;
+    double *y;
+    size_t out;
+
+    (void)turned_of(c, &v);
+    if (!rd_tensor_count(c->out[0]))
+        return RD_OK;
+    out = (size_t)(v.in[0] * v.in[1] * v.in[2]);
+    y = zeros(c, c->out[0]);
+    for (size_t i = 0; b && i < v.n * v.c; i++)
+        for (size_t j = 0; j < out; j++)
+            y[i * out + j] = b[i % v.c];
+    reference(&v, BACK_DATA, wide_copy(c, c->in[0]), y, wide_copy(c, c->in[1]));
+    rd_op_narrow(y, c->out[0], false);
+    return RD_OK;
+}
+
+static rd_status turned_backward(struct rd_op_call *c)
+{
+    struct rd_tensor *dx = c->din[0], *dw = c->din[1], *db = rd_op_din(c, 2);
+    struct conv v;
+    double *g;
+    size_t out;
+
+    (void)turned_of(c, &v);
+    if (!rd_tensor_count(c->out[0]))
+        return RD_OK;
+    out = (size_t)(v.in[0] * v.in[1] * v.in[2]);
+    g = wide_copy(c, c->dout[0]);
+    if (dx) {
+        double *x = zeros(c, dx);
+
+        reference(&v, FORWARD, x, g, wide_copy(c, c->in[1]));
+        rd_op_narrow(x, dx, true);
+    }
+    if (dw) {
+        double *w = zeros(c, dw);
+
+        reference(&v, BACK_WEIGHT, wide_copy(c, c->in[0]), g, w);
+        rd_op_narrow(w, dw, true);
+    }
+    if (db) {
+        double *b = zeros(c, db);
+
+        for (size_t i = 0; i < v.n * v.c; i++)
+            for (size_t j = 0; j < out; j++)
+                b[i % v.c] += g[i * out + j];
+        rd_op_narrow(b, db, true);
+    }
+    return RD_OK;
+}
+
+static size_t turned_scratch(const struct rd_op_call *c)
+{
+    size_t wide = 2 * rd_op_wide_size(c->out[0]);
+
+    for (int i = 0; i < 3; i++)
+        wide += 2 * rd_op_wide_size(rd_op_in(c, i));
+    return wide;
+}
+
+static double turned_flops(const struct rd_op_call *c)
+{
+    const double m = c->in[1]->dim[0] > 0 ? (double)c->in[1]->dim[0] : 1;
+
+    return 2 * (double)rd_tensor_count(c->in[0]) * (double)rd_tensor_count(c->in[1]) / m +
+           (double)rd_tensor_count(c->out[0]);
+}
+
+static const struct rd_op_attr turned_attrs[] = {
+    { "auto_pad", RD_ATTR_STRING, 1, 0, false },
+    { "dilations", RD_ATTR_INTS, 1, 0, false },
+    { "group", RD_ATTR_INT, 1, 0, false },
+    { "kernel_shape", RD_ATTR_INTS, 1, 0, false },
+    { "output_padding", RD_ATTR_INTS, 1, 0, false },
+    { "output_shape", RD_ATTR_INTS, 1, 0, false },
+    { "pads", RD_ATTR_INTS, 1, 0, false },
+    { "strides", RD_ATTR_INTS, 1, 0, false },
+    { 0 },
+};
+
+const struct rd_op rd_op_convtranspose = {
+    .op = "ConvTranspose",
+    .domain = "",
+    .since = 1,
+    .min_in = 2,
+    .max_in = 3,
+    .min_out = 1,
+    .max_out = 1,
+    .in_type = { RD_T_FLOAT },
+    .same = 6,
+    .attrs = turned_attrs,
+    .infer = turned_infer,
+    .forward = turned_forward,
+    .backward = turned_backward,
+    .grad_in = 7,
+    .reads = RD_READS_IN,
+    .scratch = turned_scratch,
+    .flops = turned_flops,
     .per_example = rows,
 };
