@@ -55,7 +55,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     char safe[80], shape[120];
     rd_status st = rd_model_open_with(cli, argv[0], o->weights, &m);
 
-    if (!st && o->save_model[0])
+    if (!st && o->save_model && o->save_model[0])
         st = rd_graph_save(m.graph, o->save_model, cli->run.err);
 
     (void)argc;

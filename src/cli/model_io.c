@@ -40,7 +40,7 @@ rd_status rd_model_open_with(
     struct rd_graph *graph;
     rd_status st = rd_graph_load(path, NULL, cli->run.scratch, &graph, cli->run.err);
 
-    if (!st && weights[0]) {
+    if (!st && weights && weights[0]) {
         st = rd_graph_weights_load(
             graph, weights, NULL, cli->run.scratch, &graph, &report, cli->run.err);
         if (!st) {
