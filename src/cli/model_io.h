@@ -11,7 +11,8 @@ struct rd_model {
 };
 
 rd_status rd_model_open(struct rd_cli *cli, const char *path, struct rd_model *model_out);
-/* With the weights of a safetensors file (NULL or "": none); names that do not meet are warnings. */
+/* With the weights of a safetensors file (NULL or "": none); names that do not meet are warnings.
+ */
 rd_status rd_model_open_with(
     struct rd_cli *cli, const char *path, const char *weights, struct rd_model *model_out);
 /* The same of a graph that is there already and lives as long. */
