@@ -63,11 +63,23 @@ static rd_status add_value(
     return RD_OK;
 }
 
+/* Two values have one name: said of the node that gives it the second time, where one does. */
+static rd_status name_twice(const struct rd_onnx_reading *r, int first, int second)
+{
+    const int later = first > second ? first : second, node = r->g->value[later].producer;
+    char safe[SHOWN], label[160];
+
+    (void)rd_text_safe_in(safe, sizeof(safe), r->g->value[later].name);
+    if (node < 0)
+        return RD_FAIL(r->x->err, RD_E_INPUT, "the name '%s' is defined twice", safe);
+    return RD_FAIL(r->x->err, RD_E_INPUT, "node %s: its output's name '%s' is defined twice",
+        rd_graph_node_label(r->g, (size_t)node, label, sizeof(label)), safe);
+}
+
 /* Which values have names, sorted; twice the same is an error. */
 static rd_status index_names(struct rd_onnx_reading *r)
 {
     const size_t n = r->g->n_values;
-    char safe[SHOWN];
     rd_status st;
 
     r->names = rd_onnx_alloc(r->x, n, sizeof(*r->names), &st);
@@ -80,8 +92,7 @@ static rd_status index_names(struct rd_onnx_reading *r)
     r->n_names = n;
     for (size_t i = 1; i < n; i++)
         if (!strcmp(r->names[i - 1].text, r->names[i].text))
-            return RD_FAIL(r->x->err, RD_E_INPUT, "the name '%s' is defined twice",
-                rd_text_safe_in(safe, sizeof(safe), r->names[i].text));
+            return name_twice(r, r->names[i - 1].value, r->names[i].value);
     return RD_OK;
 }
 

@@ -157,7 +157,7 @@ static void names_and_edges_must_make_sense(void **state)
     graph = (struct message){ 0 };
     part = node("twin", "Relu", "x", NULL, "y");
     add(&graph, 1, &part);
-    refused(&graph, RD_E_INPUT, "the name 'y' is defined twice");
+    refused(&graph, RD_E_INPUT, "node 'end' (Relu): its output's name 'y' is defined twice");
     graph = (struct message){ 0 };
     part = node("a", "Relu", "q", NULL, "p");
     add(&graph, 1, &part);
