@@ -11,6 +11,7 @@
  */
 #include "base/alloc.h"
 #include "base/pool.h"
+#include "bench/peak.h"
 #include "graph/net.h"
 #include "tensor/kernel.h"
 #include "tensor/npy.h"
@@ -48,56 +49,6 @@ static double median(double *v, size_t n)
     return v[n / 2];
 }
 
-/* --- the peak: independent multiply-adds in registers, as wide as the kernels in use --- */
-
-#if defined(__x86_64__)
-#define EACH(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
-#define CLOBBERS                                                                                   \
-    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",       \
-        "xmm11", "xmm14", "xmm15"
-/* Registers begin at zero: what was left in them could be denormal, and those are slow. */
-#define ZERO_512(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
-#define FMA_512(i) "vfmadd231ps %%zmm14, %%zmm15, %%zmm" #i "\n"
-#define ZERO_256(i) "vxorps %%ymm" #i ", %%ymm" #i ", %%ymm" #i "\n"
-#define FMA_256(i) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #i "\n"
-#define ZERO_128(i) "xorps %%xmm" #i ", %%xmm" #i "\n"
-#define MUL_128(i) "mulps %%xmm15, %%xmm" #i "\naddps %%xmm14, %%xmm" #i "\n"
-#define LOOP(ZERO, STEP)                                                                           \
-    __asm__ volatile(EACH(ZERO) ZERO(14) ZERO(15) "1:\n" EACH(STEP) "dec %0\njnz 1b\n"             \
-                     : "+r"(turns)::CLOBBERS, "cc")
-
-/* 12 chains: latency 4, two a cycle, and some to spare. Returns the flops done; turns > 0. */
-static double peak_loop(const char *isa, size_t turns)
-{
-    const double all = (double)turns;
-
-    if (strcmp(isa, "avx512") == 0) {
-        LOOP(ZERO_512, FMA_512);
-        return all * 12 * 16 * 2;
-    }
-    if (strcmp(isa, "avx2") == 0) {
-        LOOP(ZERO_256, FMA_256);
-        return all * 12 * 8 * 2;
-    }
-    LOOP(ZERO_128, MUL_128);
-    return all * 12 * 4 * 2;
-}
-#else
-static double peak_loop(const char *isa, size_t turns)
-{
-    typedef float vec __attribute__((vector_size(16)));
-    vec sum[12] = { { 0 } }, x = { 1, 1, 1, 1 };
-
-    (void)isa;
-    for (size_t i = 0; i < turns; i++)
-        for (int k = 0; k < 12; k++) {
-            sum[k] += x * x;
-            __asm__ volatile("" : "+w"(sum[k]));
-        }
-    return (double)turns * 12 * 4 * 2;
-}
-#endif
-
 struct work {
     struct rd_pool *pool;
     struct rd_net *net;
@@ -115,7 +66,7 @@ static rd_status peak_chunk(void *user, size_t chunk, size_t worker)
 
     (void)chunk;
     (void)worker;
-    (void)peak_loop(w->isa, 1u << 18);
+    (void)bench_peak(w->isa, 1u << 18);
     return RD_OK;
 }
 
@@ -132,7 +83,7 @@ static double once(struct work *w, const char *what)
 
         (void)rd_pool_run(w->pool, threads, peak_chunk, w);
         flops = now() - start;
-        return peak_loop(w->isa, 1) * (double)(1u << 18) * (double)threads / flops * 1e-9;
+        return bench_peak(w->isa, 1) * (double)(1u << 18) * (double)threads / flops * 1e-9;
     }
     if (strcmp(what, "forward") == 0)
         st = rd_net_forward(w->net, w->x, w->n, w->out, &err);
@@ -178,7 +129,7 @@ static int report(struct work *w)
         "forward and input gradient" };
     const double threads = (double)rd_pool_threads(w->pool);
     double wall[3][REPEATS], processor[3][REPEATS];
-    double flops[3] = { peak_loop(w->isa, 1) * (double)(1u << 18) * threads,
+    double flops[3] = { bench_peak(w->isa, 1) * (double)(1u << 18) * threads,
         w->flops * (double)w->n, 2 * w->flops * (double)w->n };
     double top[2] = { 0 };
 
