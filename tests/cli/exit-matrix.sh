@@ -200,8 +200,21 @@ LONG = [
 ]
 
 
+def catches(child, number):
+    """Whether the program has put up its handler; a busy machine may take long to start it."""
+    try:
+        with open(f"/proc/{child.pid}/status", encoding="utf-8") as status:
+            caught = next((line.split()[1] for line in status if line.startswith("SigCgt:")), "0")
+    except OSError:
+        return True
+    return bool(int(caught, 16) >> (number - 1) & 1) or child.poll() is not None
+
+
 def interrupted(words, number, after):
     child = subprocess.Popen([redoubt, *words], stdout=subprocess.DEVNULL, **NOBODY)
+    until = time.time() + 20
+    while not catches(child, number) and time.time() < until:
+        time.sleep(0.002)
     time.sleep(after)
     child.send_signal(number)
     began = time.time()
