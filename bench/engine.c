@@ -2,7 +2,7 @@
  * engine.c - how fast the engine answers and differentiates a net of rows, against what this
  * processor could. The gradient counts as two forward passes.
  *
- *   engine MODEL.onnx [X.npy] [--threads N] [--serve]
+ *   engine MODEL.onnx [X.npy] [--threads N] [--batch N] [--serve]
  *
  * Without --serve: measures the fused multiply-add peak and the net in turns and prints medians.
  * With --serve it reads lines from standard input, "peak", "forward" or "gradient", runs each once
@@ -21,7 +21,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BATCH = 256, REPEATS = 41 };
+enum { BATCH = 256, BATCH_MAX = 4096, REPEATS = 41, REPEATS_LEAST = 5, SECONDS = 12 };
 
 static double clock_of(clockid_t id)
 {
@@ -131,19 +131,25 @@ static int report(struct work *w)
     double wall[3][REPEATS], processor[3][REPEATS];
     double flops[3] = { bench_peak(w->isa, 1) * (double)(1u << 18) * threads,
         w->flops * (double)w->n, 2 * w->flops * (double)w->n };
-    double top[2] = { 0 };
+    double top[2] = { 0 }, start = 0;
+    size_t turns = 0;
 
-    for (int i = -3; i < REPEATS; i++) /* three to warm up */
+    for (int i = -2; i < REPEATS; i++) { /* two to warm up; large nets get fewer turns */
+        start = i == 0 ? now() : start;
+        if (i >= REPEATS_LEAST && now() - start > SECONDS)
+            break;
+        turns = i < 0 ? 0 : (size_t)i + 1;
         for (int k = 0; k < 3; k++)
             if (!sample(w, what[k], &wall[k][i < 0 ? 0 : i], &processor[k][i < 0 ? 0 : i]))
                 return 1;
-    (void)printf("engine: %zu thread%s, %s, batch %zu, medians of %d\n", rd_pool_threads(w->pool),
-        threads > 1 ? "s" : "", w->isa, w->n, REPEATS);
+    }
+    (void)printf("engine: %zu thread%s, %s, batch %zu, medians of %zu\n", rd_pool_threads(w->pool),
+        threads > 1 ? "s" : "", w->isa, w->n, turns);
     for (int k = 0; k < 3; k++) {
         /* flops a second of the clock, and of the processors: the second holds on a busy machine
          * too */
-        const double t = median(wall[k], REPEATS);
-        const double speed[] = { flops[k] / t, flops[k] * threads / median(processor[k], REPEATS) };
+        const double t = median(wall[k], turns);
+        const double speed[] = { flops[k] / t, flops[k] * threads / median(processor[k], turns) };
 
         if (k == 0) {
             top[0] = speed[0];
@@ -176,12 +182,15 @@ int main(int argc, char **argv)
             serving = true;
         else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
             threads = (size_t)strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--batch") == 0 && i + 1 < argc)
+            w.n = (size_t)strtoul(argv[++i], NULL, 10);
         else if (!model)
             model = argv[i];
         else
             data = argv[i];
-    if (!model) {
-        (void)fprintf(stderr, "usage: engine MODEL.onnx [X.npy] [--threads N] [--serve]\n");
+    if (!model || !w.n || w.n > BATCH_MAX) {
+        (void)fprintf(
+            stderr, "usage: engine MODEL.onnx [X.npy] [--threads N] [--batch N] [--serve]\n");
         return 2;
     }
     if (rd_kernels_choose(&kernels, &err) || rd_pool_new(threads, &w.pool, &err) ||
@@ -192,19 +201,19 @@ int main(int argc, char **argv)
         goto out;
     }
     w.isa = kernels->name;
-    rows = RD_NEW_ARRAY(&arena, float, BATCH *rd_net_inputs(w.net));
-    label = RD_NEW_ARRAY(&arena, int, BATCH);
-    w.out = RD_NEW_ARRAY(&arena, float, BATCH *rd_net_outputs(w.net));
-    w.grad = RD_NEW_ARRAY(&arena, float, BATCH *rd_net_inputs(w.net));
+    rows = RD_NEW_ARRAY(&arena, float, w.n *rd_net_inputs(w.net));
+    label = RD_NEW_ARRAY(&arena, int, w.n);
+    w.out = RD_NEW_ARRAY(&arena, float, w.n *rd_net_outputs(w.net));
+    w.grad = RD_NEW_ARRAY(&arena, float, w.n *rd_net_inputs(w.net));
     if (!rows || !label || !w.out || !w.grad || !rd_net_inputs(w.net))
         goto out;
-    if (x && x->dtype == RD_F32 && rd_tensor_count(x) >= BATCH * rd_net_inputs(w.net))
-        memcpy(rows, x->data, BATCH * rd_net_inputs(w.net) * sizeof *rows);
+    if (x && x->dtype == RD_F32 && rd_tensor_count(x) >= w.n * rd_net_inputs(w.net))
+        memcpy(rows, x->data, w.n * rd_net_inputs(w.net) * sizeof *rows);
     else
-        for (size_t i = 0; i < BATCH * rd_net_inputs(w.net); i++)
+        for (size_t i = 0; i < w.n * rd_net_inputs(w.net); i++)
             rows[i] = (float)(i * 2654435761u >> 8 & 0xffff) / 65536.0f;
-    for (int i = 0; i < BATCH; i++)
-        label[i] = i % 10;
+    for (size_t i = 0; i < w.n; i++)
+        label[i] = (int)(i % (rd_net_outputs(w.net) < 10 ? rd_net_outputs(w.net) : 10));
     w.x = rows;
     w.label = label;
     status = serving ? serve(&w) : report(&w);

@@ -119,6 +119,8 @@ struct plan_step {
     struct plan_buf index; /* bytes, counted in floats */
     struct plan_buf dy;    /* gradient before relu and pool, haloed; DENSE: before relu */
     struct plan_buf scratch, back_scratch;
+    /* lines of the image for which the kernel goes through the weights once, forward and back */
+    size_t lines, back_lines;
     size_t dy_band;  /* rows of dy, halo included, that are kept: all, or what the cache likes */
     bool dy_in_rows; /* dy holds the convolution rows of one pool row only, made and used at once */
     bool dy_is_grad; /* nothing to undo: dy is the gradient of out itself */
@@ -221,6 +223,13 @@ size_t plan_slot_row(const struct plan_slot *slot); /* floats from pixel row to 
 /* From slot data of an example to its first pixel inside the halo. */
 size_t plan_slot_inside(const struct plan_slot *slot);
 const struct rd_tensor *plan_weight(const struct plan_code *code, int value);
+/* Zeros around the pixels of an example at p. */
+void plan_zero_halo(const struct plan_slot *slot, float *p);
+/* plan_conv.c: one example of a step. */
+void plan_conv_forward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+void plan_conv_backward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
 /* plan_pixels.c: one example of a step. */
 void plan_add_forward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i);

@@ -8,8 +8,11 @@ enum {
     /* 1.5 MiB: what the buffers of a context may take of a second-level cache */
     CACHE_FLOATS = 3 * 512 * 256,
     /* 24 KiB: of a first-level cache, for rows that are made and used at once */
-    BAND_FLOATS = 6 * 1024
+    BAND_FLOATS = 6 * 1024,
+    /* 512 KiB: weights beyond it are read once for as many lines as take no more */
+    WEIGHT_FLOATS = 128 * 1024
 };
+
 static size_t up16(size_t n)
 {
     return (n + 15) & ~(size_t)15;
@@ -100,6 +103,14 @@ static void size_slot(struct plan_slot *s)
     }
 }
 
+/* Lines of `line` floats for which weights are read once. */
+static size_t lines_for(const struct plan_pack *weights, size_t line)
+{
+    const size_t lines = WEIGHT_FLOATS / line;
+
+    return weights->k * weights->n <= WEIGHT_FLOATS || lines < 1 ? 1 : lines;
+}
+
 static void size_conv(struct plan_code *c, struct plan_step *s)
 {
     const struct plan_slot *in = &c->slot[s->in], *out = &c->slot[s->out];
@@ -117,8 +128,12 @@ static void size_conv(struct plan_code *c, struct plan_step *s)
     s->dy_is_grad = !s->relu && !s->pool && dy_h == s->oh && dy_w == s->ow;
     s->dy_in_rows = c->mode != PLAN_TRAIN && s->save_index && !s->flipped;
     s->dy_band = dy_h;
+    s->lines = lines_for(s->forward_pack, s->stride_h * plan_slot_row(in));
+    if (s->back_pack)
+        s->back_lines = lines_for(s->back_pack, dy_w * out->c);
     if (c->mode != PLAN_TRAIN && s->flipped && s->back_data) {
-        const size_t least = (s->kh - 1) * s->dilation_h + 1 + (s->pool ? s->pool_kh : 1);
+        const size_t least =
+            (s->kh - 1) * s->dilation_h + s->back_lines + (s->pool ? s->pool_kh : 1);
         const size_t fit = BAND_FLOATS / (dy_w * out->c);
 
         s->dy_band = fit > least ? fit : least;

@@ -33,12 +33,13 @@ enum {
  *
  *   out[r * out_step + j] = act(start + sum over a < ny, b < nx, c < len of
  *                               in[r * in_step + a * y_step + b * x_step + c] * W[(a * nx + b) *
- * len + c][j])
+ * len + c][j] + plus[r * plus_step + j])
  *
- * for r < rows and j < n; start is out's own value (accumulate), else bias[j], else 0. narrow and
- * pooled know no mask. The sum runs
- * in the order of W's rows. bias holds rd_packed_width(n) floats. A matrix product has ny = nx = 1
- * and len = K.
+ * for r < rows and j < n; start is out's own value (accumulate), else bias[j], else 0; plus may be
+ * NULL. The sum runs in the order of W's rows. bias holds rd_packed_width(n) floats. A matrix
+ * product has ny = nx = 1 and len = K. All that `lines` times, in, out, mask and plus being
+ * in_line, ... further each time: weights that do not fit a cache are then read once for all lines.
+ * narrow and pooled know none of lines, mask, plus and slide.
  */
 struct rd_rows {
     const float *in, *packed, *bias;
@@ -48,6 +49,13 @@ struct rd_rows {
     bool accumulate, relu;
     uint8_t *mask; /* NULL, or 0 where the sum is positive, RD_POOL_OFF else */
     ptrdiff_t mask_step;
+    const float *plus;
+    ptrdiff_t plus_step;
+    size_t lines; /* 0: one */
+    ptrdiff_t in_line, out_line, mask_line, plus_line;
+    /* 3: len is three pixels of len / 3 = in_step channels, and nx = 1; the sum may then take the
+     * three pixels of a channel together. 0: nothing known. */
+    size_t slide;
 };
 
 /*

@@ -22,7 +22,7 @@ static const float *packed_column(
     return packed + first * total + (j - first);
 }
 
-static void ref_rows(const struct rd_rows *q)
+static void ref_line(const struct rd_rows *q)
 {
     const size_t total = q->ny * q->nx * q->len;
 
@@ -40,10 +40,25 @@ static void ref_rows(const struct rd_rows *q)
                         sum +=
                             in[(ptrdiff_t)a * q->y_step + (ptrdiff_t)b * q->x_step + (ptrdiff_t)c] *
                             *w;
+            if (q->plus)
+                sum += q->plus[(ptrdiff_t)r * q->plus_step + (ptrdiff_t)j];
             if (q->mask)
                 q->mask[(ptrdiff_t)r * q->mask_step + (ptrdiff_t)j] = sum > 0 ? 0 : RD_POOL_OFF;
             *out = q->relu ? relu_of(sum) : sum;
         }
+}
+
+static void ref_rows(const struct rd_rows *q)
+{
+    struct rd_rows line = *q;
+
+    for (size_t y = 0; y < (q->lines ? q->lines : 1); y++) {
+        ref_line(&line);
+        line.in += q->in_line;
+        line.out += q->out_line;
+        line.mask = line.mask ? line.mask + q->mask_line : NULL;
+        line.plus = line.plus ? line.plus + q->plus_line : NULL;
+    }
 }
 
 static void ref_pool_row(const struct rd_pool_row *q);

@@ -9,31 +9,70 @@
 
 /* --- rows --- */
 
-/* R rows by V whole vectors. */
-INLINE void panel(const int R, const int V, const struct rd_rows *q, const float *in,
-    const float *w, const float *bias, float *out, ptrdiff_t os)
-{
-    const ptrdiff_t is = q->in_step;
-    vec sum[TILE][2];
+/* Where a tile stands. */
+struct tile {
+    const float *in, *w, *bias, *plus;
+    float *out;
+    ptrdiff_t out_step, plus_step;
+    /* Weights of the next block: touched while this tile computes, so that large matrices stream
+     * from memory behind the sums. */
+    const char *ahead;
+    size_t ahead_step; /* bytes for each row of weights */
+};
 
+INLINE void begin(
+    const int R, const int V, const struct rd_rows *q, const struct tile *t, vec sum[TILE][2])
+{
     UNROLL
     for (int r = 0; r < R; r++)
         UNROLL
     for (int v = 0; v < V; v++)
-        sum[r][v] = bias ? load(bias + v * LANES) : (vec){ 0 };
+        sum[r][v] = t->bias ? load(t->bias + v * LANES) : (vec){ 0 };
     if (q->accumulate)
         UNROLL
     for (int r = 0; r < R; r++)
         UNROLL
     for (int v = 0; v < V; v++)
-        sum[r][v] = load(out + r * os + v * LANES);
+        sum[r][v] = load(t->out + r * t->out_step + v * LANES);
+}
+
+INLINE void finish(
+    const int R, const int V, const struct rd_rows *q, const struct tile *t, vec sum[TILE][2])
+{
+    if (t->plus)
+        UNROLL
+    for (int r = 0; r < R; r++)
+        UNROLL
+    for (int v = 0; v < V; v++)
+        sum[r][v] += load(t->plus + r * t->plus_step + v * LANES);
+    UNROLL
+    for (int r = 0; r < R; r++)
+        UNROLL
+    for (int v = 0; v < V; v++)
+        store(t->out + r * t->out_step + v * LANES, q->relu ? relu_of(sum[r][v]) : sum[r][v]);
+}
+
+/* R rows by V whole vectors. */
+INLINE void panel(const int R, const int V, const struct rd_rows *q, const struct tile *t)
+{
+    const ptrdiff_t is = q->in_step;
+    const float *w = t->w;
+    const char *ahead = t->ahead;
+    const size_t ahead_step = t->ahead_step;
+    vec sum[TILE][2];
+
+    begin(R, V, q, t, sum);
     for (size_t a = 0; a < q->ny; a++)
         for (size_t b = 0; b < q->nx; b++) {
-            const float *p = in + (ptrdiff_t)a * q->y_step + (ptrdiff_t)b * q->x_step;
+            const float *p = t->in + (ptrdiff_t)a * q->y_step + (ptrdiff_t)b * q->x_step;
 
             for (size_t c = 0; c < q->len; c++, p++, w += V * LANES) {
                 const vec w0 = load(w), w1 = V == 2 ? load(w + LANES) : w0;
 
+                if (V == 2) {
+                    __builtin_prefetch(ahead, 0, 2);
+                    ahead += ahead_step;
+                }
                 UNROLL
                 for (int r = 0; r < R; r++) {
                     const float x = p[r * is];
@@ -44,44 +83,92 @@ INLINE void panel(const int R, const int V, const struct rd_rows *q, const float
                 }
             }
         }
-    UNROLL
-    for (int r = 0; r < R; r++)
-        UNROLL
-    for (int v = 0; v < V; v++)
-        store(out + r * os + v * LANES, q->relu ? relu_of(sum[r][v]) : sum[r][v]);
+    finish(R, V, q, t, sum);
 }
 
-typedef void panel_fn(const struct rd_rows *q, const float *in, const float *w, const float *bias,
-    float *out, ptrdiff_t os);
+/*
+ * One vector of outputs would need a load for each product. With a kernel of three columns whose
+ * pixels are rows of this product, each input is loaded once and used for three outputs.
+ */
+INLINE void slide(const int R, const struct rd_rows *q, const struct tile *t)
+{
+    const ptrdiff_t is = q->in_step;
+    const size_t third = q->len / 3;
+    vec sum[TILE][2];
+
+    begin(R, 1, q, t, sum);
+    for (size_t a = 0; a < q->ny; a++) {
+        const float *p = t->in + (ptrdiff_t)a * q->y_step, *w = t->w + a * q->len * LANES;
+
+        for (size_t c = 0; c < third; c++, p++, w += LANES) {
+            const vec w0 = load(w), w1 = load(w + third * LANES), w2 = load(w + 2 * third * LANES);
+
+            UNROLL
+            for (int r = 0; r < R + 2; r++) {
+                const float x = p[r * is];
+
+                if (r < R)
+                    sum[r < R ? r : 0][0] += x * w0;
+                if (r > 0 && r <= R)
+                    sum[r > 0 && r <= R ? r - 1 : 0][0] += x * w1;
+                if (r > 1)
+                    sum[r > 1 ? r - 2 : 0][0] += x * w2;
+            }
+        }
+    }
+    finish(R, 1, q, t, sum);
+}
+
+typedef void panel_fn(const struct rd_rows *q, const struct tile *t);
 
 #define PANEL(R)                                                                                   \
-    __attribute__((noinline)) static void panel_##R##_1(const struct rd_rows *q, const float *in,  \
-        const float *w, const float *bias, float *out, ptrdiff_t os)                               \
+    __attribute__((noinline)) static void panel_##R##_1(                                           \
+        const struct rd_rows *q, const struct tile *t)                                             \
     {                                                                                              \
-        panel(R, 1, q, in, w, bias, out, os);                                                      \
+        panel(R, 1, q, t);                                                                         \
     }                                                                                              \
-    __attribute__((noinline)) static void panel_##R##_2(const struct rd_rows *q, const float *in,  \
-        const float *w, const float *bias, float *out, ptrdiff_t os)                               \
+    __attribute__((noinline)) static void panel_##R##_2(                                           \
+        const struct rd_rows *q, const struct tile *t)                                             \
     {                                                                                              \
-        panel(R, 2, q, in, w, bias, out, os);                                                      \
+        panel(R, 2, q, t);                                                                         \
+    }                                                                                              \
+    __attribute__((noinline)) static void slide_##R(const struct rd_rows *q, const struct tile *t) \
+    {                                                                                              \
+        slide(R, q, t);                                                                            \
     }
 EACH_TILE(PANEL)
 
-#define PANEL_ROW(R) { panel_##R##_1, panel_##R##_2 },
-static panel_fn *const panels[TILE][2] = { EACH_TILE(PANEL_ROW) };
+enum { ONE, TWO, SLIDE }; /* vectors of a tile; one vector of a sliding kernel */
+#define PANEL_ONE(R) panel_##R##_1,
+#define PANEL_TWO(R) panel_##R##_2,
+#define PANEL_SLIDE(R) slide_##R,
+static panel_fn *const panels[3][TILE] = { { EACH_TILE(PANEL_ONE) }, { EACH_TILE(PANEL_TWO) },
+    { EACH_TILE(PANEL_SLIDE) } };
 
 /* A tile whose last vector is not full goes through a whole one beside it. */
-static void edge(const struct rd_rows *q, panel_fn *fn, size_t height, size_t width,
-    const float *in, const float *w, const float *bias, float *out)
+static void edge(
+    const struct rd_rows *q, panel_fn *fn, size_t height, size_t width, const struct tile *t)
 {
     float whole[TILE * 2 * LANES] __attribute__((aligned(64)));
+    float plus[TILE * 2 * LANES] __attribute__((aligned(64)));
+    struct tile beside = *t;
 
-    if (q->accumulate)
-        for (size_t r = 0; r < height; r++)
-            memcpy(whole + r * 2 * LANES, out + (ptrdiff_t)r * q->out_step, width * sizeof *out);
-    fn(q, in, w, bias, whole, 2 * LANES);
+    beside.out = whole;
+    beside.out_step = beside.plus_step = 2 * LANES;
+    for (size_t r = 0; r < height; r++) {
+        if (q->accumulate)
+            memcpy(
+                whole + r * 2 * LANES, t->out + (ptrdiff_t)r * t->out_step, width * sizeof *whole);
+        if (t->plus) {
+            memset(plus + r * 2 * LANES, 0, 2 * LANES * sizeof *plus);
+            memcpy(
+                plus + r * 2 * LANES, t->plus + (ptrdiff_t)r * t->plus_step, width * sizeof *plus);
+            beside.plus = plus;
+        }
+    }
+    fn(q, &beside);
     for (size_t r = 0; r < height; r++)
-        memcpy(out + (ptrdiff_t)r * q->out_step, whole + r * 2 * LANES, width * sizeof *out);
+        memcpy(t->out + (ptrdiff_t)r * t->out_step, whole + r * 2 * LANES, width * sizeof *whole);
 }
 
 /* Of a tile that was just written: which of its numbers are positive. */
@@ -102,32 +189,61 @@ static void mask_tile(
         }
 }
 
+/* Columns j .. of one line: t says where to look ahead, and how far from tile to tile. */
+static void block_line(
+    const struct rd_rows *q, size_t j, size_t line, size_t height, size_t share, struct tile t)
+{
+    const size_t total = q->ny * q->nx * q->len, left = q->n - j;
+    const size_t vectors = left <= LANES ? 1 : 2;
+    const size_t width = left < 2 * LANES ? left : 2 * LANES;
+    panel_fn *const *const fn = panels[vectors == 2 ? TWO : q->slide == 3 ? SLIDE : ONE];
+    const float *in = q->in + (ptrdiff_t)line * q->in_line;
+    const float *plus = q->plus ? q->plus + (ptrdiff_t)line * q->plus_line + j : NULL;
+    float *out = q->out + (ptrdiff_t)line * q->out_line + j;
+    uint8_t *mask = q->mask ? q->mask + (ptrdiff_t)line * q->mask_line + j : NULL;
+
+    t.w = q->packed + j * total;
+    t.bias = q->bias ? q->bias + j : NULL;
+    for (size_t r = 0; r < q->rows; r += height, t.ahead += share) {
+        const size_t h = q->rows - r < height ? q->rows - r : height;
+
+        t.in = in + (ptrdiff_t)r * q->in_step;
+        t.out = out + (ptrdiff_t)r * q->out_step;
+        t.plus = plus ? plus + (ptrdiff_t)r * q->plus_step : NULL;
+        if (width == vectors * LANES)
+            fn[h - 1](q, &t);
+        else
+            edge(q, fn[h - 1], h, width, &t);
+        if (mask)
+            mask_tile(q, h, width, t.out, mask + (ptrdiff_t)r * q->mask_step);
+    }
+}
+
+/* Weights that stay in a second-level cache need no looking ahead. */
+enum { AHEAD_FLOATS = 128 * 1024 };
+
 void RD_NAMED(rd_rows)(const struct rd_rows *q)
 {
-    const size_t total = q->ny * q->nx * q->len;
+    const size_t total = q->ny * q->nx * q->len, lines = q->lines ? q->lines : 1;
     /* Tiles of equal height: 16 rows go as 8 + 8, not 14 + 2. */
     const size_t tiles = (q->rows + TILE - 1) / TILE;
     const size_t height = tiles ? (q->rows + tiles - 1) / tiles : 1;
 
-    for (size_t j = 0; j < q->n; j += 2 * LANES) {
-        const size_t left = q->n - j;
-        const int vectors = left <= LANES ? 1 : 2;
-        const size_t width = left < 2 * LANES ? left : 2 * LANES;
-        const float *w = q->packed + j * total, *bias = q->bias ? q->bias + j : NULL;
+    for (size_t j = 0; tiles && j < q->n; j += 2 * LANES) {
+        struct tile t = { .out_step = q->out_step, .plus_step = q->plus_step };
+        const bool ahead = q->n - j > 2 * LANES && total * q->n > AHEAD_FLOATS;
+        size_t share = 0;
 
-        for (size_t r = 0; r < q->rows; r += height) {
-            const size_t h = q->rows - r < height ? q->rows - r : height;
-            panel_fn *fn = panels[h - 1][vectors - 1];
-            const float *in = q->in + (ptrdiff_t)r * q->in_step;
-            float *out = q->out + (ptrdiff_t)r * q->out_step + j;
+        t.ahead = (const char *)(q->packed + j * total);
+        if (ahead) {
+            const size_t width = (q->n - j <= 3 * LANES ? LANES : 2 * LANES) * sizeof(float);
 
-            if (width == (size_t)vectors * LANES)
-                fn(q, in, w, bias, out, q->out_step);
-            else
-                edge(q, fn, h, width, in, w, bias, out);
-            if (q->mask)
-                mask_tile(q, h, width, out, q->mask + (ptrdiff_t)r * q->mask_step + j);
+            t.ahead = (const char *)(q->packed + (j + 2 * LANES) * total);
+            t.ahead_step = (width + lines * tiles - 1) / (lines * tiles);
+            share = width * total / (lines * tiles);
         }
+        for (size_t y = 0; y < lines; y++, t.ahead += tiles * share)
+            block_line(q, j, y, height, share, t);
     }
 }
 
