@@ -122,6 +122,20 @@ struct rd_unpool_row {
 };
 
 /*
+ * A row as a weighted sum of rows: out[j] = start + sum over t < taps of w[t] * in[at[t] * step + j]
+ * for j < n, in the order of t; start is out's own value (accumulate), else 0. out may be one of the
+ * rows only when that is the sum's sole tap.
+ */
+struct rd_mix {
+    const float *in;
+    const size_t *at;
+    const float *w;
+    float *out;
+    size_t step, taps, n;
+    bool accumulate;
+};
+
+/*
  * One step of an optimizer on n weights, as PyTorch 1.13 does it (torch.optim.SGD, Adam: L2 decay,
  * no amsgrad): sgd    g += decay * w; m = beta1 * m + g;                       w -= rate * m adam
  * g += decay * w; m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g * g; w -= rate *
@@ -152,6 +166,7 @@ struct rd_kernels {
     /* out = relu(a + b); mask as of rows, or NULL */
     void (*add_relu)(const float *a, const float *b, float *out, uint8_t *mask, size_t n);
     void (*mul)(const float *a, const float *b, float *out, size_t n);
+    void (*mix)(const struct rd_mix *q);
     /* out[j] += sum over r < rows of x[r * step + j], rows in order */
     void (*sum_rows)(const float *x, size_t rows, ptrdiff_t step, size_t n, float *out);
     /* Sum in float64 in a fixed order: `lanes` interleaved partial sums, then those in order. */

@@ -224,6 +224,17 @@ static void ref_mul(const float *a, const float *b, float *out, size_t n)
         out[i] = a[i] * b[i];
 }
 
+static void ref_mix(const struct rd_mix *q)
+{
+    for (size_t j = 0; j < q->n; j++) {
+        float sum = q->accumulate ? q->out[j] : 0;
+
+        for (size_t t = 0; t < q->taps; t++)
+            sum += q->w[t] * q->in[q->at[t] * q->step + j];
+        q->out[j] = sum;
+    }
+}
+
 static void ref_sum_rows(const float *x, size_t rows, ptrdiff_t step, size_t n, float *out)
 {
     for (size_t r = 0; r < rows; r++)
@@ -278,6 +289,7 @@ const struct rd_kernels rd_kernels_scalar = {
     .add = ref_add,
     .add_relu = ref_add_relu,
     .mul = ref_mul,
+    .mix = ref_mix,
     .sum_rows = ref_sum_rows,
     .sum = ref_sum,
     .sgd = ref_sgd,

@@ -362,6 +362,31 @@ static double vec_sum(const float *x, size_t n)
     return sum;
 }
 
+static void vec_mix(const struct rd_mix *q)
+{
+    size_t j = 0;
+
+    for (; j + LANES <= q->n; j += LANES) {
+        vec sum = { 0 };
+
+        if (q->accumulate)
+            sum = load(q->out + j);
+        for (size_t t = 0; t < q->taps; t++)
+            sum += q->w[t] * load(q->in + q->at[t] * q->step + j);
+        store(q->out + j, sum);
+    }
+    if (j < q->n) {
+        const size_t left = q->n - j;
+        vec sum = { 0 };
+
+        if (q->accumulate)
+            sum = load_some(q->out + j, left);
+        for (size_t t = 0; t < q->taps; t++)
+            sum += q->w[t] * load_some(q->in + q->at[t] * q->step + j, left);
+        store_some(q->out + j, sum, left);
+    }
+}
+
 /* --- optimizers --- */
 
 /* The compiler vectorizes these by itself; cmake/kernels.cmake says that sqrtf sets no errno. */
@@ -414,6 +439,7 @@ const struct rd_kernels RD_NAMED(rd_kernels) = {
     .add = vec_add,
     .add_relu = vec_add_relu,
     .mul = vec_mul,
+    .mix = vec_mix,
     .sum_rows = vec_sum_rows,
     .sum = vec_sum,
     .sgd = vec_sgd,
