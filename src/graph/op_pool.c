@@ -183,6 +183,52 @@ static int64_t index_of(const struct pool *p, size_t plane, int64_t i, bool colu
             }                                                                                      \
     } while (0)
 
+/* Outputs first..behind-1 of an axis whose tap k lies inside the input. */
+static void reached(const struct pool *p, int axis, int64_t k, int64_t *first, int64_t *behind)
+{
+    const int64_t from = p->pad[axis] - k * p->dilation[axis], s = p->stride[axis];
+    const int64_t to = from + p->in[axis]; /* from <= o * s < to */
+
+    *first = from > 0 ? from / s + (from % s != 0) : 0;
+    *behind = to > 0 ? to / s + (to % s != 0) : 0;
+    *behind = *behind < p->out[axis] ? *behind : p->out[axis];
+}
+
+/* Integers have no NaN, and where no place is asked for, tap after tap goes over whole lines. */
+#define MAX_LINES(T, LEAST)                                                                        \
+    static void lines_##T(const struct pool *p, const T *in, T *out)                               \
+    {                                                                                              \
+        for (size_t plane = 0; plane < p->planes; plane++, in += p->in_size, out += p->out_size) { \
+            int64_t z0, z1, y0, y1, x0, x1;                                                        \
+                                                                                                   \
+            for (size_t o = 0; o < p->out_size; o++)                                               \
+                out[o] = LEAST;                                                                    \
+            for (int64_t kz = 0; kz < p->kernel[0]; kz++)                                          \
+                for (int64_t ky = 0; ky < p->kernel[1]; ky++)                                      \
+                    for (int64_t kx = 0; kx < p->kernel[2]; kx++) {                                \
+                        reached(p, 0, kz, &z0, &z1);                                               \
+                        reached(p, 1, ky, &y0, &y1);                                               \
+                        reached(p, 2, kx, &x0, &x1);                                               \
+                        for (int64_t oz = z0; oz < z1; oz++)                                       \
+                            for (int64_t oy = y0; oy < y1; oy++) {                                 \
+                                const int64_t s = p->stride[2];                                    \
+                                const int64_t z =                                                  \
+                                    oz * p->stride[0] - p->pad[0] + kz * p->dilation[0];           \
+                                const int64_t y =                                                  \
+                                    oy * p->stride[1] - p->pad[1] + ky * p->dilation[1];           \
+                                const int64_t at = (z * p->in[1] + y) * p->in[2] - p->pad[2] +     \
+                                                   kx * p->dilation[2];                            \
+                                T *to = out + (oz * p->out[1] + oy) * p->out[2];                   \
+                                                                                                   \
+                                for (int64_t x = x0; x < x1; x++)                                  \
+                                    to[x] = in[at + x * s] > to[x] ? in[at + x * s] : to[x];       \
+                            }                                                                      \
+                    }                                                                              \
+        }                                                                                          \
+    }
+MAX_LINES(int8_t, INT8_MIN)
+MAX_LINES(uint8_t, 0)
+
 static rd_status max_forward(struct rd_op_call *c)
 {
     const struct pool p = pool_of(c);
@@ -190,7 +236,11 @@ static rd_status max_forward(struct rd_op_call *c)
     struct rd_tensor *out = c->out[0], *indices = rd_op_out(c, 1);
     int64_t *const saved = c->saved, *const index = indices ? indices->data : NULL;
 
-    if (c->in[0]->dtype == RD_F32) {
+    if (c->kernels && out && !saved && !index && c->in[0]->dtype == RD_I8) {
+        lines_int8_t(&p, c->in[0]->data, out->data);
+    } else if (c->kernels && out && !saved && !index && c->in[0]->dtype == RD_U8) {
+        lines_uint8_t(&p, c->in[0]->data, out->data);
+    } else if (c->in[0]->dtype == RD_F32) {
         MAX(float, c->in[0]->data, out ? out->data : NULL);
     } else if (c->in[0]->dtype == RD_F64) {
         MAX(double, c->in[0]->data, out ? out->data : NULL);

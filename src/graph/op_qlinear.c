@@ -4,8 +4,10 @@
  *
  * Sums are exact modulo 2^32. The factor of the scaling is float32, x_scale * w_scale / y_scale in
  * this order, and so is its product with the sum, halves to even: exporters calibrate against
- * runtimes that do so. No gradients: rounding has none. Source: operators' documents of ONNX.
+ * runtimes that do so. No gradients: rounding has none. The loops here are the reference;
+ * op_qlinear_fast.c has the same by kernels. Source: operators' documents of ONNX.
  */
+#include "graph/op_qlinear.h"
 #include "graph/op.h"
 
 #include <math.h>
@@ -151,6 +153,45 @@ static size_t scales_size(const struct rd_op_call *c)
     return n;
 }
 
+/* The ending as the kernels take it. */
+static struct rd_int_ending kernel_ending(const struct ending *e, const struct rd_tensor *out)
+{
+    return (struct rd_int_ending){
+        .form = out->dtype == RD_I32   ? RD_INT_SUMS
+                : out->dtype == RD_F32 ? RD_INT_REAL
+                : out->dtype == RD_I8  ? RD_INT_I8
+                                       : RD_INT_U8,
+        .a = e->a,
+        .b = e->b,
+        .y = e->y,
+        .a_vector = e->a_vector,
+        .b_vector = e->b_vector,
+        .zero = e->zero,
+    };
+}
+
+/* n zero points of input `at`, one of each entry or all the same. */
+static const int32_t *zeros_of(struct rd_op_call *c, int at, size_t n)
+{
+    int32_t *z = rd_op_take(c, (n + 1) * sizeof *z);
+
+    for (size_t i = 0; i < n; i++)
+        z[i] = zero_at(c, at, i);
+    return z;
+}
+
+static bool is_vector(const struct rd_op_call *c, int at)
+{
+    const struct rd_tensor *t = at < 0 ? NULL : rd_op_in(c, at);
+
+    return t && !one_entry(t);
+}
+
+static size_t zeros_size(size_t n)
+{
+    return (n + 1) * sizeof(int32_t) + 64;
+}
+
 static bool first_alone(const struct rd_op_call *c, const bool *batched)
 {
     for (int i = 1; i < c->node->n_inputs; i++)
@@ -216,10 +257,35 @@ static rd_status matmul_forward(struct rd_op_call *c)
     const size_t k = (size_t)a->dim[a->ndim - 1];
     const int rank = out->ndim - (a->ndim > 1) - (b->ndim > 1);
     size_t stacks = 1;
-    uint32_t *const sum = rd_op_take(c, columns * sizeof(*sum));
+    uint32_t *sum;
 
     for (int i = 0; i < rank; i++)
         stacks *= (size_t)out->dim[i];
+    if (c->kernels) {
+        struct rd_int_matmul q = {
+            .a_signed = a->dtype == RD_I8,
+            .b_signed = b->dtype == RD_I8,
+            .a_zeros = is_vector(c, p->a_zero),
+            .b_zeros = is_vector(c, p->b_zero),
+            .m = rows,
+            .n = columns,
+            .k = k,
+            .ending = kernel_ending(&e, out),
+        };
+        char *work;
+
+        q.a_zero = zeros_of(c, p->a_zero, q.a_zeros ? rows : 1);
+        q.b_zero = zeros_of(c, p->b_zero, q.b_zeros ? columns : 1);
+        work = rd_op_take(c, rd_int_matmul_scratch(rows, columns, k));
+        for (size_t s = 0; s < stacks && rows && columns; s++) {
+            q.a = (const char *)a->data + matrix_of(a, out, rank, s) * rows * k;
+            q.b = (const char *)b->data + matrix_of(b, out, rank, s) * k * columns;
+            q.out = (char *)out->data + s * rows * columns * rd_dtype_size(out->dtype);
+            rd_int_matmul(c->kernels, &q, work);
+        }
+        return RD_OK;
+    }
+    sum = rd_op_take(c, columns * sizeof(*sum));
     for (size_t s = 0; s < stacks && columns; s++) {
         const size_t from_a = matrix_of(a, out, rank, s) * rows * k;
         const size_t from_b = matrix_of(b, out, rank, s) * k * columns;
@@ -244,9 +310,14 @@ static rd_status matmul_forward(struct rd_op_call *c)
 
 static size_t matmul_scratch(const struct rd_op_call *c)
 {
-    const struct rd_tensor *b = c->in[places_of(c)->b];
+    const struct rd_tensor *a = c->in[places_of(c)->a], *b = c->in[places_of(c)->b];
+    const size_t rows = a->ndim > 1 ? (size_t)a->dim[a->ndim - 2] : 1;
+    const size_t columns = b->ndim > 1 ? (size_t)b->dim[b->ndim - 1] : 1;
 
-    return scales_size(c) + (b->ndim > 1 ? (size_t)b->dim[b->ndim - 1] : 1) * sizeof(uint32_t) + 64;
+    if (!c->kernels)
+        return scales_size(c) + columns * sizeof(uint32_t) + 64;
+    return scales_size(c) + zeros_size(rows) + zeros_size(columns) +
+           rd_int_matmul_scratch(rows, columns, (size_t)a->dim[a->ndim - 1]);
 }
 
 static double matmul_flops(const struct rd_op_call *c)
@@ -331,6 +402,44 @@ static rd_status conv_infer(struct rd_op_call *c)
     return check_scales(c, p, 1, m, false);
 }
 
+/* The same as the kernels take it; false: 3-D, or beyond what they can do exactly. */
+static bool conv_by_kernels(const struct rd_op_call *c, struct rd_conv *k)
+{
+    struct rd_window w;
+    int y, x;
+
+    if (!c->kernels || window_of(c, &w) || w.dims > 2)
+        return false;
+    y = w.dims - 2; /* -1: a line is an image of one row */
+    x = w.dims - 1;
+    if ((y >= 0 && w.pad[y] < 0) || w.pad[x] < 0)
+        return false;
+    *k = (struct rd_conv){ .n = (size_t)c->in[0]->dim[0],
+        .c = (size_t)c->in[0]->dim[1],
+        .h = y < 0 ? 1 : (size_t)w.in[y],
+        .w = (size_t)w.in[x],
+        .o = (size_t)c->in[places_of(c)->b]->dim[0],
+        .group = (size_t)w.group,
+        .kh = y < 0 ? 1 : (size_t)w.kernel[y],
+        .kw = (size_t)w.kernel[x],
+        .oh = y < 0 ? 1 : (size_t)w.out[y],
+        .ow = (size_t)w.out[x],
+        .stride_h = y < 0 ? 1 : (size_t)w.stride[y],
+        .stride_w = (size_t)w.stride[x],
+        .dilation_h = y < 0 ? 1 : (size_t)w.dilation[y],
+        .dilation_w = (size_t)w.dilation[x],
+        .pad_top = y < 0 ? 0 : (size_t)w.pad[y],
+        .pad_left = (size_t)w.pad[x] };
+    if (!k->n || !k->o || !k->oh || !k->ow)
+        return false;
+    /* The far pads that the outputs really reach. */
+    k->pad_bottom = (k->oh - 1) * k->stride_h + (k->kh - 1) * k->dilation_h + 1;
+    k->pad_bottom = k->pad_bottom > k->h + k->pad_top ? k->pad_bottom - k->h - k->pad_top : 0;
+    k->pad_right = (k->ow - 1) * k->stride_w + (k->kw - 1) * k->dilation_w + 1;
+    k->pad_right = k->pad_right > k->w + k->pad_left ? k->pad_right - k->w - k->pad_left : 0;
+    return rd_int_conv_scratch(c->kernels, k) > 0;
+}
+
 /* The sums of one output channel of one example: all taps of its group's input channels. */
 static void channel(const struct rd_op_call *c, const struct rd_window *w, const int32_t zero[2],
     size_t x_at, size_t w_at, size_t channels, uint32_t *sum)
@@ -381,9 +490,20 @@ static rd_status conv_forward(struct rd_op_call *c)
     const struct rd_tensor *bias = p->bias < 0 ? NULL : rd_op_in(c, p->bias);
     const struct ending e = ending_of(c, p);
     struct rd_window w;
+    struct rd_int_conv q = { .x = x->data, .w = k->data, .out = c->out[0]->data };
     size_t in = 1, out = 1, taps = 1, each_m;
     uint32_t *sum;
 
+    if (conv_by_kernels(c, &q.conv)) {
+        q.x_signed = x->dtype == RD_I8;
+        q.w_signed = k->dtype == RD_I8;
+        q.x_zero = zero_at(c, p->a_zero, 0);
+        q.w_zero = zeros_of(c, p->b_zero, q.conv.o);
+        q.bias = bias ? bias->data : NULL;
+        q.ending = kernel_ending(&e, c->out[0]);
+        rd_int_conv(c->kernels, &q, rd_op_take(c, rd_int_conv_scratch(c->kernels, &q.conv)));
+        return RD_OK;
+    }
     (void)window_of(c, &w); /* infer has accepted it */
     for (int i = 0; i < w.dims; i++) {
         in *= (size_t)w.in[i];
@@ -412,7 +532,10 @@ static rd_status conv_forward(struct rd_op_call *c)
 static size_t conv_scratch(const struct rd_op_call *c)
 {
     size_t out = 1;
+    struct rd_conv k;
 
+    if (conv_by_kernels(c, &k))
+        return scales_size(c) + zeros_size(k.o) + rd_int_conv_scratch(c->kernels, &k);
     for (int i = 2; i < c->out[0]->ndim; i++)
         out *= (size_t)c->out[0]->dim[i];
     return scales_size(c) + out * sizeof(uint32_t) + 64;
@@ -543,6 +666,33 @@ static rd_status gemm_forward(struct rd_op_call *c)
         .zero = scaled ? zero_at(c, 8, 0) : 0 };
 
     *first = (double)(alpha * *(const float *)c->in[1]->data);
+    if (c->kernels) {
+        struct rd_int_matmul q = {
+            .a = a->data,
+            .b = b->data,
+            .a_signed = a->dtype == RD_I8,
+            .b_signed = b->dtype == RD_I8,
+            .turn_a = turn_a,
+            .turn_b = turn_b,
+            .b_zeros = is_vector(c, 5),
+            .m = rows,
+            .n = columns,
+            .k = k,
+            .bias = add ? add->data : NULL,
+            .bias_row = add_rows ? add_columns : 0,
+            .bias_column = add_columns > 1,
+            .ending = kernel_ending(&e, c->out[0]),
+            .out = c->out[0]->data,
+        };
+
+        q.a_zero = zeros_of(c, 2, 1);
+        q.b_zero = zeros_of(c, 5, q.b_zeros ? columns : 1);
+        if (!scaled)
+            q.ending.y = NULL;
+        if (rows && columns)
+            rd_int_matmul(c->kernels, &q, rd_op_take(c, rd_int_matmul_scratch(rows, columns, k)));
+        return RD_OK;
+    }
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < columns; j++) {
             const int32_t za = zero_at(c, 2, 0), zb = zero_at(c, 5, j);
@@ -561,6 +711,15 @@ static rd_status gemm_forward(struct rd_op_call *c)
                     (float)(int32_t)sum * ((float)*first * (float)e.b[e.b_vector ? j : 0]);
         }
     return RD_OK;
+}
+
+static size_t gemm_scratch(const struct rd_op_call *c)
+{
+    const size_t rows = (size_t)c->out[0]->dim[0], columns = (size_t)c->out[0]->dim[1];
+    const bool turn_a = rd_op_int(c->node, "transA", 0) != 0;
+
+    return scales_size(c) + zeros_size(1) + zeros_size(columns) +
+           (c->kernels ? rd_int_matmul_scratch(rows, columns, (size_t)c->in[0]->dim[!turn_a]) : 0);
 }
 
 static double gemm_flops(const struct rd_op_call *c)
@@ -598,7 +757,7 @@ const struct rd_op rd_op_qgemm = {
     .attrs = gemm_attrs,
     .infer = gemm_infer,
     .forward = gemm_forward,
-    .scratch = scales_size,
+    .scratch = gemm_scratch,
     .flops = gemm_flops,
     .per_example = gemm_rows,
 };

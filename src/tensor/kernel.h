@@ -148,6 +148,35 @@ struct rd_update {
     float rate, decay, beta1, beta2, epsilon, root;
 };
 
+/*
+ * Real numbers as integers of a few bits: k = round(x / scale), or of x * scale when times, halves
+ * to even, held within low..high (integers of less than 2^22; a NaN becomes low). scale[i *
+ * scale_step], scale_step 0 or 1, belongs to x[i].
+ *
+ * out: k + zero as floats, int8 or uint8; or k * scale as floats (RD_Q_BACK), which is what comes
+ * back out of the integer when zero is taken off again. The bits are the same in every table.
+ */
+struct rd_quantize {
+    const float *x, *scale;
+    void *out;
+    size_t n, scale_step;
+    float low, high, zero;
+    bool times;
+    enum { RD_Q_FLOAT, RD_Q_BACK, RD_Q_I8, RD_Q_U8 } form;
+};
+
+/*
+ * Sums of products of integers, made by float32 kernels in parts that are exact because none passes
+ * 2^24: out[i] = (float)((sum ? sum[i] : 0) + part[i] + (bias ? bias[i * bias_step] : 0)), the sum
+ * in int32 modulo 2^32. out may be part.
+ */
+struct rd_int_sum {
+    const float *part;
+    const int32_t *sum, *bias;
+    size_t n, bias_step;
+    float *out;
+};
+
 struct rd_kernels {
     const char *name; /* "scalar", "sse2", "avx2", "avx512", "neon" */
     size_t lanes;     /* floats in a vector; weights are packed by it */
@@ -173,6 +202,11 @@ struct rd_kernels {
     double (*sum)(const float *x, size_t n);
     void (*sgd)(const struct rd_update *u);
     void (*adam)(const struct rd_update *u);
+    void (*quantize)(const struct rd_quantize *q);
+    /* out = x - zero, x being int8 (is_signed) or uint8 */
+    void (*from_bytes)(const void *x, bool is_signed, float zero, float *out, size_t n);
+    void (*int_sum)(const struct rd_int_sum *q);
+    void (*add_ints)(const float *part, int32_t *sum, size_t n); /* sum += part, modulo 2^32 */
 };
 
 /* The table to use: the best this processor runs, or what REDOUBT_ISA names (scalar, sse2, avx2,

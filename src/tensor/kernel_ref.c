@@ -274,6 +274,48 @@ static void ref_adam(const struct rd_update *u)
     }
 }
 
+static void ref_quantize(const struct rd_quantize *q)
+{
+    for (size_t i = 0; i < q->n; i++) {
+        const float scale = q->scale[i * q->scale_step];
+        const float v = q->times ? q->x[i] * scale : q->x[i] / scale;
+        const float held = v > q->low ? v < q->high ? v : q->high : q->low;
+        const float k = rintf(held) + 0.0f; /* no negative zero: it comes from an integer */
+
+        if (q->form == RD_Q_FLOAT)
+            ((float *)q->out)[i] = k + q->zero;
+        else if (q->form == RD_Q_BACK)
+            ((float *)q->out)[i] = k * scale;
+        else if (q->form == RD_Q_I8)
+            ((int8_t *)q->out)[i] = (int8_t)(k + q->zero);
+        else
+            ((uint8_t *)q->out)[i] = (uint8_t)(k + q->zero);
+    }
+}
+
+static void ref_from_bytes(const void *x, bool is_signed, float zero, float *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)(is_signed ? ((const int8_t *)x)[i] : ((const uint8_t *)x)[i]) - zero;
+}
+
+static void ref_int_sum(const struct rd_int_sum *q)
+{
+    for (size_t i = 0; i < q->n; i++) {
+        uint32_t sum = (uint32_t)(int32_t)q->part[i];
+
+        sum += q->sum ? (uint32_t)q->sum[i] : 0;
+        sum += q->bias ? (uint32_t)q->bias[i * q->bias_step] : 0;
+        q->out[i] = (float)(int32_t)sum;
+    }
+}
+
+static void ref_add_ints(const float *part, int32_t *sum, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sum[i] = (int32_t)((uint32_t)sum[i] + (uint32_t)(int32_t)part[i]);
+}
+
 const struct rd_kernels rd_kernels_scalar = {
     .name = "scalar",
     .lanes = LANES,
@@ -294,4 +336,8 @@ const struct rd_kernels rd_kernels_scalar = {
     .sum = ref_sum,
     .sgd = ref_sgd,
     .adam = ref_adam,
+    .quantize = ref_quantize,
+    .from_bytes = ref_from_bytes,
+    .int_sum = ref_int_sum,
+    .add_ints = ref_add_ints,
 };

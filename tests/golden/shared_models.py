@@ -3,8 +3,12 @@
 
 Tolerances come from the records beside the models:
 - outputs: the exporter's runtime is within 8e-6 of the framework, absolutely; ours may be as far, times the largest output
-  where that is above 1; labels and words are equal. The int8 nets step by 0.22 where one rounding falls the other way: at most 3
-  rows of 1,000 may, by one step, and 998 decisions must be equal.
+  where that is above 1; labels and words are equal. The int8 net of integer operators sums integers, so that it is equal too. The
+  one of float operators between QuantizeLinear and DequantizeLinear rounds float32 sums to steps: where a sum comes within its
+  own rounding error of a tie, the order of summing decides, and the logits may move by one step, 0.22. Summed in float64, 2 of
+  the 1,000 rows differ from the reference's float32; summed in float32 in 12 random orders, 0 to 4 do, and any two of the orders
+  differ in 2.4 rows on average. Of a Poisson variable with that mean, 8 is passed once in 1,500 times: so many rows may move,
+  by one step, and 998 decisions must be equal.
 - gradients: `grad_noise`, the distance between the framework's own float32 and float64 gradients, times 4 (ours and theirs both
   are that far from the truth, in their worst element), and at least 4e-6 of the largest gradient. ResNet-20 has images at the
   kink of a ReLU, where rounding decides; the framework's own noise of each image is known. Among those where it is below 1e-4,
@@ -136,7 +140,7 @@ def outputs(name, files, x, folder):
             moved = (off > FLOAT * max(1, np.abs(w).max())).any(axis=1).sum()
             same = (g.argmax(1) == w.argmax(1)).sum()
             print(f"{file}: {moved} rows moved, {same} decisions equal, at most {off.max():.3f}")
-            if moved > 3 or same < len(w) - 2 or off.max() > STEP * 1.01:
+            if moved > (8 if name.endswith("qdq") else 0) or same < len(w) - 2 or off.max() > STEP * 1.01:
                 bad.append(f"{file}: {moved} rows moved, by up to {off.max():.3f}; {same} decisions equal")
             continue
         most = FLOAT * max(1, np.abs(w).max()) if w.dtype.kind == "f" else 0

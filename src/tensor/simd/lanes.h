@@ -92,5 +92,10 @@ INLINE vec relu_of(vec v)
 void RD_NAMED(rd_rows)(const struct rd_rows *q);
 void RD_NAMED(rd_pooled)(const struct rd_pooled *q);
 void RD_NAMED(rd_narrow)(const struct rd_rows *q);
+/* ints.c */
+void RD_NAMED(rd_quantize)(const struct rd_quantize *q);
+void RD_NAMED(rd_from_bytes)(const void *x, bool is_signed, float zero, float *out, size_t n);
+void RD_NAMED(rd_int_sum)(const struct rd_int_sum *q);
+void RD_NAMED(rd_add_ints)(const float *part, int32_t *sum, size_t n);
 
 #endif

@@ -444,4 +444,8 @@ const struct rd_kernels RD_NAMED(rd_kernels) = {
     .sum = vec_sum,
     .sgd = vec_sgd,
     .adam = vec_adam,
+    .quantize = RD_NAMED(rd_quantize),
+    .from_bytes = RD_NAMED(rd_from_bytes),
+    .int_sum = RD_NAMED(rd_int_sum),
+    .add_ints = RD_NAMED(rd_add_ints),
 };
