@@ -3,23 +3,18 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${1:-build/release}
-model=../shared/models/mnist-cnn.onnx
-data=../shared/models/mnist-eval-x.npy
 printf '%s, %s processors, load %s\n\n' "$(uname -mr)" "$(nproc)" "$(cut -d' ' -f1-3 /proc/loadavg)"
-if [ -e "$model" ]; then
-  for threads in 1 2; do "$build/bench_engine" "$model" "$data" --threads $threads || exit 1; done
-  printf '\n'
-  /usr/bin/python3 bench/engine_torch.py "$build/bench_engine" "$model" || exit 1
-else
-  echo "engine: skipped, $model is not here"
-fi
+# The engine against its peers, and what these need; trees.c, net.c and startup.sh are called from there.
+bench/venv build/bench-venv
+bench/engine "$build" || exit 1
 for program in "$build"/bench_*; do
-  [ -x "$program" ] && [ "$program" != "$build/bench_engine" ] || continue
+  case ${program##*/} in bench_engine | bench_net | bench_trees) continue ;; esac
+  [ -x "$program" ] || continue
   printf '\n'
   "$program" || exit 1
 done
 for script in bench/*.sh; do
-  [ "$script" != bench/run.sh ] || continue
+  case ${script##*/} in run.sh | startup.sh) continue ;; esac
   printf '\n'
   bash "$script" "$build" || exit 1
 done
