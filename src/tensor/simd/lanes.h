@@ -18,9 +18,12 @@
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define UNROLL_SHORT /* clang unrolls constant bounds unasked, and warns of others when asked */
 #else
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL _Pragma("GCC unroll 18")
 #define UNROLL_SHORT _Pragma("GCC unroll 4")
 #endif
+
+/* The compiler forgets where this pointer came from. */
+#define HIDE(p) __asm__("" : "+r"(p))
 
 typedef float vec __attribute__((vector_size(LANES * 4)));
 typedef float vec_any __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
@@ -83,6 +86,14 @@ INLINE vec relu_of(vec v)
 #define X_UP_TO_14(X) X(13) X(14)
 #else
 #define X_UP_TO_14(X)
+#endif
+/* X(1) ... X(TILE + 2) */
+#if RD_TILE >= 14
+#define EACH_SLIDE(X) EACH_TILE(X) X(15) X(16)
+#elif RD_TILE >= 12
+#define EACH_SLIDE(X) EACH_TILE(X) X(13) X(14)
+#else
+#define EACH_SLIDE(X) EACH_TILE(X) X(7) X(8)
 #endif
 #define RD_JOIN_(a, b) a##b
 #define RD_JOIN(a, b) RD_JOIN_(a, b)

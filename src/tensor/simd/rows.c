@@ -86,6 +86,8 @@ INLINE void panel(const int R, const int V, const struct rd_rows *q, const struc
     finish(R, V, q, t, sum);
 }
 
+enum { SLIDE_TILE = TILE + 2 }; /* rows: one vector each, and three of weights */
+
 /*
  * One vector of outputs would need a load for each product. With a kernel of three columns whose
  * pixels are rows of this product, each input is loaded once and used for three outputs.
@@ -94,18 +96,26 @@ INLINE void slide(const int R, const struct rd_rows *q, const struct tile *t)
 {
     const ptrdiff_t is = q->in_step;
     const size_t third = q->len / 3;
-    vec sum[TILE][2];
+    vec sum[SLIDE_TILE][2];
 
     begin(R, 1, q, t, sum);
     for (size_t a = 0; a < q->ny; a++) {
         const float *p = t->in + (ptrdiff_t)a * q->y_step, *w = t->w + a * q->len * LANES;
 
-        for (size_t c = 0; c < third; c++, p++, w += LANES) {
+        const float *p5 = p + 5 * is, *p10 = p + 10 * is, *p15 = p + 15 * is;
+
+        /* Four pointers with five rows each: told that they hang together, GCC keeps a register for
+         * each multiple of the step and runs out of them. */
+        HIDE(p5);
+        HIDE(p10);
+        HIDE(p15);
+        for (size_t c = 0; c < third; c++, p++, p5++, p10++, p15++, w += LANES) {
             const vec w0 = load(w), w1 = load(w + third * LANES), w2 = load(w + 2 * third * LANES);
 
             UNROLL
             for (int r = 0; r < R + 2; r++) {
-                const float x = p[r * is];
+                const float *const base = r < 5 ? p : r < 10 ? p5 : r < 15 ? p10 : p15;
+                const float x = base[r % 5 * is];
 
                 if (r < R)
                     sum[r < R ? r : 0][0] += x * w0;
@@ -131,26 +141,28 @@ typedef void panel_fn(const struct rd_rows *q, const struct tile *t);
         const struct rd_rows *q, const struct tile *t)                                             \
     {                                                                                              \
         panel(R, 2, q, t);                                                                         \
-    }                                                                                              \
+    }
+#define PANEL_SLIDE(R)                                                                             \
     __attribute__((noinline)) static void slide_##R(const struct rd_rows *q, const struct tile *t) \
     {                                                                                              \
         slide(R, q, t);                                                                            \
     }
 EACH_TILE(PANEL)
+EACH_SLIDE(PANEL_SLIDE)
 
 enum { ONE, TWO, SLIDE }; /* vectors of a tile; one vector of a sliding kernel */
 #define PANEL_ONE(R) panel_##R##_1,
 #define PANEL_TWO(R) panel_##R##_2,
-#define PANEL_SLIDE(R) slide_##R,
-static panel_fn *const panels[3][TILE] = { { EACH_TILE(PANEL_ONE) }, { EACH_TILE(PANEL_TWO) },
-    { EACH_TILE(PANEL_SLIDE) } };
+#define SLIDE_ENTRY(R) slide_##R,
+static panel_fn *const panels[3][SLIDE_TILE] = { { EACH_TILE(PANEL_ONE) }, { EACH_TILE(PANEL_TWO) },
+    { EACH_SLIDE(SLIDE_ENTRY) } };
 
 /* A tile whose last vector is not full goes through a whole one beside it. */
 static void edge(
     const struct rd_rows *q, panel_fn *fn, size_t height, size_t width, const struct tile *t)
 {
-    float whole[TILE * 2 * LANES] __attribute__((aligned(64)));
-    float plus[TILE * 2 * LANES] __attribute__((aligned(64)));
+    float whole[SLIDE_TILE * 2 * LANES] __attribute__((aligned(64)));
+    float plus[SLIDE_TILE * 2 * LANES] __attribute__((aligned(64)));
     struct tile beside = *t;
 
     beside.out = whole;
@@ -189,31 +201,42 @@ static void mask_tile(
         }
 }
 
+/* Tiles of equal height: 16 rows go as 8 + 8, not 14 + 2. */
+static size_t height_of(size_t rows, size_t most)
+{
+    const size_t tiles = (rows + most - 1) / most;
+
+    return (rows + tiles - 1) / tiles;
+}
+
 /* Columns j .. of one line: t says where to look ahead, and how far from tile to tile. */
 static void block_line(
-    const struct rd_rows *q, size_t j, size_t line, size_t height, size_t share, struct tile t)
+    const struct rd_rows *q, size_t j, size_t line, size_t share, const struct tile *start)
 {
     const size_t total = q->ny * q->nx * q->len, left = q->n - j;
     const size_t vectors = left <= LANES ? 1 : 2;
     const size_t width = left < 2 * LANES ? left : 2 * LANES;
-    panel_fn *const *const fn = panels[vectors == 2 ? TWO : q->slide == 3 ? SLIDE : ONE];
+    const int kind = vectors == 2 ? TWO : q->slide == 3 ? SLIDE : ONE;
+    const size_t height = height_of(q->rows, kind == SLIDE ? SLIDE_TILE : TILE);
     const float *in = q->in + (ptrdiff_t)line * q->in_line;
     const float *plus = q->plus ? q->plus + (ptrdiff_t)line * q->plus_line + j : NULL;
     float *out = q->out + (ptrdiff_t)line * q->out_line + j;
     uint8_t *mask = q->mask ? q->mask + (ptrdiff_t)line * q->mask_line + j : NULL;
+    struct tile t = *start;
 
     t.w = q->packed + j * total;
     t.bias = q->bias ? q->bias + j : NULL;
     for (size_t r = 0; r < q->rows; r += height, t.ahead += share) {
         const size_t h = q->rows - r < height ? q->rows - r : height;
+        panel_fn *const fn = panels[kind][h - 1];
 
         t.in = in + (ptrdiff_t)r * q->in_step;
         t.out = out + (ptrdiff_t)r * q->out_step;
         t.plus = plus ? plus + (ptrdiff_t)r * q->plus_step : NULL;
         if (width == vectors * LANES)
-            fn[h - 1](q, &t);
+            fn(q, &t);
         else
-            edge(q, fn[h - 1], h, width, &t);
+            edge(q, fn, h, width, &t);
         if (mask)
             mask_tile(q, h, width, t.out, mask + (ptrdiff_t)r * q->mask_step);
     }
@@ -225,17 +248,14 @@ enum { AHEAD_FLOATS = 128 * 1024 };
 void RD_NAMED(rd_rows)(const struct rd_rows *q)
 {
     const size_t total = q->ny * q->nx * q->len, lines = q->lines ? q->lines : 1;
-    /* Tiles of equal height: 16 rows go as 8 + 8, not 14 + 2. */
     const size_t tiles = (q->rows + TILE - 1) / TILE;
-    const size_t height = tiles ? (q->rows + tiles - 1) / tiles : 1;
 
     for (size_t j = 0; tiles && j < q->n; j += 2 * LANES) {
         struct tile t = { .out_step = q->out_step, .plus_step = q->plus_step };
-        const bool ahead = q->n - j > 2 * LANES && total * q->n > AHEAD_FLOATS;
         size_t share = 0;
 
         t.ahead = (const char *)(q->packed + j * total);
-        if (ahead) {
+        if (q->n - j > 2 * LANES && total * q->n > AHEAD_FLOATS) {
             const size_t width = (q->n - j <= 3 * LANES ? LANES : 2 * LANES) * sizeof(float);
 
             t.ahead = (const char *)(q->packed + (j + 2 * LANES) * total);
@@ -243,7 +263,7 @@ void RD_NAMED(rd_rows)(const struct rd_rows *q)
             share = width * total / (lines * tiles);
         }
         for (size_t y = 0; y < lines; y++, t.ahead += tiles * share)
-            block_line(q, j, y, height, share, t);
+            block_line(q, j, y, share, &t);
     }
 }
 

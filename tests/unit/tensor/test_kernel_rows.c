@@ -1,5 +1,5 @@
-/* test_kernel_rows.c - the kernels that are `rows` in another guise: pooled and narrow. Tolerances
- * as in test_kernel.c. */
+/* test_kernel_rows.c - the kernels that are `rows` in another guise: pooled and narrow; and what
+ * `rows` does beside the sums. Tolerances as in test_kernel.c. */
 #include "support.h"
 
 #include "base/alloc.h"
@@ -188,6 +188,107 @@ static void narrow_products_match_float64(void **state)
     }
 }
 
+/* --- lines, plus and slide --- */
+
+/* A convolution with a kernel of ny rows and three columns over `lines` lines. */
+static void check_lines(const struct rd_kernels *k, size_t lines, size_t rows, size_t c, size_t n,
+    size_t ny, bool plus, bool relu)
+{
+    const size_t len = 3 * c, total = ny * len, row = (rows + 2) * c + 1, width = n + 2;
+    float *in = numbers((ny + lines) * row), *w = numbers(total * n);
+    float *packed = numbers(total * rd_packed_width(k, n)), *bias = numbers(rd_packed_width(k, n));
+    float *more = numbers(lines * rows * n), *out = numbers(lines * rows * width);
+    float *one = numbers(n);
+    uint8_t *mask = rd_alloc(lines * rows * n);
+    struct rd_rows q = { .in = in,
+        .packed = packed,
+        .bias = bias,
+        .out = out,
+        .rows = rows,
+        .n = n,
+        .ny = ny,
+        .nx = 1,
+        .len = len,
+        .in_step = (ptrdiff_t)c,
+        .y_step = (ptrdiff_t)row,
+        .out_step = (ptrdiff_t)width,
+        .relu = relu,
+        .mask = mask,
+        .mask_step = (ptrdiff_t)n,
+        .plus = plus ? more : NULL,
+        .plus_step = (ptrdiff_t)n,
+        .lines = lines,
+        .in_line = (ptrdiff_t)row,
+        .out_line = (ptrdiff_t)(rows * width),
+        .mask_line = (ptrdiff_t)(rows * n),
+        .plus_line = (ptrdiff_t)(rows * n),
+        .slide = 3 };
+    const double u = 0x1p-24, gamma = (double)(total + 2) * u / (1 - (double)(total + 2) * u);
+
+    assert_non_null(mask);
+    rd_pack(k, w, total, n, (ptrdiff_t)n, 1, packed);
+    k->rows(&q);
+    for (size_t y = 0; y < lines; y++)
+        for (size_t r = 0; r < rows; r++) {
+            const float *got = out + (y * rows + r) * width;
+
+            for (size_t j = 0; j < n; j++) {
+                double sum = (double)bias[j], size = fabs(sum), most;
+
+                for (size_t a = 0; a < ny; a++)
+                    for (size_t i = 0; i < len; i++) {
+                        const double v = (double)in[(y + a) * row + r * c + i] *
+                                         (double)w[(a * len + i) * n + j];
+
+                        sum += v;
+                        size += fabs(v);
+                    }
+                if (plus) {
+                    sum += (double)more[(y * rows + r) * n + j];
+                    size += fabs((double)more[(y * rows + r) * n + j]);
+                }
+                most = gamma * size;
+                assert_true(fabs((double)got[j] - (relu && sum < 0 ? 0 : sum)) <= most);
+                if (fabs(sum) > most)
+                    assert_int_equal(mask[(y * rows + r) * n + j], sum > 0 ? 0 : RD_POOL_OFF);
+            }
+        }
+    /* the same bits pixel by pixel */
+    q.rows = q.lines = 1;
+    q.mask = NULL;
+    q.out = one;
+    for (size_t y = 0; y < lines; y++)
+        for (size_t r = 0; r < rows; r++) {
+            q.in = in + y * row + r * c;
+            q.plus = plus ? more + (y * rows + r) * n : NULL;
+            k->rows(&q);
+            assert_memory_equal(one, out + (y * rows + r) * width, n * sizeof *one);
+        }
+    rd_free(in);
+    rd_free(w);
+    rd_free(packed);
+    rd_free(bias);
+    rd_free(more);
+    rd_free(out);
+    rd_free(one);
+    rd_free(mask);
+}
+
+static void lines_and_what_is_added_match_float64(void **state)
+{
+    (void)state;
+    for (const struct rd_kernels *const *k = rd_kernels_all(); *k; k++) {
+        rng = rd_rng_stream(5, "test/kernel", 0);
+        for (size_t rows = 1; rows <= 33; rows++)
+            check_lines(*k, 1 + rows % 4, rows, 1 + rows % 5, 1 + 7 * rows % 50, 1 + rows % 3,
+                rows % 2, rows % 3 == 1);
+        for (size_t rows = 1; rows <= 17; rows++)
+            check_lines(
+                *k, 2, rows, 3, rows % 2 ? (*k)->lanes : (*k)->lanes - 1, 3, rows % 3, true);
+        check_lines(*k, 2, 3, 300, 160, 1, true, true); /* large weights: it looks ahead */
+    }
+}
+
 /* --- masks --- */
 
 static void masks_say_what_relu_let_through(void **state)
@@ -249,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pooled_has_the_bits_of_rows_and_pool),
         cmocka_unit_test(narrow_products_match_float64),
+        cmocka_unit_test(lines_and_what_is_added_match_float64),
         cmocka_unit_test(masks_say_what_relu_let_through),
     };
 
