@@ -207,6 +207,7 @@ struct rd_kernels {
     void (*from_bytes)(const void *x, bool is_signed, float zero, float *out, size_t n);
     void (*int_sum)(const struct rd_int_sum *q);
     void (*add_ints)(const float *part, int32_t *sum, size_t n); /* sum += part, modulo 2^32 */
+    const struct rd_math *math; /* tensor/math.h; NULL in the scalar table */
 };
 
 /* The table to use: the best this processor runs, or what REDOUBT_ISA names (scalar, sse2, avx2,

@@ -7,6 +7,7 @@
 #define RD_TENSOR_SIMD_LANES_H
 
 #include "tensor/kernel.h"
+#include "tensor/math.h"
 
 #include <string.h>
 
@@ -98,6 +99,9 @@ INLINE vec relu_of(vec v)
 #define RD_JOIN_(a, b) a##b
 #define RD_JOIN(a, b) RD_JOIN_(a, b)
 #define RD_NAMED(name) RD_JOIN(name##_, RD_TABLE) /* one of each for every table */
+
+/* math.c */
+extern const struct rd_math RD_NAMED(rd_math);
 
 /* rows.c */
 void RD_NAMED(rd_rows)(const struct rd_rows *q);

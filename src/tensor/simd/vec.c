@@ -448,4 +448,5 @@ const struct rd_kernels RD_NAMED(rd_kernels) = {
     .from_bytes = RD_NAMED(rd_from_bytes),
     .int_sum = RD_NAMED(rd_int_sum),
     .add_ints = RD_NAMED(rd_add_ints),
+    .math = &RD_NAMED(rd_math),
 };
