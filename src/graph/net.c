@@ -30,7 +30,7 @@ enum { EXAMPLE_PER_FILE_BYTE = 64 };
 struct rd_net {
     const struct rd_graph *graph;
     struct rd_pool *pool;
-    struct rd_exec *exec;
+    struct rd_exec *exec; /* NULL: not asked for yet; node_by_node */
     struct rd_plan *plan; /* NULL: node by node */
     struct rd_arena arena;
     const char *no_gradient; /* NULL: differentiable */
@@ -43,6 +43,12 @@ struct rd_net {
     int out_n_dims;
     int64_t out_dim[RD_MAX_DIMS];
 };
+
+/* Where a plan answers, the executor and its copies of weights are made when it is first asked. */
+static rd_status node_by_node(struct rd_net *net, struct rd_error *err)
+{
+    return net->exec ? RD_OK : rd_exec_open(net->graph, rd_kernels(), NULL, &net->exec, err);
+}
 
 /* Product of the dims behind axis 0; 0 when one is not known or nothing is left. */
 static size_t per_example(const struct rd_graph_value *v)
@@ -353,14 +359,14 @@ rd_status rd_net_open(const struct rd_graph *graph, struct rd_pool *pool, struct
     net->ends_in_softmax = graph->n_outputs && rd_graph_ends_in_softmax(graph);
     if (!st)
         st = rd_graph_not_differentiable(graph, &net->arena, &net->no_gradient, err);
-    if (!st)
-        st = rd_exec_open(graph, rd_kernels(), NULL, &net->exec, err);
     if (!st && net->inputs && net->block)
         st = try_blocks(net, err);
     if (!st && net->inputs && !net->block)
         st = rd_plan_open(graph, pool, &net->plan, err);
     if (!st && net->block && graph->value[graph->input[0]].dim[0] > 0)
         st = plan_of_free_batch(net, err);
+    if (!st && !net->plan)
+        st = node_by_node(net, err);
     if (st) {
         rd_net_free(net);
         return st;
@@ -387,7 +393,10 @@ const struct rd_graph *rd_net_graph(const struct rd_net *net)
 rd_status rd_net_run(struct rd_net *net, const struct rd_tensor *const *input, size_t n_inputs,
     struct rd_arena *arena, struct rd_tensor **output, struct rd_error *err)
 {
-    return rd_rows_run(net->exec, net->graph, net->pool, input, n_inputs, arena, output, err);
+    const rd_status st = node_by_node(net, err);
+
+    return st ? st
+              : rd_rows_run(net->exec, net->graph, net->pool, input, n_inputs, arena, output, err);
 }
 
 size_t rd_net_inputs(const struct rd_net *net)
@@ -497,8 +506,10 @@ static rd_status chunk_run(struct rd_net *net, const struct chunk *k, struct rd_
     for (size_t r = 0; r < rows; r++)
         memcpy((float *)x.data + r * net->inputs, k->x + (r < k->n ? r : 0) * net->inputs,
             net->inputs * sizeof(float));
-    st = k->grad ? rd_exec_keep(net->exec, in, 1, &arena, &pass, out, err)
-                 : rd_exec_run(net->exec, in, 1, &arena, out, err);
+    st = node_by_node(net, err);
+    if (!st)
+        st = k->grad ? rd_exec_keep(net->exec, in, 1, &arena, &pass, out, err)
+                     : rd_exec_run(net->exec, in, 1, &arena, out, err);
     if (st)
         goto out;
     if (out[0]->dtype != RD_F32 || rd_tensor_count(out[0]) != rows * net->outputs) {
@@ -651,7 +662,9 @@ static rd_status gradient_at(struct rd_net *net, const struct rd_tensor *const *
         return RD_FAIL(err, RD_E_MEMORY, "no memory for gradients");
     for (size_t i = 0; value && i < n; i++)
         want[value[i]] = true;
-    st = rd_exec_keep(net->exec, input, n_inputs, arena, &pass, out, err);
+    st = node_by_node(net, err);
+    if (!st)
+        st = rd_exec_keep(net->exec, input, n_inputs, arena, &pass, out, err);
     if (st)
         return st;
     seed[0] = cotangent;

@@ -15,33 +15,65 @@ struct rd_plan {
     struct rd_arena arena;
     const struct rd_tensor **aligned;
     struct plan_pack *packs;
-    struct { /* one a mode; made when first asked for */
+    size_t answers; /* calls of a few rows that went without late packs */
+    struct {        /* one a mode; made when first asked for */
         struct plan_code *code;
         struct plan_context *context; /* one a worker */
         struct rd_error *error;       /* one a worker: chunks fail side by side */
     } mode[PLAN_TRAIN];
 };
 
-/* Weights in a mapped file may stand at any byte: those get a copy. */
+enum {
+    FEW_ROWS = 4,       /* of a call that goes without packing large matrices */
+    FEW_ANSWERS = 3,    /* such calls; then packing pays */
+    SMALL_WEIGHT = 4096 /* bytes */
+};
+
+static rd_status align_weight(struct rd_plan *p, int v, struct rd_error *err)
+{
+    const struct rd_tensor *w = p->graph->value[v].weight;
+    struct rd_tensor *copy;
+    rd_status st;
+
+    if (!w || w->dtype == RD_STRING || p->aligned[v] || (uintptr_t)w->data % 16 == 0)
+        return RD_OK;
+    st = rd_tensor_new(&p->arena, w->dtype, w->dim, w->ndim, NULL, &copy, err);
+    if (st)
+        return st;
+    memcpy(copy->data, w->data, rd_tensor_bytes(w));
+    p->aligned[v] = copy;
+    return RD_OK;
+}
+
+/* Weights in a mapped file may stand at any byte: those that are read while the plan is made get a
+ * copy now, what operator rows compute with when they first do. Packing reads them where they are.
+ */
 static rd_status align_weights(struct rd_plan *p, struct rd_error *err)
 {
+    rd_status st = RD_OK;
+
     p->aligned = RD_NEW_ARRAY(&p->arena, const struct rd_tensor *, p->graph->n_values + 1);
     if (!p->aligned)
         return RD_FAIL(err, RD_E_MEMORY, "no memory for the weights of '%s'", p->graph->path);
-    for (size_t v = 0; v < p->graph->n_values; v++) {
-        const struct rd_tensor *w = p->graph->value[v].weight;
-        struct rd_tensor *copy;
-        rd_status st;
+    for (size_t v = 0; v < p->graph->n_values && !st; v++)
+        if (p->graph->value[v].weight && rd_tensor_bytes(p->graph->value[v].weight) <= SMALL_WEIGHT)
+            st = align_weight(p, (int)v, err);
+    return st;
+}
 
-        if (!w || w->dtype == RD_STRING || (uintptr_t)w->data % 16 == 0)
-            continue;
-        st = rd_tensor_new(&p->arena, w->dtype, w->dim, w->ndim, NULL, &copy, err);
-        if (st)
-            return st;
-        memcpy(copy->data, w->data, rd_tensor_bytes(w));
-        p->aligned[v] = copy;
+static rd_status align_for_rows(
+    struct rd_plan *p, const struct plan_code *code, struct rd_error *err)
+{
+    rd_status st = RD_OK;
+
+    for (int i = 0; i < code->n_steps; i++) {
+        const struct plan_step *s = &code->step[i];
+
+        for (int k = 0; s->kind == PLAN_NODE && k < s->n_in && !st; k++)
+            if (s->in_slot[k] < 0 && p->graph->node[s->node].input[k] >= 0)
+                st = align_weight(p, p->graph->node[s->node].input[k], err);
     }
-    return RD_OK;
+    return st;
 }
 
 rd_status plan_context_init(const struct plan_code *code, struct rd_arena *arena,
@@ -89,8 +121,25 @@ static rd_status make(struct rd_plan *p, enum plan_mode mode, bool *possible, st
     return st;
 }
 
-/* Packed weights and contexts, when a mode runs for the first time. */
-static rd_status prepare(struct rd_plan *p, enum plan_mode mode, struct rd_error *err)
+/* A few rows go through a large matrix as it lies in the file, which costs less than packing it. */
+static rd_status fill_packs(struct rd_plan *p, enum plan_mode mode, size_t n, struct rd_error *err)
+{
+    const bool few = mode == PLAN_INFER && n <= FEW_ROWS && p->answers < FEW_ANSWERS;
+
+    p->answers += few;
+    for (struct plan_pack *k = p->packs; k; k = k->next) {
+        if (k->filled || (k->late && few))
+            continue;
+        if (!plan_pack_room(p->kernels, k, &p->arena))
+            return RD_FAIL(err, RD_E_MEMORY, "no memory for the weights of '%s'", p->graph->path);
+        plan_pack_fill(p->kernels, k, plan_weight(p->mode[mode].code, k->value));
+        k->filled = true;
+    }
+    return RD_OK;
+}
+
+/* Packed weights; contexts, when a mode runs for the first time. n: rows of the call. */
+static rd_status prepare(struct rd_plan *p, enum plan_mode mode, size_t n, struct rd_error *err)
 {
     const size_t workers = rd_pool_threads(p->pool);
     struct plan_context *context;
@@ -98,18 +147,18 @@ static rd_status prepare(struct rd_plan *p, enum plan_mode mode, struct rd_error
     rd_status st;
 
     if (p->mode[mode].context)
-        return RD_OK;
+        return fill_packs(p, mode, n, err);
     st = make(p, mode, &possible, err);
     if (!st && !possible)
         return RD_FAIL(err, RD_E_LIMIT,
             "gradients of '%s' take more memory than a model of its size may", p->graph->path);
     if (st)
         return st;
-    for (struct plan_pack *k = p->packs; k; k = k->next)
-        if (!k->filled) {
-            plan_pack_fill(p->kernels, k, plan_weight(p->mode[mode].code, k->value));
-            k->filled = true;
-        }
+    st = fill_packs(p, mode, n, err);
+    if (!st)
+        st = align_for_rows(p, p->mode[mode].code, err);
+    if (st)
+        return st;
     context = RD_NEW_ARRAY(&p->arena, struct plan_context, workers);
     p->mode[mode].error = RD_NEW_ARRAY(&p->arena, struct rd_error, workers);
     if (!context || !p->mode[mode].error)
@@ -256,7 +305,7 @@ static rd_status run(struct job *j, struct rd_error *err)
 
     if (!j->n)
         return RD_OK;
-    st = prepare(j->plan, j->mode, err);
+    st = prepare(j->plan, j->mode, j->n, err);
     if (st)
         return st;
     /* As many chunks as workers can share evenly: the split does not change a bit of the result. */

@@ -252,7 +252,8 @@ static bool build_dense(struct builder *b, int at)
                                        .n = n,
                                        .c = c,
                                        .taps = taps,
-                                       .transposed = transposed });
+                                       .transposed = transposed,
+                                       .late = !c && b->code->mode == PLAN_INFER });
     s->bias_pack = plan_bias_pack(b, bias, n);
     return true;
 }

@@ -88,8 +88,9 @@ struct plan_pack {
     size_t kw;         /* CONV_NARROW: taps of a row */
     bool transposed;   /* DENSE: the weight is stored (unit, input) */
     const struct plan_affine *affine; /* of CONV's o channels, folded in; NULL: none */
-    float *packed;
+    float *packed; /* NULL: not yet (late) */
     bool filled;
+    bool late; /* DENSE and large, of a plan that answers: packed when it pays */
     struct plan_pack *next;
 };
 
@@ -205,6 +206,12 @@ bool plan_trainable(const struct rd_graph *graph, const struct rd_graph_node *no
 /* plan_pack.c: a packed weight, shared by all steps that want it; NULL: memory. */
 struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct plan_pack *want,
     struct plan_pack **list, struct rd_arena *arena);
+/* Memory for it, unless it has some; false: none left. */
+bool plan_pack_room(const struct rd_kernels *kernels, struct plan_pack *p, struct rd_arena *arena);
+/* kernels->rows of q with the matrix of a late pack that is not filled: the same bits. */
+void plan_rows_unpacked(const struct rd_kernels *kernels, const struct plan_pack *p,
+    const struct rd_tensor *weight, const struct rd_rows *q);
+/* weight may stand at any byte. */
 void plan_pack_fill(
     const struct rd_kernels *kernels, struct plan_pack *p, const struct rd_tensor *weight);
 

@@ -1,9 +1,26 @@
-/* plan_pack.c - packed copies of weights, made once for all steps and plans that read them. */
+/* plan_pack.c - packed copies of weights, made once for all steps and plans that read them; for a
+ * few rows a dense layer does without one. */
 #include "graph/plan_impl.h"
 
 #include <string.h>
 
-enum { BLOCK_MAX = 64 }; /* two vectors of the widest table */
+enum {
+    BLOCK_MAX = 64, /* two vectors of the widest table */
+    LATE_FLOATS = 1 << 16,
+    SLICE = 128 /* rows of a matrix that are packed and used at once: of a first-level cache */
+};
+
+/* Weights in a mapped file may stand at any byte. */
+typedef float loose __attribute__((aligned(1)));
+
+bool plan_pack_room(const struct rd_kernels *kernels, struct plan_pack *p, struct rd_arena *arena)
+{
+    const size_t floats = p->k * rd_packed_width(kernels, p->n); /* plan_pack_get has looked */
+
+    if (!p->packed)
+        p->packed = rd_arena_alloc(arena, floats ? floats : 1, sizeof(float));
+    return p->packed != NULL;
+}
 
 struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct plan_pack *want,
     struct plan_pack **list, struct rd_arena *arena)
@@ -23,8 +40,9 @@ struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct p
         return NULL;
     *p = *want;
     p->filled = false; /* want may be a copy of a filled one */
-    p->packed = rd_arena_alloc(arena, floats ? floats : 1, sizeof(float));
-    if (!p->packed)
+    p->packed = NULL;
+    p->late = want->late && floats > LATE_FLOATS;
+    if (!p->late && !plan_pack_room(kernels, p, arena))
         return NULL;
     p->next = *list;
     *list = p;
@@ -88,7 +106,7 @@ static size_t column_offset(const struct plan_pack *p, size_t j)
 }
 
 /* w (o, c, ky, kx) -> (ky, c, kx, o), flipped. */
-static void fill_narrow(struct plan_pack *p, const float *w)
+static void fill_narrow(struct plan_pack *p, const loose *w)
 {
     const size_t len = p->kw * p->o;
     float *to = p->packed;
@@ -101,17 +119,79 @@ static void fill_narrow(struct plan_pack *p, const float *w)
 }
 
 /* Bias and shift of a convolution behind which a scale and a shift are folded; bias may be NULL. */
-static void fill_shift(const struct rd_kernels *kernels, struct plan_pack *p, const float *bias)
+static void fill_shift(const struct rd_kernels *kernels, struct plan_pack *p, const loose *bias)
 {
     for (size_t j = 0; j < rd_packed_width(kernels, p->n); j++)
         p->packed[j] =
             j >= p->n ? 0 : (bias ? bias[j] * p->affine->scale[j] : 0) + p->affine->shift[j];
 }
 
+/* Four rows of four floats, turned. */
+static void turn(const loose *from, size_t step, float *to, size_t width)
+{
+    typedef float four __attribute__((vector_size(16)));
+    four a, b, c, d, low, high, low2, high2, out[4];
+
+    memcpy(&a, from, sizeof a);
+    memcpy(&b, from + step, sizeof b);
+    memcpy(&c, from + 2 * step, sizeof c);
+    memcpy(&d, from + 3 * step, sizeof d);
+    low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    low2 = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    high2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    out[0] = __builtin_shufflevector(low, low2, 0, 1, 4, 5);
+    out[1] = __builtin_shufflevector(low, low2, 2, 3, 6, 7);
+    out[2] = __builtin_shufflevector(high, high2, 0, 1, 4, 5);
+    out[3] = __builtin_shufflevector(high, high2, 2, 3, 6, 7);
+    for (size_t r = 0; r < 4; r++)
+        memcpy(to + r * width, &out[r], sizeof out[r]);
+}
+
+/* The same of n rows, a multiple of four, and as many columns as `width`. */
+static void turn_all(const loose *from, size_t step, size_t n, float *to, size_t width)
+{
+    for (size_t j = 0; j < width; j += 4)
+        for (size_t r = 0; r < n; r += 4)
+            turn(from + j * step + r, step, to + r * width + j, width);
+}
+
+/* Rows begin .. end of the block of `width` columns that begins at `first`. */
+static void fill_block(const struct plan_pack *p, const loose *from, size_t first, size_t width,
+    size_t begin, size_t end, float *to)
+{
+    const size_t left = p->n - first, real = left < width ? left : width;
+    size_t column[BLOCK_MAX];
+
+    if (p->kind == PACK_DENSE && p->transposed && !p->c && real == width && width % 4 == 0) {
+        const size_t n = (end - begin) & ~(size_t)3;
+
+        turn_all(from + first * p->k + begin, p->k, n, to, width);
+        begin += n;
+        to += n * width;
+    }
+    for (size_t j = 0; j < real; j++)
+        column[j] = column_offset(p, first + j);
+    for (size_t r = begin; r < end; r++, to += width) {
+        const loose *row = from + row_offset(p, r);
+
+        for (size_t j = 0; j < real; j++)
+            to[j] = p->affine ? row[column[j]] * p->affine->scale[channel_of(p, r, first + j)]
+                              : row[column[j]];
+        if (real < width)
+            memset(to + real, 0, (width - real) * sizeof *to);
+    }
+}
+
+static size_t width_at(const struct rd_kernels *kernels, const struct plan_pack *p, size_t first)
+{
+    return p->n - first <= kernels->lanes ? kernels->lanes : 2 * kernels->lanes;
+}
+
 void plan_pack_fill(
     const struct rd_kernels *kernels, struct plan_pack *p, const struct rd_tensor *weight)
 {
-    const float *from = weight->data;
+    const loose *from = weight->data;
     float *to = p->packed;
 
     if (p->kind == PACK_CONV_NARROW) {
@@ -122,23 +202,42 @@ void plan_pack_fill(
         fill_shift(kernels, p, p->kind == PACK_BIAS ? from : NULL);
         return;
     }
-    for (size_t first = 0; first < p->n;) {
-        const size_t left = p->n - first;
-        const size_t width = left <= kernels->lanes ? kernels->lanes : 2 * kernels->lanes;
-        const size_t real = left < width ? left : width;
-        size_t column[BLOCK_MAX];
+    for (size_t first = 0, width; first < p->n; first += width) {
+        width = width_at(kernels, p, first);
+        for (size_t r = 0; r < p->k; r += SLICE) {
+            const size_t end = p->k - r < SLICE ? p->k : r + SLICE;
 
-        for (size_t j = 0; j < real; j++)
-            column[j] = column_offset(p, first + j);
-        for (size_t r = 0; r < p->k; r++, to += width) {
-            const float *row = from + row_offset(p, r);
-
-            for (size_t j = 0; j < real; j++)
-                to[j] = p->affine ? row[column[j]] * p->affine->scale[channel_of(p, r, first + j)]
-                                  : row[column[j]];
-            if (real < width)
-                memset(to + real, 0, (width - real) * sizeof *to);
+            fill_block(p, from, first, width, r, end, to);
+            to += (end - r) * width;
         }
-        first += width;
+    }
+}
+
+/*
+ * The sum of each output runs through the matrix from its first row to its last, kept in float32:
+ * that it goes by way of memory between two slices changes no bit.
+ */
+void plan_rows_unpacked(const struct rd_kernels *kernels, const struct plan_pack *p,
+    const struct rd_tensor *weight, const struct rd_rows *q)
+{
+    float slice[SLICE * BLOCK_MAX] __attribute__((aligned(64)));
+
+    for (size_t first = 0, width; first < p->n; first += width) {
+        struct rd_rows part = *q;
+
+        width = width_at(kernels, p, first);
+        part.n = p->n - first < width ? p->n - first : width;
+        part.out = q->out + first;
+        part.bias = q->bias ? q->bias + first : NULL;
+        part.packed = slice;
+        for (size_t r = 0; r < p->k; r += SLICE) {
+            part.len = p->k - r < SLICE ? p->k - r : SLICE;
+            part.in = q->in + r;
+            part.accumulate = r > 0;
+            part.relu = q->relu && r + part.len == p->k;
+            fill_block(p, weight->data, first, width, r, r + part.len, slice);
+            kernels->rows(&part);
+            part.bias = NULL;
+        }
     }
 }

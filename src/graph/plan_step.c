@@ -151,8 +151,7 @@ static void dense_forward(
     const bool pixels = from->form == PLAN_PIXELS;
     const size_t row = plan_slot_row(from);
     const bool flat = !pixels || row == from->w * from->c; /* no halo left and right */
-
-    code->kernels->rows(&(struct rd_rows){
+    const struct rd_rows q = {
         .in = plan_data(code, ctx, s->in, 0) + (pixels ? plan_slot_inside(from) : 0),
         .packed = s->forward_pack->packed,
         .bias = s->bias_pack ? s->bias_pack->packed : NULL,
@@ -166,7 +165,13 @@ static void dense_forward(
         .in_step = (ptrdiff_t)(s->in == code->input ? code->inputs : from->data.each),
         .out_step = (ptrdiff_t)code->slot[s->out].count,
         .relu = s->relu,
-    });
+    };
+
+    if (s->forward_pack->packed)
+        code->kernels->rows(&q);
+    else
+        plan_rows_unpacked(
+            code->kernels, s->forward_pack, plan_weight(code, s->forward_pack->value), &q);
 }
 
 static void dense_backward(
