@@ -73,6 +73,7 @@ int plan_add_slot(struct builder *b, int value, enum plan_form form, size_t coun
     s->form = form;
     s->count = count;
     s->producer = b->code->n_steps;
+    s->grad_of = -1;
     return b->code->n_slots++;
 }
 
@@ -457,9 +458,15 @@ static void mark_back(struct builder *b)
         s->save_index = s->back && (s->kind == PLAN_POOL || (s->kind == PLAN_ADD && s->relu) ||
                                        (s->kind == PLAN_CONV && (s->relu || s->pool)));
         if (s->back && s->in2 >= 0 && c->slot[s->in2].wants_grad) {
+            struct plan_slot *other = &c->slot[s->in2];
+            const bool twice = s->in2 == s->in;
+
             s->back_data2 = true;
-            s->add2 = c->slot[s->in2].grad_written || s->in2 == s->in;
-            c->slot[s->in2].grad_written = c->slot[s->in2].grad_written || s->in2 != s->in;
+            /* A sum gives to `in` first, a convolution to in2. */
+            s->add2 = other->grad_written || (twice && s->kind == PLAN_ADD);
+            if (!s->add2 && !twice && s->in2 != c->input)
+                other->grad_of = s->out; /* it is the gradient of the sum, and stays there */
+            other->grad_written = other->grad_written || !twice || s->kind == PLAN_CONV;
         }
         if (!s->back || !c->slot[s->in].wants_grad)
             continue;

@@ -35,12 +35,13 @@ static struct rd_rows conv_start(
     };
 }
 
-/* Output rows oy .. oy + n of image `in` to `out`; mask: of row oy, or NULL. */
+/* Output rows oy .. oy + n of image `in` to `out`; plus, mask: of row oy, or NULL. */
 static void conv_rows(const struct plan_code *code, const struct plan_step *s, const float *in,
-    float *out, size_t out_row, size_t oy, size_t n, bool relu, uint8_t *mask)
+    float *out, size_t out_row, size_t oy, size_t n, bool relu, const float *plus, uint8_t *mask)
 {
     const struct plan_slot *from = &code->slot[s->in], *to = &code->slot[s->out];
     const size_t row = plan_slot_row(from), c = from->c;
+    const size_t plus_row = plus ? plan_slot_row(&code->slot[s->in2]) : 0;
     struct rd_rows q = conv_start(code, s, in);
     const float *start = q.in + oy * s->stride_h * row;
 
@@ -48,18 +49,21 @@ static void conv_rows(const struct plan_code *code, const struct plan_step *s, c
     q.mask_step = (ptrdiff_t)to->c;
     /* 1 x 1 over whole images: all rows are one */
     if (s->kh == 1 && s->kw == 1 && s->stride_h == 1 && s->stride_w == 1 && row == s->ow * c &&
-        out_row == s->ow * to->c) {
+        out_row == s->ow * to->c && (!plus || plus_row == s->ow * to->c)) {
         q.rows = s->ow * n;
         n = 1;
     }
     q.in_line = (ptrdiff_t)(s->stride_h * row);
     q.out_line = (ptrdiff_t)out_row;
     q.mask_line = (ptrdiff_t)(s->ow * to->c);
+    q.plus_step = (ptrdiff_t)to->c;
+    q.plus_line = (ptrdiff_t)plus_row;
     for (size_t y = 0; y < n; y += q.lines) {
         q.lines = n - y < s->lines ? n - y : s->lines;
         q.in = start + y * s->stride_h * row;
         q.out = out + y * out_row;
         q.mask = mask ? mask + y * s->ow * to->c : NULL;
+        q.plus = plus ? plus + y * plus_row : NULL;
         code->kernels->rows(&q);
     }
 }
@@ -93,7 +97,11 @@ void plan_conv_forward(const struct plan_code *code, const struct plan_context *
 
     plan_zero_halo(to, base);
     if (!s->pool) {
-        conv_rows(code, s, in, out, out_row, 0, s->oh, s->relu, index);
+        const float *plus =
+            s->in2 < 0 ? NULL
+                       : plan_data(code, ctx, s->in2, i) + plan_slot_inside(&code->slot[s->in2]);
+
+        conv_rows(code, s, in, out, out_row, 0, s->oh, s->relu, plus, index);
         return;
     }
     if (plan_pools_in_registers(code, s)) {
@@ -102,7 +110,7 @@ void plan_conv_forward(const struct plan_code *code, const struct plan_context *
     }
     lines = plan_buf_at(ctx, &s->scratch, i);
     for (size_t y = 0; y < to->h; y++) {
-        conv_rows(code, s, in, lines, line, y * s->pool_kh, s->pool_kh, false, NULL);
+        conv_rows(code, s, in, lines, line, y * s->pool_kh, s->pool_kh, false, NULL, NULL);
         code->kernels->pool_row(&(struct rd_pool_row){
             .in = lines,
             .out = out + y * out_row,
@@ -199,7 +207,7 @@ static const float *dy_rows(const struct plan_code *code, const struct plan_cont
             memset(at + k * d->row, 0, s->dy_left * c * sizeof *at);
             memset(at + k * d->row + (s->dy_left + s->ow) * c, 0, s->dy_right * c * sizeof *at);
         }
-        if (real && s->save_index)
+        if (real && s->save_index && s->in2 < 0)
             undo_row(code, ctx, s, i, d->done, at + s->dy_left * c, d->row);
         else if (real)
             memcpy(at + s->dy_left * c, plan_grad(code, ctx, s->out, i) + d->done * s->ow * c,
@@ -292,6 +300,9 @@ void plan_conv_backward(const struct plan_code *code, const struct plan_context 
     size_t n = from->h, reach = (s->kh - 1) * s->dilation_h + 1;
     struct dy d = dy_start(code, ctx, s, i);
     struct rd_rows q;
+
+    if (s->in2 >= 0)
+        plan_sum_backward(code, ctx, s, i);
 
     if (!s->back_data || !s->flipped) {
         const float *dy = s->dy_in_rows ? NULL : dy_rows(code, ctx, s, i, &d, 0, rows);

@@ -48,6 +48,7 @@ struct plan_slot {
     bool is_output;
     bool wants_grad;
     bool grad_written; /* while the plan is made: somebody has set the gradient */
+    int grad_of; /* its gradient lies in this slot's, whose is not needed any more; -1: none */
     struct plan_buf data, grad;
 };
 
@@ -98,9 +99,9 @@ struct plan_step {
     enum plan_kind kind;
     int node; /* for messages: the first of those fused */
     int in, out;
-    int in2;                          /* ADD: the other summand */
+    int in2;                          /* ADD, CONV: the other summand, before relu */
     const struct plan_affine *affine; /* SCALE */
-    bool back_data2, add2;            /* ADD: back_data and add of in2 */
+    bool back_data2, add2;            /* back_data and add of in2 */
     int segment;
     bool back;      /* runs in the backward pass */
     bool back_data; /* and gives the gradient of in */
@@ -239,6 +240,9 @@ void plan_conv_backward(const struct plan_code *code, const struct plan_context 
     const struct plan_step *s, size_t i);
 /* plan_pixels.c: one example of a step. */
 void plan_add_forward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+/* Relu undone in the gradient of out, which goes to in2: the sum behind a convolution. */
+void plan_sum_backward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i);
 void plan_add_backward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i);

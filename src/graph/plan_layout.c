@@ -82,8 +82,11 @@ static void use_data(const struct plan_code *c, int slot, int time)
 
 static void use_grad(const struct plan_code *c, int slot, int time)
 {
-    if (slot >= 0 && slot != c->input && c->slot[slot].wants_grad)
-        use(c, &c->slot[slot].grad, time);
+    if (slot < 0 || slot == c->input || !c->slot[slot].wants_grad)
+        return;
+    while (c->slot[slot].grad_of >= 0)
+        slot = c->slot[slot].grad_of;
+    use(c, &c->slot[slot].grad, time);
 }
 
 static size_t floats_of_bytes(size_t n)
@@ -125,8 +128,9 @@ static void size_conv(struct plan_code *c, struct plan_step *s)
         s->scratch.each = s->pool_kh * s->ow * out->c;
     if (s->save_index)
         s->index.each = floats_of_bytes(out->count);
-    s->dy_is_grad = !s->relu && !s->pool && dy_h == s->oh && dy_w == s->ow;
-    s->dy_in_rows = c->mode != PLAN_TRAIN && s->save_index && !s->flipped;
+    /* with a second summand the relu is undone in place first */
+    s->dy_is_grad = (!s->relu || s->in2 >= 0) && !s->pool && dy_h == s->oh && dy_w == s->ow;
+    s->dy_in_rows = c->mode != PLAN_TRAIN && s->save_index && !s->flipped && s->in2 < 0;
     s->dy_band = dy_h;
     s->lines = lines_for(s->forward_pack, s->stride_h * plan_slot_row(in));
     if (s->back_pack)
@@ -415,6 +419,13 @@ rd_status plan_layout(struct plan_code *c, const struct plan_limits *limits, str
     while (c->floats > limits->floats && !limits->rows && c->rows > 1) {
         c->rows /= 2;
         c->floats = assign(&l, c->rows, placed);
+    }
+    for (int i = 0; i < c->n_slots; i++) {
+        int at = i;
+
+        while (c->slot[at].grad_of >= 0)
+            at = c->slot[at].grad_of;
+        c->slot[i].grad = c->slot[at].grad;
     }
     return c->floats <= limits->floats && c->work <= limits->work ? RD_OK : RD_E_LIMIT;
 }

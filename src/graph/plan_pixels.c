@@ -60,6 +60,61 @@ static int add_image(struct builder *b, int v)
     return slot;
 }
 
+/* A convolution's bare output that this sum alone reads? Its step; -1: no. */
+static int bare_conv(const struct builder *b, int v)
+{
+    const struct plan_code *c = b->code;
+
+    if (c->mode == PLAN_TRAIN || plan_only_reader(b, v) < 0)
+        return -1;
+    for (int i = 0; i < c->n_slots; i++) {
+        const struct plan_slot *slot = &c->slot[i];
+        const struct plan_step *s = slot->producer < 0 ? NULL : &c->step[slot->producer];
+
+        if (slot->value == b->base[v] && slot->form == PLAN_PIXELS && s && s->kind == PLAN_CONV &&
+            s->out == i && !s->relu && !s->pool && s->in2 < 0 && b->base[v] == v)
+            return slot->producer;
+    }
+    return -1;
+}
+
+/* Step `at` becomes the last one: nothing behind it reads what it makes. */
+static void move_to_end(struct plan_code *c, int at)
+{
+    const struct plan_step moved = c->step[at];
+    const int last = c->n_steps - 1;
+
+    memmove(&c->step[at], &c->step[at + 1], (size_t)(last - at) * sizeof moved);
+    c->step[last] = moved;
+    for (int i = 0; i < c->n_slots; i++)
+        if (c->slot[i].producer == at)
+            c->slot[i].producer = last;
+        else if (c->slot[i].producer > at)
+            c->slot[i].producer--;
+}
+
+/* The sum as the end of a convolution. */
+static bool fuse_add(struct builder *b, const struct rd_graph_node *node)
+{
+    const int first = bare_conv(b, node->input[0]), second = bare_conv(b, node->input[1]);
+    const int at = first > second ? first : second; /* the later: the other is there then */
+    struct plan_step *s;
+    int out = node->output[0], in2;
+
+    if (at < 0 || node->input[0] == node->input[1])
+        return false;
+    in2 = plan_pixels(b, node->input[at == first]);
+    if (in2 < 0)
+        return true;
+    if (at < b->code->n_steps - 1)
+        move_to_end(b->code, at);
+    s = &b->code->step[b->code->n_steps - 1];
+    s->in2 = in2;
+    s->relu = take_relu(b, &out);
+    b->code->slot[s->out].value = out;
+    return true;
+}
+
 bool plan_build_add(struct builder *b, int at)
 {
     const struct rd_graph_node *node = &b->graph->node[at];
@@ -71,6 +126,8 @@ bool plan_build_add(struct builder *b, int at)
         plan_value_at(b, node->input[0])->weight || plan_value_at(b, node->input[1])->weight ||
         (!has_pixels(b, node->input[0]) && !has_pixels(b, node->input[1])))
         return false;
+    if (fuse_add(b, node))
+        return true;
     in = plan_pixels(b, node->input[0]);
     in2 = in < 0 ? -1 : plan_pixels(b, node->input[1]);
     if (in2 < 0)
@@ -369,17 +426,29 @@ static void give(const struct plan_code *code, const float *g, float *dx, size_t
         memcpy(dx, g, n * sizeof *dx);
 }
 
+void plan_sum_backward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i)
+{
+    const size_t n = code->slot[s->out].count;
+    float *g = plan_grad(code, ctx, s->out, i); /* nobody else reads it behind us */
+
+    if (s->save_index)
+        code->kernels->gate(g, (const uint8_t *)plan_buf_at(ctx, &s->index, i), g, n);
+    if (s->back_data2 && code->slot[s->in2].grad_of != s->out)
+        give(code, g, plan_grad(code, ctx, s->in2, i), n, s->add2);
+}
+
 void plan_add_backward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i)
 {
     const size_t n = code->slot[s->out].count;
-    float *g = plan_grad(code, ctx, s->out, i); /* nobody reads it behind us */
+    float *g = plan_grad(code, ctx, s->out, i);
 
     if (s->save_index)
         code->kernels->gate(g, (const uint8_t *)plan_buf_at(ctx, &s->index, i), g, n);
     if (s->back_data)
         give(code, g, plan_grad(code, ctx, s->in, i), n, s->add);
-    if (s->back_data2)
+    if (s->back_data2 && code->slot[s->in2].grad_of != s->out)
         give(code, g, plan_grad(code, ctx, s->in2, i), n, s->add2);
 }
 
