@@ -27,7 +27,7 @@ struct example {
     int outputs;
     double low, high;   /* range of the values; both 0: -1..1 */
     const char *values; /* "1:0,-1;2:3": input 1 is int64 and holds these, ...; "0b:1,0": bool;
-                           "0i:": int32 */
+                           "0i:": int32; "0f:": float32, which stay as they are */
 };
 
 /* clang-format off */
@@ -100,6 +100,28 @@ static const struct example examples[] = {
     EX("BatchNormalization", 13, "3,4,5 4 4 4 4", "", 1, .low = 0.5, .high = 2),
     EX("BatchNormalization", 13, "3,4 4 4 4 4", "epsilon=0.01", 1, .low = 0.5, .high = 2),
     EX("BatchNormalization", 15, "3,2,3,2 2 2 2 2", "training_mode=1", 3, .low = 0.5, .high = 2),
+    EX("Resize", 19, "1,2,3,4 - 4", "mode=linear", 1, .values = "2f:1,1,2,1.7"),
+    EX("Resize", 13, "1,2,5,4 - - 4", "mode=linear coordinate_transformation_mode=align_corners", 1, .values = "3:1,2,3,7"),
+    EX("Resize", 11, "1,1,4,5 - 4", "mode=cubic exclude_outside=1 cubic_coeff_a=-0.5", 1, .values = "2f:1,1,0.8,1.5"),
+    EX("Resize", 11, "2,3,4 - 3", "mode=cubic coordinate_transformation_mode=asymmetric", 1, .values = "2f:1,2,1.5"),
+    EX("Resize", 18, "1,2,6,7 - - 2", "mode=linear antialias=1 axes=3,2", 1, .values = "3:3,2"),
+    EX("Resize", 18, "1,6,7,2 - - 2", "mode=cubic antialias=1 exclude_outside=1 axes=1,2", 1, .values = "3:2,3"),
+    EX("Resize", 13, "1,2,3,5 - 4", "", 1, .values = "2f:1,1,2,0.6"),
+    EX("Resize", 13, "3,4,2 - - 3", "nearest_mode=ceil coordinate_transformation_mode=pytorch_half_pixel", 1, .values = "3:2,5,3"),
+    EX("Resize", 13, "1,1,4,4 8 - 4", "mode=linear coordinate_transformation_mode=tf_crop_and_resize", 1, .values = "1f:0,0,0.4,-0.2,1,1,0.6,0.7;3:1,1,3,4"),
+    EX("Resize", 19, "1,1,4,5 - 4", "mode=linear coordinate_transformation_mode=half_pixel_symmetric", 1, .values = "2f:1,1,0.6,1.3"),
+    EX("Resize", 19, "2,4,6 - - 2", "mode=linear axes=1,2 keep_aspect_ratio_policy=not_larger", 1, .values = "3:3,3"),
+    EX("Resize", 10, "1,2,3,4 4", "mode=linear", 1, .values = "1f:1,1,2,0.5"),
+    EX("Resize", 10, "1,2,3,4 4", "", 1, .values = "1f:1,1,2,0.6"),
+    EX("Upsample", 9, "1,2,3,2 4", "mode=linear", 1, .values = "1f:1,1,2,3"),
+    EX("GridSample", 16, "2,2,4,3 2,3,2,2", "", 1, .low = -1.4, .high = 1.4),
+    EX("GridSample", 16, "1,2,4,3 1,3,5,2", "mode=bicubic padding_mode=reflection", 1, .low = -1.8, .high = 1.8),
+    EX("GridSample", 20, "1,2,4,3 1,3,2,2", "mode=cubic padding_mode=border align_corners=1", 1, .low = -1.4, .high = 1.4),
+    EX("GridSample", 20, "1,2,4,3 1,3,2,2", "mode=nearest padding_mode=reflection align_corners=1", 1, .low = -1.8, .high = 1.8),
+    EX("GridSample", 20, "1,2,3,4,3 1,2,1,2,3", "padding_mode=border", 1, .low = -1.4, .high = 1.4),
+    EX("GridSample", 20, "1,2,5 1,4,1", "mode=cubic", 1, .low = -1.4, .high = 1.4),
+    EX("AffineGrid", 20, "2,2,3 4", "", 1, .values = "1:2,3,3,4"),
+    EX("AffineGrid", 20, "1,3,4 5", "align_corners=1", 1, .values = "1:1,2,2,3,1"),
     EX("Flatten", 13, "2,3,4", "axis=2", 1),
     EX("Reshape", 13, "2,3,4 2", "", 1, .values = "1:6,-1"),
     EX("Identity", 13, "2,3", "", 1),
@@ -420,8 +442,13 @@ static void make_values(struct rig *r, const struct example *e, int i, enum rd_d
         if (list[0] - '0' != i)
             continue;
         v = aligned(n * sizeof *v);
-        t->dtype = list[1] == 'b' ? RD_BOOL : list[1] == 'i' ? RD_I32 : RD_I64;
-        for (size_t k = 0; k < n; k++) {
+        t->dtype = list[1] == 'b'   ? RD_BOOL
+                   : list[1] == 'i' ? RD_I32
+                   : list[1] == 'f' ? RD_F32
+                                    : RD_I64;
+        for (size_t k = 0; k < n && t->dtype == RD_F32; k++)
+            ((float *)v)[k] = strtof(at + 1, &at);
+        for (size_t k = 0; k < n && t->dtype != RD_F32; k++) {
             const long one = strtol(at + 1, &at, 10);
 
             if (t->dtype == RD_BOOL)
