@@ -11,6 +11,7 @@
 #include "graph/op_recurrent.h"
 
 #include "tensor/kernel.h"
+#include "tensor/math.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -241,6 +242,12 @@ struct rd_recurrent rd_recurrent_of(const struct rd_op_call *c)
     q.keep_sums = q.clip > 0;
     for (size_t i = 0; i < q.dirs * functions(q.cell); i++)
         q.keep_sums |= q.act[i / functions(q.cell)][i % functions(q.cell)].kind > RD_CELL_RELU;
+    q.math = c->kernels ? c->kernels->math : NULL;
+    q.plain = !q.clip && !q.coupled;
+    for (size_t i = 0; i < q.dirs * functions(q.cell); i++)
+        q.plain &=
+            q.act[i / functions(q.cell)][i % functions(q.cell)].kind ==
+            (i % functions(q.cell) || q.cell == RD_CELL_RNN ? RD_CELL_TANH : RD_CELL_SIGMOID);
     q.width = c->kernels ? rd_packed_width(c->kernels, q.size) : q.size;
     q.gates_width = c->kernels ? rd_packed_width(c->kernels, q.gates * q.size) : q.gates * q.size;
     return q;
@@ -277,7 +284,7 @@ static size_t scratch(const struct rd_op_call *c)
 {
     const struct rd_recurrent q = rd_recurrent_of(c);
     const size_t rows = q.steps * q.batch, all = q.gates * q.size;
-    size_t n = rows * q.in + all * q.width + q.size * q.gates_width + q.size * q.width, bytes;
+    size_t n = rows * q.in + all + all * q.width + q.size * q.gates_width + q.size * q.width, bytes;
 
     n += c->din ? 2 * rows * all + rows * q.in + 4 * q.batch * q.size : rd_recurrent_state(&q);
     bytes = n * real(c) + 64 * 32;

@@ -7,6 +7,8 @@
 
 #include "graph/op.h"
 
+struct rd_math; /* tensor/math.h */
+
 enum rd_cell { RD_CELL_RNN, RD_CELL_GRU, RD_CELL_LSTM };
 
 enum rd_cell_act {
@@ -39,6 +41,8 @@ struct rd_recurrent {
     bool keep_sums;                             /* backward wants the sums before the activations */
     size_t width; /* numbers of a packed matrix of `size` and of gates * size columns */
     size_t gates_width;
+    bool plain;                 /* sigmoid and tanh as usual, no clip, no coupling */
+    const struct rd_math *math; /* NULL: loops */
 };
 
 /* Shapes are set. */

@@ -47,6 +47,8 @@ static void NAME(activate)(
 {
     const REAL a = (REAL)f->alpha, b = (REAL)f->beta, clip = (REAL)q->clip;
 
+    if (clip <= 0 && NAME(mapped)(q, f->kind, v, n))
+        return;
     for (size_t i = 0; i < n && clip > 0; i++)
         v[i] = v[i] > clip ? clip : v[i] < -clip ? -clip : v[i];
     switch (f->kind) {
@@ -285,6 +287,10 @@ static void NAME(step)(const struct rd_op_call *c, const struct rd_recurrent *q,
     const bool gru = q->cell == RD_CELL_GRU;
 
     NAME(product)(c, h, n, q->batch, w->first, n, gru ? 2 * n : all, g, all);
+    if (s->cell && !w->peep && !rd_op_in(c, 4) &&
+        NAME(lstm_rows)(q, q->batch, g, s->cell + at * n, s->cell + (at + q->batch) * n,
+            s->more + at * n, next))
+        return;
     for (size_t b = 0; b < q->batch && gru; b++) {
         REAL *const row = g + b * all, *const more = s->more + (at + b) * n;
         REAL *const sums = s->sums ? s->sums + (at + b) * all : NULL;
@@ -310,6 +316,10 @@ static void NAME(step)(const struct rd_op_call *c, const struct rd_recurrent *q,
             memcpy(new, old, n * sizeof(*new));
             if (cell)
                 memcpy(cell + q->batch * n, cell, n * sizeof(*cell));
+        } else if (cell && !w->peep &&
+                   NAME(lstm_rows)(
+                       q, 1, row, cell, cell + q->batch * n, s->more + (at + b) * n, new)) {
+            continue;
         } else if (cell) {
             NAME(lstm_step)
             (q, f, row, sums, w->peep, cell, cell + q->batch * n, s->more + (at + b) * n, new);
@@ -331,15 +341,14 @@ static void NAME(direction)(struct rd_op_call *c, const struct rd_recurrent *q, 
 {
     const size_t n = q->size, all = q->gates * n, used = c->scratch_used;
     const bool gru = q->cell == RD_CELL_GRU;
+    REAL *const bias = rd_op_take(c, all * sizeof(*bias));
 
     w->first = NAME(pack)(c, w->r, n, gru ? 2 * n : all, 1, n);
     w->second = gru ? NAME(pack)(c, w->r + 2 * n * n, n, n, 1, n) : NULL;
-    for (size_t i = 0; i < q->steps * q->batch; i++)
-        for (size_t j = 0; j < all; j++)
-            s->gate[i * all + j] =
-                !w->bias ? 0 : w->bias[j] + (gru && q->linear && j >= 2 * n ? 0 : w->bias[all + j]);
-    NAME(gemm)
-    (c, q->steps * q->batch, all, q->in, x, q->in, false, w->w, q->in, true, s->gate, all);
+    for (size_t j = 0; j < all && w->bias; j++)
+        bias[j] = w->bias[j] + (gru && q->linear && j >= 2 * n ? 0 : w->bias[all + j]);
+    NAME(project)
+    (c, q->steps * q->batch, all, q->in, x, w->w, w->bias ? bias : NULL, s->gate);
     for (size_t k = 0; k < q->steps; k++)
         NAME(step)(c, q, d, w, s, k);
     c->scratch_used = used;
@@ -473,8 +482,10 @@ static void NAME(step_back)(const struct rd_op_call *c, const struct rd_recurren
     REAL *const now = to->now, *const old = to->before;
 
     memset(old, 0, q->batch * n * sizeof(*old));
-    memset(sums, 0, q->batch * all * sizeof(*sums));
-    memset(inner, 0, q->batch * all * sizeof(*inner));
+    if (rd_op_in(c, 4)) { /* rows of sequences that have ended stay so */
+        memset(sums, 0, q->batch * all * sizeof(*sums));
+        memset(inner, 0, q->batch * all * sizeof(*inner));
+    }
     for (size_t b = 0; b < q->batch; b++) {
         const size_t length = NAME(length)(c, q, b);
         REAL *const dh = now + b * n, *const dg = sums + b * all;
@@ -484,8 +495,12 @@ static void NAME(step_back)(const struct rd_op_call *c, const struct rd_recurren
             memcpy(old + b * n, dh, n * sizeof(*dh));
             continue;
         }
-        for (size_t i = 0; i < n && dy; i++)
-            dh[i] += dy[NAME(y_at)(q, NAME(time)(q, d, k, length), d, b) + i];
+        if (dy)
+            NAME(sum_into)(q, dy + NAME(y_at)(q, NAME(time)(q, d, k, length), d, b), dh, n);
+        if (s->cell && !w->peep &&
+            NAME(lstm_rows_back)(q, 1, s->gate + (at + b) * all, s->cell + (at + b) * n,
+                s->more + (at + b) * n, dh, to->memory + b * n, dg))
+            continue;
         if (s->cell)
             NAME(lstm_back)
         (q, f, s, at + b, w->peep, to->peep ? to->peep + 3 * d * n : NULL, dh, to->memory + b * n,
@@ -554,8 +569,8 @@ static void NAME(inputs_back)(struct rd_op_call *c, const struct rd_recurrent *q
             REAL *const row =
                 to->x + NAME(x_at)(q, s < length ? NAME(time)(q, d, s, length) : s, b);
 
-            for (size_t i = 0; i < q->in && s < length; i++)
-                row[i] += dx[(s * q->batch + b) * q->in + i];
+            if (s < length)
+                NAME(sum_into)(q, dx + (s * q->batch + b) * q->in, row, q->in);
         }
     c->scratch_used = used;
 }
