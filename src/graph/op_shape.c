@@ -2,6 +2,8 @@
  * shape; and Transpose. */
 #include "graph/op_body.h"
 #include "tensor/boxed.h"
+#include "tensor/kernel.h"
+#include "tensor/math.h"
 
 #include <string.h>
 
@@ -590,75 +592,153 @@ static rd_status transpose_infer(struct rd_op_call *c)
     return RD_OK;
 }
 
-/* For each element of the output in order, `at` is its place in the input. */
+/*
+ * The axes of the output, merged where they lie behind each other in the input too: `step` in the
+ * input, `to` in the output. The last one is a row when its step is 1; else `other` is the axis
+ * that has step 1, and the two make a matrix to be turned over.
+ */
 struct turn {
-    int rank;
-    size_t dim[RD_MAX_DIMS], step[RD_MAX_DIMS], count[RD_MAX_DIMS], at;
+    int rank, other;
+    size_t dim[RD_MAX_DIMS], step[RD_MAX_DIMS], to[RD_MAX_DIMS];
 };
 
 static struct turn turn_of(const struct rd_op_call *c)
 {
-    struct turn t = { .rank = c->in[0]->ndim };
+    struct turn t = { .other = -1 };
     size_t step[RD_MAX_DIMS], all = 1;
     int perm[RD_MAX_DIMS] = { 0 };
 
     (void)permutation(c, perm);
-    for (int i = t.rank - 1; i >= 0; i--) {
+    for (int i = c->in[0]->ndim - 1; i >= 0; i--) {
         step[i] = all;
         all *= (size_t)c->in[0]->dim[i];
     }
-    for (int i = 0; i < t.rank; i++) {
-        t.dim[i] = (size_t)c->in[0]->dim[perm[i]];
-        t.step[i] = step[perm[i]];
+    for (int i = 0; i < c->in[0]->ndim; i++) {
+        const size_t d = (size_t)c->in[0]->dim[perm[i]], s = step[perm[i]];
+
+        if (d == 1)
+            continue;
+        if (t.rank && t.step[t.rank - 1] == s * d) {
+            t.dim[t.rank - 1] *= d;
+            t.step[t.rank - 1] = s;
+        } else {
+            t.dim[t.rank] = d;
+            t.step[t.rank++] = s;
+        }
+    }
+    if (!t.rank)
+        t.dim[t.rank++] = t.step[0] = 1;
+    all = 1;
+    for (int i = t.rank - 1; i >= 0; i--) {
+        t.to[i] = all;
+        all *= t.dim[i];
+        if (t.step[i] == 1 && i < t.rank - 1)
+            t.other = i;
     }
     return t;
 }
 
-static void turn_on(struct turn *t)
+/* The next row or matrix: at[0] in the input, at[1] in the output; false at the end. */
+static bool turn_next(const struct turn *t, size_t count[RD_MAX_DIMS], size_t at[2])
 {
-    for (int i = t->rank - 1; i >= 0; i--) {
-        t->at += t->step[i];
-        if (++t->count[i] < t->dim[i])
-            return;
-        t->at -= t->step[i] * t->dim[i];
-        t->count[i] = 0;
+    for (int i = t->rank - 2; i >= 0; i--) {
+        if (i == t->other)
+            continue;
+        at[0] += t->step[i];
+        at[1] += t->to[i];
+        if (++count[i] < t->dim[i])
+            return true;
+        at[0] -= t->step[i] * t->dim[i];
+        at[1] -= t->to[i] * t->dim[i];
+        count[i] = 0;
     }
+    return false;
 }
 
+/* Squares of 8, so that each cache line is used while it is here. */
 #define TURN(T)                                                                                    \
-    for (size_t i = 0; i < n; i++, turn_on(&t))                                                    \
-        ((T *)c->out[0]->data)[i] = ((const T *)c->in[0]->data)[t.at];                             \
+    for (size_t r0 = 0; r0 < rows; r0 += 8)                                                        \
+        for (size_t c0 = 0; c0 < cols; c0 += 8)                                                    \
+            for (size_t k = c0; k < cols && k < c0 + 8; k++)                                       \
+                for (size_t r = r0; r < rows && r < r0 + 8; r++)                                   \
+                    ((T *)out)[k * out_step + r] = ((const T *)in)[r * in_step + k];               \
     break
 
-static rd_status transpose_forward(struct rd_op_call *c)
+/* out[k * out_step + r] = in[r * in_step + k] */
+static void turn_matrix(const struct rd_op_call *c, const void *in, size_t in_step, size_t rows,
+    size_t cols, void *out, size_t out_step)
 {
-    const size_t n = rd_tensor_count(c->out[0]);
-    struct turn t = turn_of(c);
-
     switch (rd_dtype_size(c->in[0]->dtype)) {
     case 1:
         TURN(uint8_t);
     case 2:
         TURN(uint16_t);
     case 4:
+        if (c->kernels && c->kernels->math && c->in[0]->dtype == RD_F32) {
+            c->kernels->math->turn(
+                in, (ptrdiff_t)in_step, rows, cols, out, (ptrdiff_t)out_step, false);
+            break;
+        }
         TURN(uint32_t);
     default:
         TURN(uint64_t);
     }
+}
+
+static rd_status transpose_forward(struct rd_op_call *c)
+{
+    const size_t size = rd_dtype_size(c->in[0]->dtype);
+    const char *in = c->in[0]->data;
+    char *out = c->out[0]->data;
+    const struct turn t = turn_of(c);
+    size_t count[RD_MAX_DIMS] = { 0 }, at[2] = { 0 };
+    const size_t last = (size_t)t.rank - 1;
+
+    if (!rd_tensor_count(c->out[0]))
+        return RD_OK;
+    do {
+        if (t.other < 0)
+            memcpy(out + at[1] * size, in + at[0] * size, t.dim[last] * size);
+        else
+            turn_matrix(c, in + at[0] * size, t.step[last], t.dim[last], t.dim[t.other],
+                out + at[1] * size, t.to[t.other]);
+    } while (turn_next(&t, count, at));
     return RD_OK;
 }
 
+#define ADD_TURNED(T)                                                                              \
+    do {                                                                                           \
+        const T *const from = (const T *)c->dout[0]->data + at[1];                                 \
+        T *const to = (T *)c->din[0]->data + at[0];                                                \
+        for (size_t k = 0; k < others; k++)                                                        \
+            for (size_t i = 0; i < t.dim[last]; i++)                                               \
+                to[i * t.step[last] + k] += from[k * other_step + i];                              \
+    } while (0)
+
 static rd_status transpose_back(struct rd_op_call *c)
 {
-    const size_t n = rd_tensor_count(c->out[0]);
-    struct turn t = turn_of(c);
+    const struct turn t = turn_of(c);
+    const size_t last = (size_t)t.rank - 1;
+    const size_t others = t.other < 0 ? 1 : t.dim[t.other];
+    const size_t other_step = t.other < 0 ? 0 : t.to[t.other];
+    const struct rd_math *const math =
+        c->kernels && c->in[0]->dtype == RD_F32 ? c->kernels->math : NULL;
+    size_t count[RD_MAX_DIMS] = { 0 }, at[2] = { 0 };
 
-    for (size_t i = 0; i < n; i++, turn_on(&t)) {
-        if (c->in[0]->dtype == RD_F32)
-            ((float *)c->din[0]->data)[t.at] += ((const float *)c->dout[0]->data)[i];
+    if (!rd_tensor_count(c->out[0]))
+        return RD_OK;
+    do {
+        if (math && t.other < 0)
+            math->add_to((const float *)c->dout[0]->data + at[1], NULL, 0, 1,
+                (float *)c->din[0]->data + at[0], t.dim[last]);
+        else if (math)
+            math->turn((const float *)c->dout[0]->data + at[1], (ptrdiff_t)other_step, others,
+                t.dim[last], (float *)c->din[0]->data + at[0], (ptrdiff_t)t.step[last], true);
+        else if (c->in[0]->dtype == RD_F32)
+            ADD_TURNED(float);
         else
-            ((double *)c->din[0]->data)[t.at] += ((const double *)c->dout[0]->data)[i];
-    }
+            ADD_TURNED(double);
+    } while (turn_next(&t, count, at));
     return RD_OK;
 }
 

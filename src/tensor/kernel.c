@@ -1,6 +1,7 @@
 /* kernel.c - which table runs here; packing and layout, which need no instruction set. */
 #include "tensor/kernel.h"
 #include "tensor/kernel_tables.h"
+#include "tensor/math.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,13 @@ void rd_pack(const struct rd_kernels *kernels, const float *from, size_t k, size
         const size_t real = n - first < width ? n - first : width;
         const float *p = from + (ptrdiff_t)first * column_step;
 
+        if (row_step == 1 && column_step != 1 && kernels->math) {
+            kernels->math->turn(p, column_step, real, k, packed, (ptrdiff_t)width, false);
+            for (size_t i = 0; i < k && real < width; i++)
+                memset(packed + i * width + real, 0, (width - real) * sizeof *packed);
+            packed += k * width;
+            continue;
+        }
         for (size_t i = 0; i < k; i++, p += row_step, packed += width) {
             if (column_step == 1)
                 memcpy(packed, p, real * sizeof *packed);

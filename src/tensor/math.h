@@ -83,6 +83,9 @@ struct rd_math {
     /* out[i] += factor x[i] y[i * y_step]; y NULL: 1 */
     void (*add_to)(
         const float *x, const float *y, size_t y_step, float factor, float *out, size_t n);
+    /* out[c * out_step + r] = in[r * in_step + c], r < rows, c < cols; add: += */
+    void (*turn)(const float *in, ptrdiff_t in_step, size_t rows, size_t cols, float *out,
+        ptrdiff_t out_step, bool add);
     double (*dot)(const float *a, const float *b, size_t n); /* as kernel.h's sum */
     /* Of rows of n; logs: logarithms of it. A row whose largest is -inf or that holds NaN: NaN. */
     void (*softmax)(const float *x, float *out, size_t rows, size_t n, bool logs);

@@ -1,6 +1,7 @@
 /* sgemm.c - matrix products: B packed block by block on the stack, A read in place or copied when
  * transposed. */
 #include "tensor/kernel.h"
+#include "tensor/math.h"
 
 #include <string.h>
 
@@ -50,7 +51,10 @@ void rd_sgemm(const struct rd_kernels *kernels, const struct rd_gemm *g)
                 };
 
                 if (g->trans_a) {
-                    for (size_t d = 0; d < depth; d++)
+                    if (kernels->math)
+                        kernels->math->turn(g->a + k * g->lda + i, (ptrdiff_t)g->lda, depth, height,
+                            rows, DEPTH, false);
+                    for (size_t d = 0; d < depth && !kernels->math; d++)
                         for (size_t r = 0; r < height; r++)
                             rows[r * DEPTH + d] = g->a[(k + d) * g->lda + i + r];
                     q.in = rows;

@@ -626,6 +626,90 @@ static void vec_normal_back(const struct rd_normal_back *q)
     }
 }
 
+/* --- turning matrices over: squares of LANES in registers --- */
+
+#if RD_LANES == 16
+#define LOW_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
+#define HIGH_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
+#define LOW_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define HIGH_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define LOW_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define HIGH_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
+#define LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+#elif RD_LANES == 8
+#define LOW_1 0, 8, 2, 10, 4, 12, 6, 14
+#define HIGH_1 1, 9, 3, 11, 5, 13, 7, 15
+#define LOW_2 0, 1, 8, 9, 4, 5, 12, 13
+#define HIGH_2 2, 3, 10, 11, 6, 7, 14, 15
+#define LOW_4 0, 1, 2, 3, 8, 9, 10, 11
+#define HIGH_4 4, 5, 6, 7, 12, 13, 14, 15
+#else
+#define LOW_1 0, 4, 2, 6
+#define HIGH_1 1, 5, 3, 7
+#define LOW_2 0, 1, 4, 5
+#define HIGH_2 2, 3, 6, 7
+#endif
+
+/* Rows that lie w apart exchange blocks of w: after all powers of two the square is turned. */
+#define EXCHANGE(w)                                                                                \
+    UNROLL                                                                                         \
+    for (int i = 0; i < LANES; i++)                                                                \
+        if (!(i & (w))) {                                                                          \
+            const vec a = v[i], b = v[i + (w)];                                                    \
+                                                                                                   \
+            v[i] = __builtin_shufflevector(a, b, LOW_##w);                                         \
+            v[i + (w)] = __builtin_shufflevector(a, b, HIGH_##w);                                  \
+        }
+
+INLINE void square(
+    const float *in, ptrdiff_t in_step, float *out, ptrdiff_t out_step, const bool add)
+{
+    vec v[LANES];
+
+    UNROLL
+    for (int i = 0; i < LANES; i++)
+        v[i] = load(in + i * in_step);
+    EXCHANGE(1)
+    EXCHANGE(2)
+#if RD_LANES >= 8
+    EXCHANGE(4)
+#endif
+#if RD_LANES >= 16
+    EXCHANGE(8)
+#endif
+    UNROLL
+    for (int i = 0; i < LANES; i++)
+        store(out + i * out_step, add ? v[i] + load(out + i * out_step) : v[i]);
+}
+
+INLINE void turn_all(const float *in, ptrdiff_t in_step, size_t rows, size_t cols, float *out,
+    ptrdiff_t out_step, const bool add)
+{
+    const size_t whole_r = rows / LANES * LANES, whole_c = cols / LANES * LANES;
+
+    for (size_t c = 0; c < whole_c; c += LANES)
+        for (size_t r = 0; r < whole_r; r += LANES)
+            square(in + (ptrdiff_t)r * in_step + (ptrdiff_t)c, in_step,
+                out + (ptrdiff_t)c * out_step + (ptrdiff_t)r, out_step, add);
+    for (size_t c = 0; c < cols; c++)
+        for (size_t r = c < whole_c ? whole_r : 0; r < rows; r++) {
+            float *to = out + (ptrdiff_t)c * out_step + (ptrdiff_t)r;
+            const float v = in[(ptrdiff_t)r * in_step + (ptrdiff_t)c];
+
+            *to = add ? *to + v : v;
+        }
+}
+
+static void vec_turn(const float *in, ptrdiff_t in_step, size_t rows, size_t cols, float *out,
+    ptrdiff_t out_step, bool add)
+{
+    if (add)
+        turn_all(in, in_step, rows, cols, out, out_step, true);
+    else
+        turn_all(in, in_step, rows, cols, out, out_step, false);
+}
+
 /* --- LSTM --- */
 
 INLINE void lstm_lanes(const struct rd_lstm *q, size_t row, size_t i, size_t m)
@@ -691,6 +775,7 @@ const struct rd_math RD_NAMED(rd_math) = {
     .map_back = vec_map_back,
     .pair = vec_pair,
     .add_to = vec_add_to,
+    .turn = vec_turn,
     .dot = vec_dot,
     .softmax = vec_softmax,
     .softmax_back = vec_softmax_back,

@@ -242,6 +242,36 @@ static void pairs_are_exact(void **state)
     for_all(check_pairs);
 }
 
+static void check_turn(const struct rd_kernels *k)
+{
+    for (size_t rows = 0; rows < 40; rows += 3)
+        for (size_t cols = 0; cols < 50; cols += 4)
+            for (int add = 0; add < 2; add++) {
+                const size_t in_step = cols + 1, out_step = rows + 2;
+                float *in = numbers(rows * in_step + 1, 1), *out = numbers(cols * out_step + 1, 1);
+                float *before = numbers(cols * out_step + 1, 1);
+
+                memcpy(before, out, cols * out_step * sizeof *out);
+                k->math->turn(in, (ptrdiff_t)in_step, rows, cols, out, (ptrdiff_t)out_step, add);
+                for (size_t c = 0; c < cols; c++)
+                    for (size_t r = 0; r < out_step; r++) {
+                        const size_t to = c * out_step + r;
+                        const float v = r < rows ? in[r * in_step + c] : before[to];
+
+                        assert_true(out[to] == (add && r < rows ? before[to] + v : v));
+                    }
+                rd_free(in);
+                rd_free(out);
+                rd_free(before);
+            }
+}
+
+static void matrices_are_turned(void **state)
+{
+    (void)state;
+    for_all(check_turn);
+}
+
 /* --- rows: softmax and normalization ---
  *
  * n numbers of size below 8, sums in float32 by lanes: 2^-24 times a few dozen, and the functions'
@@ -443,6 +473,7 @@ int main(void)
         cmocka_unit_test(functions_are_within_their_bounds),
         cmocka_unit_test(slopes_match_differences),
         cmocka_unit_test(pairs_are_exact),
+        cmocka_unit_test(matrices_are_turned),
         cmocka_unit_test(softmax_matches_float64),
         cmocka_unit_test(normalization_matches_float64),
         cmocka_unit_test(an_lstm_step_matches_float64),
