@@ -249,8 +249,9 @@ void RD_NAMED(rd_rows)(const struct rd_rows *q)
 {
     const size_t total = q->ny * q->nx * q->len, lines = q->lines ? q->lines : 1;
     const size_t tiles = (q->rows + TILE - 1) / TILE;
+    const bool single = q->rows == 1 && lines == 1 && !q->plus && !q->mask;
 
-    for (size_t j = 0; tiles && j < q->n; j += 2 * LANES) {
+    for (size_t j = single ? RD_NAMED(rd_single)(q) : 0; tiles && j < q->n; j += 2 * LANES) {
         struct tile t = { .out_step = q->out_step, .plus_step = q->plus_step };
         size_t share = 0;
 
