@@ -1,20 +1,15 @@
-/* forest.c - trees of other libraries' files as a graph: growing lists, sets as searches, the
- * graph itself. */
+/* forest.c - trees of other libraries' files while they are read: growing lists, sets as searches.
+ */
 #include "graph/forest.h"
 
 #include "base/alloc.h"
 #include "base/text.h"
-#include "graph/ml.h"
-#include "graph/onnx.h"
-#include "graph/op.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { OPSET = 21, ML_OPSET = 5, IR = 10 };
 
 /* --- growing --- */
 
@@ -69,6 +64,15 @@ int64_t rd_forest_leaf(struct rd_forest *f, int64_t target, double weight)
     return RD_TREE_LEAF(f->n_leaves++);
 }
 
+void rd_forest_leaf_more(struct rd_forest *f, int64_t target, double weight)
+{
+    (void)rd_forest_leaf(f, target, weight);
+    if (!f->failed) {
+        f->leaf[f->n_leaves - 1].more = true;
+        f->wide = true;
+    }
+}
+
 void rd_forest_root(struct rd_forest *f, int64_t child)
 {
     if (child < 0) { /* TreeEnsemble begins with a node, so it gets one that does not choose */
@@ -78,7 +82,23 @@ void rd_forest_root(struct rd_forest *f, int64_t child)
         child = (int64_t)at;
     }
     if (room(f, &f->root, f->n_roots, 1, &f->cap_roots, sizeof(*f->root)))
-        f->root[f->n_roots++] = child;
+        f->root[f->n_roots++] = (struct rd_forest_root){
+            .node = child, .behind = f->n_nodes, .leaf_behind = f->n_leaves
+        };
+}
+
+void rd_forest_bias(struct rd_forest *f, const double *bias)
+{
+    int64_t leaf = 0;
+
+    for (int64_t k = 0; k < f->targets && !f->failed; k++) {
+        if (!k || !f->wide) /* as the trees are: leaves of one number, or of all */
+            leaf = rd_forest_leaf(f, k, bias[k]);
+        else
+            rd_forest_leaf_more(f, k, bias[k]);
+        if (k + 1 == f->targets || !f->wide)
+            rd_forest_root(f, leaf);
+    }
 }
 
 void rd_forest_release(struct rd_forest *f)
@@ -174,262 +194,6 @@ void rd_forest_categories(struct rd_forest *f, size_t at, int64_t feature, const
     }
     rd_free(bound);
     rd_free(outcome);
-}
-
-/* --- the graph --- */
-
-struct making {
-    struct rd_forest *f;
-    struct rd_graph *g;
-    rd_status st;
-};
-
-static void *get(struct making *m, size_t count, size_t size)
-{
-    void *p = m->st ? NULL : rd_arena_alloc(m->f->arena, count, size);
-
-    if (!p && !m->st)
-        m->st = RD_FAIL(m->f->err, RD_E_MEMORY, "no memory for the model");
-    return p;
-}
-
-static void value(struct making *m, const char *name, int64_t columns)
-{
-    struct rd_graph_value *v = &m->g->value[m->g->n_values++];
-
-    *v = (struct rd_graph_value){ .name = name, .dtype = RD_F32, .ndim = 2, .producer = -1 };
-    v->dim[0] = -1;
-    v->dim[1] = columns;
-    v->dim_name[0] = "batch";
-}
-
-static struct rd_tensor *tensor(struct making *m, enum rd_dtype type, int ndim, const int64_t *dim)
-{
-    struct rd_tensor *t = NULL;
-
-    if (!m->st)
-        m->st = rd_tensor_new(m->f->arena, type, dim, ndim, m->f->limits, &t, m->f->err);
-    return t;
-}
-
-static void weight(
-    struct making *m, const char *name, int ndim, const int64_t *dim, const float *from)
-{
-    struct rd_graph_value *v = &m->g->value[m->g->n_values];
-    struct rd_tensor *t = tensor(m, RD_F32, ndim, dim);
-
-    if (m->st)
-        return;
-    memcpy(t->data, from, rd_tensor_count(t) * sizeof(float));
-    *v = (struct rd_graph_value){ .name = name, .dtype = RD_F32, .ndim = ndim, .producer = -1 };
-    memcpy(v->dim, dim, (size_t)ndim * sizeof(*dim));
-    v->weight = t;
-    m->g->n_values++;
-}
-
-/* A node that gives a new value. */
-static struct rd_graph_node *node(struct making *m, const char *op, const char *domain,
-    int64_t opset, int in, int more, const char *gives)
-{
-    struct rd_graph_node *n = &m->g->node[m->g->n_nodes];
-    int *input = get(m, 2, sizeof(int)), *output = get(m, 1, sizeof(int));
-
-    if (m->st)
-        return n;
-    input[0] = in;
-    input[1] = more;
-    output[0] = (int)m->g->n_values;
-    *n = (struct rd_graph_node){ .name = gives,
-        .op = op,
-        .domain = domain,
-        .opset = opset,
-        .row = rd_op_find(domain, op, opset, NULL),
-        .input = input,
-        .output = output,
-        .n_inputs = more < 0 ? 1 : 2,
-        .n_outputs = 1 };
-    if (!n->row)
-        m->st = RD_FAIL(m->f->err, RD_E_BUG, "no row for %s", op);
-    m->g->value[m->g->n_values++] =
-        (struct rd_graph_value){ .name = gives, .ndim = -1, .producer = (int)m->g->n_nodes++ };
-    return n;
-}
-
-static struct rd_attr *next(struct making *m, struct rd_graph_node *n, const char *name)
-{
-    struct rd_attr *a = (struct rd_attr *)(uintptr_t)&n->attr[n->n_attrs++];
-
-    (void)m;
-    a->name = name;
-    return a;
-}
-
-/* A list of n integers, to be filled. */
-static int64_t *ints(struct making *m, struct rd_graph_node *to, const char *name, size_t n)
-{
-    int64_t *p = get(m, n, sizeof(*p));
-    struct rd_attr *a;
-
-    if (m->st)
-        return NULL;
-    a = next(m, to, name);
-    a->type = RD_ATTR_INTS;
-    a->ints = p;
-    a->n = n;
-    return p;
-}
-
-static void *numbers(
-    struct making *m, struct rd_graph_node *to, const char *name, enum rd_dtype type, size_t n)
-{
-    struct rd_tensor *t = tensor(m, type, 1, &(int64_t){ (int64_t)n });
-    struct rd_attr *a;
-
-    if (m->st)
-        return NULL;
-    a = next(m, to, name);
-    a->type = RD_ATTR_TENSOR;
-    a->tensor = t;
-    a->n = 1;
-    return t->data;
-}
-
-static void ensemble(struct making *m)
-{
-    const struct rd_forest *f = m->f;
-    struct rd_graph_node *to = node(m, "TreeEnsemble", RD_ML_DOMAIN, ML_OPSET, 0, -1, "margins");
-    int64_t *feature, *yes, *no, *yes_leaf, *no_leaf, *missing, *target, *root;
-    double *split, *leaf_weight;
-    uint8_t *mode;
-
-    to->attr = get(m, 13, sizeof(*to->attr));
-    feature = ints(m, to, "nodes_featureids", f->n_nodes);
-    yes = ints(m, to, "nodes_truenodeids", f->n_nodes);
-    no = ints(m, to, "nodes_falsenodeids", f->n_nodes);
-    yes_leaf = ints(m, to, "nodes_trueleafs", f->n_nodes);
-    no_leaf = ints(m, to, "nodes_falseleafs", f->n_nodes);
-    missing = ints(m, to, "nodes_missing_value_tracks_true", f->n_nodes);
-    target = ints(m, to, "leaf_targetids", f->n_leaves);
-    root = ints(m, to, "tree_roots", f->n_roots);
-    split = numbers(m, to, "nodes_splits", RD_F64, f->n_nodes);
-    mode = numbers(m, to, "nodes_modes", RD_U8, f->n_nodes);
-    leaf_weight = numbers(m, to, "leaf_weights", RD_F64, f->n_leaves);
-    if (m->st)
-        return;
-    for (size_t i = 0; i < f->n_nodes; i++) {
-        const struct rd_forest_node *n = &f->node[i];
-
-        feature[i] = n->feature;
-        yes[i] = n->yes < 0 ? -1 - n->yes : n->yes;
-        no[i] = n->no < 0 ? -1 - n->no : n->no;
-        yes_leaf[i] = n->yes < 0;
-        no_leaf[i] = n->no < 0;
-        missing[i] = n->missing_yes;
-        split[i] = n->threshold;
-        mode[i] = n->mode;
-    }
-    for (size_t i = 0; i < f->n_leaves; i++) {
-        target[i] = f->leaf[i].target;
-        leaf_weight[i] = f->leaf[i].weight;
-    }
-    memcpy(root, f->root, f->n_roots * sizeof(*root));
-    *next(m, to, "n_targets") =
-        (struct rd_attr){ .name = "n_targets", .type = RD_ATTR_INT, .i = f->targets };
-    *next(m, to, "aggregate_function") =
-        (struct rd_attr){ .name = "aggregate_function", .type = RD_ATTR_INT, .i = RD_TREE_SUM };
-}
-
-/* An empty graph with its input; room for a handful of values and nodes. */
-static void begin(struct making *m)
-{
-    struct rd_forest *f = m->f;
-    struct rd_graph_import *import;
-
-    if (f->features < 1 || f->features > RD_FOREST_FEATURES || f->targets < 1 ||
-        f->targets > RD_FOREST_FEATURES) {
-        m->st = RD_FAIL(f->err, RD_E_LIMIT,
-            "%lld features and %lld scores a row: 1 to %d are supported", (long long)f->features,
-            (long long)f->targets, RD_FOREST_FEATURES);
-        return;
-    }
-    m->g = get(m, 1, sizeof(*m->g));
-    import = get(m, 2, sizeof(*import));
-    if (m->st)
-        return;
-    import[0] = (struct rd_graph_import){ .domain = "", .version = OPSET };
-    import[1] = (struct rd_graph_import){ .domain = RD_ML_DOMAIN, .version = ML_OPSET };
-    m->g->value = get(m, 8, sizeof(*m->g->value));
-    m->g->node = get(m, 4, sizeof(*m->g->node));
-    m->g->path = rd_arena_strdup(f->arena, f->name);
-    m->g->name = "forest";
-    m->g->producer_name = f->producer;
-    m->g->ir_version = IR;
-    m->g->opset = OPSET;
-    m->g->import = import;
-    m->g->n_imports = 2;
-    if (!m->st && !m->g->path)
-        m->st = RD_FAIL(f->err, RD_E_MEMORY, "no memory for the model");
-    if (!m->st)
-        value(m, "features", f->features);
-}
-
-static rd_status finish(struct making *m, struct rd_graph **graph_out)
-{
-    static const char *const op[] = { NULL, "Sigmoid", "Softmax", "Exp", "Softplus" };
-    struct rd_forest *f = m->f;
-    struct rd_graph *g = m->g;
-    int *input = get(m, 1, sizeof(int)), *output = get(m, 1, sizeof(int));
-
-    if (!m->st && op[f->end])
-        (void)node(m, op[f->end], "", OPSET, (int)g->n_values - 1, -1, "scores");
-    if (m->st)
-        return m->st;
-    output[0] = (int)g->n_values - 1;
-    g->input = input;
-    g->output = output;
-    g->n_inputs = g->n_outputs = 1;
-    m->st = rd_graph_infer(g, f->limits, f->arena, f->err);
-    if (!m->st)
-        m->st = rd_graph_choose(g, f->limits, f->arena, f->err);
-    if (!m->st)
-        *graph_out = g;
-    return m->st;
-}
-
-rd_status rd_forest_graph(struct rd_forest *f, struct rd_graph **graph_out)
-{
-    struct making m = { .f = f };
-
-    if (f->failed)
-        return RD_FAIL(f->err, RD_E_MEMORY, "no memory for the trees, or more than the limit");
-    if (!f->n_roots)
-        return RD_FAIL(f->err, RD_E_INPUT, "it has no trees");
-    for (size_t i = 0; i < f->n_nodes; i++)
-        if (f->node[i].feature < 0 || f->node[i].feature >= f->features)
-            return RD_FAIL(f->err, RD_E_INPUT, "a node reads feature %lld of %lld",
-                (long long)f->node[i].feature, (long long)f->features);
-    begin(&m);
-    if (!m.st)
-        ensemble(&m);
-    return m.st ? m.st : finish(&m, graph_out);
-}
-
-rd_status rd_forest_linear(
-    struct rd_forest *f, const float *weights, const float *bias, struct rd_graph **graph_out)
-{
-    struct making m = { .f = f };
-
-    begin(&m);
-    if (m.st)
-        return m.st;
-    m.g->name = "linear";
-    weight(&m, "weight", 2, (int64_t[]){ f->features, f->targets }, weights);
-    weight(&m, "bias", 1, (int64_t[]){ f->targets }, bias);
-    if (!m.st)
-        (void)node(&m, "MatMul", "", OPSET, 0, 1, "product");
-    if (!m.st)
-        (void)node(&m, "Add", "", OPSET, 3, 2, "margins");
-    return m.st ? m.st : finish(&m, graph_out);
 }
 
 /* --- numbers of documents --- */

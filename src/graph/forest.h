@@ -17,7 +17,11 @@ enum rd_forest_end { /* what stands behind the scores */
     RD_FOREST_SIGMOID,
     RD_FOREST_SOFTMAX,
     RD_FOREST_EXP,
-    RD_FOREST_SOFTPLUS
+    RD_FOREST_SOFTPLUS,
+    RD_FOREST_STEP,       /* 1 above 0, else 0 */
+    RD_FOREST_SQUARE,     /* with its sign: undoes a root taken of the targets */
+    RD_FOREST_CLASS,      /* softmax behind a first output "label", where it is largest */
+    RD_FOREST_UNCERTAINTY /* of two scores the second is the logarithm of a deviation: exp(2 s) */
 };
 
 struct rd_forest {
@@ -28,6 +32,8 @@ struct rd_forest {
     const char *producer;
     int64_t features, targets;
     enum rd_forest_end end;
+    bool wide;   /* some leaf has several numbers */
+    bool linear; /* targets are coefficients: (features + 1) x scores, the last row constants */
     bool failed; /* memory ran out, or the model is larger than limits->memory_bytes */
     size_t cap, n_nodes, cap_leaves, n_leaves, cap_roots, n_roots;
     struct rd_forest_node {
@@ -38,8 +44,12 @@ struct rd_forest {
     struct rd_forest_leaf {
         int64_t target;
         double weight;
+        bool more; /* of the leaf before it */
     } * leaf;
-    int64_t *root;
+    struct rd_forest_root { /* a tree: what came in since the one before is its own */
+        int64_t node;
+        size_t behind, leaf_behind;
+    } * root;
 };
 
 enum { RD_FOREST_FEATURES = 1 << 24 };
@@ -49,6 +59,10 @@ size_t rd_forest_reserve(struct rd_forest *f, size_t n);
 void rd_forest_set(struct rd_forest *f, size_t at, struct rd_forest_node node);
 /* As a child: RD_TREE_LEAF(i). */
 int64_t rd_forest_leaf(struct rd_forest *f, int64_t target, double weight);
+/* One number more of the leaf made last. */
+void rd_forest_leaf_more(struct rd_forest *f, int64_t target, double weight);
+/* Numbers that every row gets, one a target. */
+void rd_forest_bias(struct rd_forest *f, const double *bias);
 /* A tree from a node or leaf. */
 void rd_forest_root(struct rd_forest *f, int64_t child);
 
@@ -70,7 +84,12 @@ void rd_forest_pieces(struct rd_forest *f, size_t at, int64_t feature,
 void rd_forest_categories(struct rd_forest *f, size_t at, int64_t feature, const int64_t *category,
     size_t n, bool negative_cut, int64_t in, int64_t out, int64_t nan);
 
-/* Input "features" (batch, features) float32, output "scores" (batch, targets) float32. */
+/*
+ * Input "features" (batch, features) float32, output "scores" (batch, targets) float32; in front of
+ * it "label" (batch) int64 with RD_FOREST_CLASS. linear: a score is the sum of features times the
+ * coefficients of the leaves they came to, NaN counting as 0 (leaves that must not be reached with
+ * one are the reader's care).
+ */
 rd_status rd_forest_graph(struct rd_forest *f, struct rd_graph **graph_out);
 /* scores = features * weight (features, targets) + bias (targets): gblinear. */
 rd_status rd_forest_linear(

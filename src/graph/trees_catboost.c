@@ -1,11 +1,12 @@
 /*
- * trees_catboost.c - CatBoost's JSON model as a graph: oblivious trees of float features.
+ * trees_catboost.c - CatBoost's JSON model as a graph: trees of float features.
  *
- * Split i of a tree is bit i of the leaf's number, set when the feature is above the border
- * (float32). A missing value is below all borders, or above all of them where nan_value_treatment
- * is AsTrue. A score is scale times the sum of leaves, plus bias. Columns are those of the data the
- * model was trained on (flat_feature_index). Categorical, text and embedding features are refused
- * by name: their encoders need the training data's tables.
+ * Split i of an oblivious tree is bit i of the leaf's number, set when the feature is above the
+ * border (float32); trees of the other grow policies are written as nodes inside nodes. A missing
+ * value is below all borders, or above all of them where nan_value_treatment is AsTrue. A score is
+ * scale times the sum of leaves, plus bias. Columns are those of the data the model was trained on
+ * (flat_feature_index). Categorical, text and embedding features are refused by name: their
+ * encoders need the training data's tables.
  *
  * Source: CatBoost's documentation, "JSON model" tutorial; files of 1.2.
  */
@@ -15,7 +16,7 @@
 
 #include <string.h>
 
-enum { SHOWN = 60, DEEPEST = 16, SCORES = 1 << 12 };
+enum { SHOWN = 60, DEEPEST = 16, SCORES = 1 << 12, WAITING = 256 };
 
 struct column {
     int64_t flat;
@@ -110,7 +111,15 @@ static rd_status objective(struct cat *c, const struct rd_doc *doc)
         { "MultiClass", RD_FOREST_SOFTMAX }, { "MultiClassOneVsAll", RD_FOREST_SIGMOID },
         { "Poisson", RD_FOREST_EXP }, { "Tweedie", RD_FOREST_EXP }, { "RMSE", RD_FOREST_NONE },
         { "MAE", RD_FOREST_NONE }, { "Quantile", RD_FOREST_NONE }, { "MultiRMSE", RD_FOREST_NONE },
-        { "LogLinQuantile", RD_FOREST_EXP }, { "MAPE", RD_FOREST_NONE },
+        { "LogLinQuantile", RD_FOREST_NONE }, { "MAPE", RD_FOREST_NONE },
+        { "Focal", RD_FOREST_SIGMOID }, { "MultiLogloss", RD_FOREST_SIGMOID },
+        { "MultiCrossEntropy", RD_FOREST_SIGMOID }, { "LogCosh", RD_FOREST_NONE },
+        { "RMSEWithUncertainty", RD_FOREST_UNCERTAINTY }, { "MultiQuantile", RD_FOREST_NONE },
+        { "Cox", RD_FOREST_NONE }, { "SurvivalAft", RD_FOREST_NONE },
+        { "YetiRankPairwise", RD_FOREST_NONE }, { "PairLogitPairwise", RD_FOREST_NONE },
+        { "StochasticRank", RD_FOREST_NONE }, { "LambdaMart", RD_FOREST_NONE },
+        { "MultiRMSEWithMissingValues", RD_FOREST_NONE }, { "QueryCrossEntropy", RD_FOREST_NONE },
+        { "StochasticFilter", RD_FOREST_NONE }, { "GroupQuantile", RD_FOREST_NONE },
         { "Huber", RD_FOREST_NONE }, { "Expectile", RD_FOREST_NONE }, { "Lq", RD_FOREST_NONE },
         { "QueryRMSE", RD_FOREST_NONE }, { "YetiRank", RD_FOREST_NONE },
         { "PairLogit", RD_FOREST_NONE }, { "QuerySoftMax", RD_FOREST_NONE } };
@@ -149,8 +158,36 @@ static rd_status read_split(const struct cat *c, const struct rd_doc *d, struct 
     return RD_OK;
 }
 
-/* A tree for each score: a leaf of a TreeEnsemble has one. */
-static rd_status tree(struct cat *c, const struct rd_doc *doc)
+/* A leaf with the n numbers from item, one a score. */
+static rd_status leaf(struct cat *c, const struct rd_doc *item, size_t n, int64_t *out)
+{
+    double v;
+
+    for (size_t k = 0; k < n; k++) {
+        if (!rd_forest_real(&item[k], &v))
+            return RD_FAIL(
+                c->f->err, RD_E_INPUT, "tree %zu has a leaf that is no finite number", c->tree);
+        if (k)
+            rd_forest_leaf_more(c->f, (int64_t)k, v * c->scale);
+        else
+            *out = rd_forest_leaf(c->f, 0, v * c->scale);
+    }
+    return RD_OK;
+}
+
+/* Above the border: no. */
+static void branch(struct cat *c, size_t at, const struct split *s, int64_t below, int64_t above)
+{
+    rd_forest_set(c->f, at,
+        (struct rd_forest_node){ .feature = c->column[s->column].flat,
+            .threshold = s->border,
+            .mode = RD_TREE_LEQ,
+            .missing_yes = !c->column[s->column].missing_above,
+            .yes = below,
+            .no = above });
+}
+
+static rd_status oblivious(struct cat *c, const struct rd_doc *doc)
 {
     const struct rd_doc *splits = rd_doc_get(doc, "splits");
     const struct rd_doc *values = rd_doc_get(doc, "leaf_values");
@@ -158,6 +195,8 @@ static rd_status tree(struct cat *c, const struct rd_doc *doc)
     const size_t depth = splits && splits->kind == RD_DOC_LIST ? splits->n : 0;
     const size_t leaves = (size_t)1 << (depth <= DEEPEST ? depth : 0);
     struct split split[DEEPEST];
+    int64_t child[2] = { 0 };
+    size_t first;
     rd_status st = RD_OK;
 
     if (depth > DEEPEST)
@@ -168,55 +207,89 @@ static rd_status tree(struct cat *c, const struct rd_doc *doc)
             c->f->err, RD_E_INPUT, "tree %zu must have %zu leaf_values", c->tree, leaves * targets);
     for (size_t i = 0; i < depth && !st; i++)
         st = read_split(c, &splits->item[i], &split[i]);
-    for (size_t k = 0; k < targets && !st && !c->f->failed; k++) {
-        const size_t first = depth ? rd_forest_reserve(c->f, leaves - 1) : 0;
-        int64_t child[2] = { 0 };
+    if (!st && !depth)
+        st = leaf(c, values->item, targets, &child[0]);
+    first = !st && depth ? rd_forest_reserve(c->f, leaves - 1) : 0;
+    /* Nodes in the order of a heap: the last split at the root, so that a leaf's place is its
+     * number. */
+    for (size_t i = 0; i < leaves - 1 && !st && !c->f->failed; i++) {
+        size_t level = 0;
 
-        /* Nodes in the order of a heap: the last split at the root, so that a leaf's place is its
-         * number. */
-        for (size_t i = 0; i < leaves - 1; i++) {
-            size_t level = 0;
+        while ((i + 1) >> (level + 1))
+            level++;
+        for (size_t side = 0; side < 2 && !st; side++) {
+            const size_t to = 2 * i + 1 + side;
 
-            while ((i + 1) >> (level + 1))
-                level++;
-            for (size_t side = 0; side < 2 && !st; side++) {
-                const size_t to = 2 * i + 1 + side, at = to - (leaves - 1);
-                double v = 0;
-
-                child[side] = (int64_t)(first + to);
-                if (to < leaves - 1)
-                    continue;
-                if (!rd_forest_real(&values->item[at * targets + k], &v))
-                    st = RD_FAIL(c->f->err, RD_E_INPUT, "tree %zu: leaf %zu is no finite number",
-                        c->tree, at);
-                child[side] = rd_forest_leaf(c->f, (int64_t)k, v * c->scale);
-            }
-            rd_forest_set(c->f, first + i,
-                (struct rd_forest_node){ .feature = c->column[split[depth - 1 - level].column].flat,
-                    .threshold = split[depth - 1 - level].border,
-                    .mode = RD_TREE_LEQ,
-                    .missing_yes = !c->column[split[depth - 1 - level].column].missing_above,
-                    .yes = child[0],
-                    .no = child[1] });
+            child[side] = (int64_t)(first + to);
+            if (to >= leaves - 1)
+                st = leaf(c, &values->item[(to - (leaves - 1)) * targets], targets, &child[side]);
         }
-        if (!depth) {
-            double v = 0;
-
-            if (!rd_forest_real(&values->item[k], &v))
-                st =
-                    RD_FAIL(c->f->err, RD_E_INPUT, "tree %zu: leaf 0 is no finite number", c->tree);
-            rd_forest_root(c->f, rd_forest_leaf(c->f, (int64_t)k, v * c->scale));
-        } else {
-            rd_forest_root(c->f, (int64_t)first);
-        }
+        branch(c, first + i, &split[depth - 1 - level], child[0], child[1]);
     }
+    if (!st)
+        rd_forest_root(c->f, depth ? (int64_t)first : child[0]);
+    return st;
+}
+
+/* A subtree that is a leaf, or gets a node of its own and waits. */
+struct waiting {
+    const struct rd_doc *doc;
+    size_t at;
+};
+
+static rd_status subtree(
+    struct cat *c, const struct rd_doc *doc, struct waiting *todo, size_t *todo_n, int64_t *out)
+{
+    const struct rd_doc *value = rd_doc_get(doc, "value");
+    const size_t targets = (size_t)c->f->targets;
+
+    if (value && value->kind == RD_DOC_LIST ? value->n == targets : value && targets == 1)
+        return leaf(c, value->kind == RD_DOC_LIST ? value->item : value, targets, out);
+    if (value || !doc)
+        return RD_FAIL(
+            c->f->err, RD_E_INPUT, "tree %zu has a leaf without %zu values", c->tree, targets);
+    if (*todo_n == WAITING)
+        return RD_FAIL(c->f->err, RD_E_INPUT, "tree %zu is too deep", c->tree);
+    *out = (int64_t)rd_forest_reserve(c->f, 1);
+    todo[(*todo_n)++] = (struct waiting){ doc, (size_t)*out };
+    return RD_OK;
+}
+
+/* Of the other grow policies: subtrees inside each other. Depth first, so that what waits is no
+ * more than the depth, which the document's reader bounds. */
+static rd_status nested(struct cat *c, const struct rd_doc *doc)
+{
+    struct waiting todo[WAITING];
+    size_t todo_n = 0;
+    int64_t root = 0, below = 0, above = 0;
+    struct split split = { 0 };
+    rd_status st = subtree(c, doc, todo, &todo_n, &root);
+
+    while (todo_n && !st && !c->f->failed) {
+        const struct waiting w = todo[--todo_n];
+        const struct rd_doc *s = rd_doc_get(w.doc, "split");
+
+        if (!s)
+            st = RD_FAIL(c->f->err, RD_E_INPUT, "tree %zu has a node without 'split'", c->tree);
+        if (!st)
+            st = read_split(c, s, &split);
+        if (!st)
+            st = subtree(c, rd_doc_get(w.doc, "left"), todo, &todo_n, &below);
+        if (!st)
+            st = subtree(c, rd_doc_get(w.doc, "right"), todo, &todo_n, &above);
+        if (!st)
+            branch(c, w.at, &split, below, above);
+    }
+    if (!st)
+        rd_forest_root(c->f, root);
     return st;
 }
 
 rd_status rd_catboost_read(
     struct rd_forest *f, const struct rd_doc *doc, struct rd_graph **graph_out)
 {
-    const struct rd_doc *trees = rd_doc_get(doc, "oblivious_trees");
+    const struct rd_doc *even = rd_doc_get(doc, "oblivious_trees");
+    const struct rd_doc *trees = even ? even : rd_doc_get(doc, "trees");
     struct cat *c = RD_NEW(f->arena, struct cat);
     rd_status st;
 
@@ -225,16 +298,15 @@ rd_status rd_catboost_read(
         return RD_FAIL(f->err, RD_E_MEMORY, "no memory for the model");
     c->f = f;
     if (!trees || trees->kind != RD_DOC_LIST || !trees->n)
-        return RD_FAIL(f->err, RD_E_INPUT,
-            "it has no list 'oblivious_trees' (other grow policies are not supported)");
+        return RD_FAIL(f->err, RD_E_INPUT, "it has no list 'oblivious_trees' or 'trees'");
     st = features(c, rd_doc_get(doc, "features_info"));
     if (!st)
         st = scale_and_bias(c, rd_doc_get(doc, "scale_and_bias"));
     if (!st)
         st = objective(c, doc);
     for (c->tree = 0; c->tree < trees->n && !st && !f->failed; c->tree++)
-        st = tree(c, &trees->item[c->tree]);
-    for (int64_t k = 0; k < f->targets && !st && !f->failed; k++)
-        rd_forest_root(f, rd_forest_leaf(f, k, c->bias[k]));
+        st = even ? oblivious(c, &trees->item[c->tree]) : nested(c, &trees->item[c->tree]);
+    if (!st)
+        rd_forest_bias(f, c->bias);
     return st ? st : rd_forest_graph(f, graph_out);
 }

@@ -6,7 +6,8 @@
  * bit 0 a set, bit 1 the missing go left, bits 2 and 3 what is missing: nothing (NaN counts as 0),
  * zero (what is within 1e-35 of it, and NaN), or NaN. A child below zero is leaf -1 - child.
  * average_output (random forests) and the sigmoid's parameter are multiplied into the leaves, in
- * float64.
+ * float64. Leaves of linear trees have a constant and coefficients of features, or their plain
+ * value where one of these is missing. Roots of targets (reg_sqrt) are undone.
  *
  * Source: LightGBM's documentation (Parameters, Advanced Topics: missing values, categorical
  * features); files of version v3 and v4.
@@ -122,6 +123,7 @@ static bool one(struct span rest, int64_t *out)
 struct tree {
     int64_t leaves, sets, linear;
     struct span feature, threshold, decision, left, right, value, bounds, words;
+    struct span constant, inputs, input, coefficient; /* of linear leaves */
 };
 
 /* The n numbers of a line; NULL and the error when there are not as many. */
@@ -159,6 +161,7 @@ static double *numbers(const struct lgb *g, struct span s, const char *key, size
 
 struct columns {
     double *feature, *threshold, *decision, *left, *right, *value, *bounds, *words;
+    double *constant, *inputs, *input, *coefficient;
     size_t n_words;
     int64_t *category;
 };
@@ -279,6 +282,100 @@ static rd_status nodes(struct lgb *g, const struct tree *t, struct columns *c, i
     return st;
 }
 
+static size_t words(struct span s)
+{
+    struct span w;
+    size_t n = 0;
+
+    while (word(&s, &w))
+        n++;
+    return n;
+}
+
+/* Where the constants of linear leaves are among the targets of the ensemble. */
+static int64_t constant_of(const struct rd_forest *f, int64_t target)
+{
+    return f->linear ? f->features * f->targets + target : target;
+}
+
+/*
+ * Leaf i of a tree of linear ones, whose inputs begin at *at: its constant and coefficients; where
+ * one of the inputs is missing its plain value.
+ */
+static rd_status linear_leaf(
+    struct lgb *g, const struct columns *c, size_t i, int64_t target, size_t *at, int64_t *out)
+{
+    struct rd_forest *f = g->f;
+    const size_t first = *at, n = (size_t)c->inputs[i];
+    int64_t column, plain;
+
+    *out = rd_forest_leaf(f, constant_of(f, target), c->constant[i] * g->scale);
+    for (size_t k = first; k < first + n; k++) {
+        if (!as_whole(c->input[k], 0, f->features, &column))
+            return RD_FAIL(
+                f->err, RD_E_INPUT, "tree %zu: 'leaf_features' %zu is out of range", g->tree, k);
+        rd_forest_leaf_more(f, column * f->targets + target, c->coefficient[k] * g->scale);
+    }
+    *at += n;
+    if (!n)
+        return RD_OK;
+    plain = rd_forest_leaf(f, constant_of(f, target), c->value[i] * g->scale);
+    for (size_t k = first; k < first + n && !f->failed; k++) {
+        const size_t node = rd_forest_reserve(f, 1);
+
+        rd_forest_set(f, node,
+            (struct rd_forest_node){ .feature = (int64_t)c->input[k],
+                .mode = RD_TREE_LEQ,
+                .threshold = (double)INFINITY,
+                .yes = *out,
+                .no = plain });
+        *out = (int64_t)node;
+    }
+    return RD_OK;
+}
+
+/* The lists of linear leaves; NULL and *st when they do not fit each other. */
+static void linear_lists(struct lgb *g, const struct tree *t, struct columns *c, rd_status *st)
+{
+    const size_t n = (size_t)t->leaves, most = words(t->input);
+    size_t sum = 0;
+    int64_t k;
+
+    c->constant = numbers(g, t->constant, "leaf_const", n, st);
+    c->inputs = numbers(g, t->inputs, "num_features", n, st);
+    c->input = numbers(g, t->input, "leaf_features", most, st);
+    c->coefficient = numbers(g, t->coefficient, "leaf_coeff", most, st);
+    for (size_t i = 0; i < n && !*st; i++) {
+        if (as_whole(c->inputs[i], 0, (int64_t)(most - sum) + 1, &k))
+            sum += (size_t)k;
+        else
+            *st = RD_FAIL(g->f->err, RD_E_INPUT,
+                "tree %zu: 'num_features' %zu is more than 'leaf_features' has", g->tree, i);
+    }
+}
+
+/* Leaves as children. */
+static rd_status leaves(
+    struct lgb *g, const struct tree *t, struct columns *c, int64_t target, int64_t *leaf)
+{
+    size_t at = 0;
+    rd_status st = RD_OK;
+
+    if (t->linear)
+        linear_lists(g, t, c, &st);
+    for (size_t i = 0; i < (size_t)t->leaves && !st && !g->f->failed; i++) {
+        if (t->linear)
+            st = linear_leaf(g, c, i, target, &at, &leaf[i]);
+        else
+            leaf[i] = rd_forest_leaf(g->f, constant_of(g->f, target), c->value[i] * g->scale);
+    }
+    rd_free(c->constant);
+    rd_free(c->inputs);
+    rd_free(c->input);
+    rd_free(c->coefficient);
+    return st;
+}
+
 static rd_status grow(struct lgb *g, const struct tree *t, int64_t target)
 {
     struct columns c = { 0 };
@@ -286,17 +383,18 @@ static rd_status grow(struct lgb *g, const struct tree *t, int64_t target)
     int64_t *leaf = NULL;
     rd_status st = RD_OK;
 
-    if (t->linear)
-        return RD_FAIL(g->f->err, RD_E_INPUT,
-            "tree %zu has linear leaves (linear_tree), which are not supported", g->tree);
     if (t->leaves < 1 || t->sets < 0 || t->sets > t->leaves)
         return RD_FAIL(
             g->f->err, RD_E_INPUT, "tree %zu: num_leaves or num_cat is out of range", g->tree);
     c.value = numbers(g, t->value, "leaf_value", n, &st);
     if (!st && n == 1) {
-        rd_forest_root(g->f, rd_forest_leaf(g->f, target, c.value[0] * g->scale));
+        int64_t only = 0;
+
+        st = leaves(g, t, &c, target, &only);
+        if (!st)
+            rd_forest_root(g->f, only);
         rd_free(c.value);
-        return RD_OK;
+        return st;
     }
     c.feature = numbers(g, t->feature, "split_feature", n - 1, &st);
     c.threshold = numbers(g, t->threshold, "threshold", n - 1, &st);
@@ -304,10 +402,7 @@ static rd_status grow(struct lgb *g, const struct tree *t, int64_t target)
     c.left = numbers(g, t->left, "left_child", n - 1, &st);
     c.right = numbers(g, t->right, "right_child", n - 1, &st);
     if (t->sets) {
-        struct span s = t->words, w;
-
-        while (word(&s, &w))
-            c.n_words++;
+        c.n_words = words(t->words);
         c.bounds = numbers(g, t->bounds, "cat_boundaries", (size_t)t->sets + 1, &st);
         c.words = numbers(g, t->words, "cat_threshold", c.n_words, &st);
         c.category = st ? NULL : rd_alloc((c.n_words * WORD + 1) * sizeof(*c.category));
@@ -316,8 +411,8 @@ static rd_status grow(struct lgb *g, const struct tree *t, int64_t target)
         leaf = rd_alloc(n * sizeof(*leaf));
     if (!st && (!leaf || (t->sets && !c.category)))
         st = RD_FAIL(g->f->err, RD_E_MEMORY, "no memory for tree %zu", g->tree);
-    for (size_t i = 0; i < n && !st; i++)
-        leaf[i] = rd_forest_leaf(g->f, target, c.value[i] * g->scale);
+    if (!st)
+        st = leaves(g, t, &c, target, leaf);
     if (!st)
         st = nodes(g, t, &c, leaf);
     rd_free(leaf);
@@ -380,8 +475,8 @@ static rd_status objective(struct lgb *g, struct span rest)
     while (word(&rest, &w)) {
         double v;
 
-        if (is(w, "sqrt"))
-            return RD_FAIL(g->f->err, RD_E_INPUT, "reg_sqrt is not supported");
+        if (is(w, "sqrt") && found->end == RD_FOREST_NONE)
+            g->f->end = RD_FOREST_SQUARE;
         if (!found->sigmoid || w.n <= 8 || memcmp(w.p, "sigmoid:", 8) != 0)
             continue;
         if (!real((struct span){ w.p + 8, w.n - 8 }, &v) || v <= 0)
@@ -401,7 +496,9 @@ static rd_status tree(struct lgb *g, struct tree *t)
         } lists[] = { { "split_feature", &t->feature }, { "threshold", &t->threshold },
             { "decision_type", &t->decision }, { "left_child", &t->left },
             { "right_child", &t->right }, { "leaf_value", &t->value },
-            { "cat_boundaries", &t->bounds }, { "cat_threshold", &t->words } };
+            { "cat_boundaries", &t->bounds }, { "cat_threshold", &t->words },
+            { "leaf_const", &t->constant }, { "num_features", &t->inputs },
+            { "leaf_features", &t->input }, { "leaf_coeff", &t->coefficient } };
         bool ok = true;
 
         for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
@@ -434,6 +531,7 @@ static rd_status trees(struct lgb *g, bool growing, size_t *n_out)
         if (!is(g->key, "Tree"))
             continue;
         st = tree(g, &t);
+        g->f->linear = g->f->linear || t.linear;
         if (!st && growing)
             st = grow(g, &t, (int64_t)(g->tree % (size_t)g->f->targets));
         g->tree++;

@@ -6,8 +6,10 @@
  * (NaN) as default_left says. What is added first, base_score, is written as the objective gives
  * it out: logistic and exponential ones are turned back into margins. Where training stopped early
  * (attribute best_iteration) the trees behind the best one are left out, as the library's
- * scikit-learn interface and its exporters do. multi:softmax answers probabilities: the class is
- * where they are largest. Sums are in float64, the library's in float32.
+ * scikit-learn interface and its exporters do. multi:softmax answers the class, and behind it
+ * the probabilities. Leaves of several numbers (multi_strategy=multi_output_tree) lie in
+ * leaf_weights, by the index that a leaf has in the place of its right child, and before XGBoost 3
+ * in base_weights. Sums are in float64, the library's in float32.
  *
  * Source: XGBoost's documentation "Introduction to Model IO" and its JSON schema; files of 1.7 to
  * 3.2.
@@ -31,13 +33,17 @@ static const struct objective {
     { "binary:logitraw", RD_FOREST_NONE, ALREADY_MARGIN },
     { "reg:logistic", RD_FOREST_SIGMOID, FROM_LOGISTIC },
     { "multi:softprob", RD_FOREST_SOFTMAX, ALREADY_MARGIN },
-    { "multi:softmax", RD_FOREST_SOFTMAX, ALREADY_MARGIN },
+    { "multi:softmax", RD_FOREST_CLASS, ALREADY_MARGIN },
     { "reg:squarederror", RD_FOREST_NONE, ALREADY_MARGIN },
     { "reg:linear", RD_FOREST_NONE, ALREADY_MARGIN },
     { "reg:squaredlogerror", RD_FOREST_NONE, ALREADY_MARGIN },
     { "reg:absoluteerror", RD_FOREST_NONE, ALREADY_MARGIN },
     { "reg:pseudohubererror", RD_FOREST_NONE, ALREADY_MARGIN },
     { "reg:quantileerror", RD_FOREST_NONE, ALREADY_MARGIN },
+    { "reg:expectileerror", RD_FOREST_NONE, ALREADY_MARGIN },
+    { "binary:hinge", RD_FOREST_STEP, ALREADY_MARGIN },
+    { "survival:cox", RD_FOREST_EXP, FROM_EXP },
+    { "survival:aft", RD_FOREST_EXP, FROM_EXP },
     { "count:poisson", RD_FOREST_EXP, FROM_EXP },
     { "reg:gamma", RD_FOREST_EXP, FROM_EXP },
     { "reg:tweedie", RD_FOREST_EXP, FROM_EXP },
@@ -84,7 +90,10 @@ struct tree {
     int64_t *set, *set_n; /* per node: where its categories begin, how many; NULL: no sets */
     int64_t *category;
     size_t n_categories;
-    int64_t *ref; /* per node: as a child */
+    int64_t *ref;              /* per node: as a child */
+    size_t vector;             /* numbers of a leaf: 1, or one a target */
+    const struct rd_doc *wide; /* where they are, when there are several */
+    bool by_leaf;              /* by the index of the leaf, not of the node */
     size_t *todo;
 };
 
@@ -133,6 +142,60 @@ static rd_status sets(const struct booster *b, const struct rd_doc *doc, struct 
     return RD_OK;
 }
 
+/* A leaf with a number for each target. */
+static rd_status wide_leaf(
+    const struct booster *b, struct tree *t, int64_t i, double scale, int64_t *out)
+{
+    int64_t at = i;
+    double v;
+
+    if (t->by_leaf && (!rd_forest_int(&t->right->item[i], &at) || at < 0 ||
+                          (uint64_t)at >= t->wide->n / t->vector))
+        return RD_FAIL(
+            b->f->err, RD_E_INPUT, "tree %zu: leaf %lld has no weights", b->tree, (long long)i);
+    for (size_t k = 0; k < t->vector; k++) {
+        if (!rd_forest_real(&t->wide->item[(size_t)at * t->vector + k], &v))
+            return RD_FAIL(b->f->err, RD_E_INPUT, "tree %zu: leaf %lld is no finite number",
+                b->tree, (long long)i);
+        v = (double)(float)v * scale;
+        if (k)
+            rd_forest_leaf_more(b->f, (int64_t)k, v);
+        else
+            *out = t->ref[i] = rd_forest_leaf(b->f, 0, v);
+    }
+    return RD_OK;
+}
+
+/* Where the leaves' numbers are, when these are several. */
+static rd_status wide_leaves(const struct booster *b, const struct rd_doc *doc, struct tree *t)
+{
+    int64_t vector = 1;
+
+    t->vector = 1;
+    if (!rd_forest_int(rd_doc_get(rd_doc_get(doc, "tree_param"), "size_leaf_vector"), &vector) ||
+        vector <= 1)
+        return RD_OK;
+    if (vector != b->f->targets)
+        return RD_FAIL(b->f->err, RD_E_INPUT, "tree %zu has leaves of %lld numbers for %lld scores",
+            b->tree, (long long)vector, (long long)b->f->targets);
+    t->vector = (size_t)vector;
+    t->wide = rd_doc_get(doc, "leaf_weights");
+    t->by_leaf = t->wide;
+    if (t->by_leaf && (t->wide->kind != RD_DOC_LIST || t->wide->n % t->vector))
+        return RD_FAIL(b->f->err, RD_E_INPUT, "tree %zu: 'leaf_weights' does not divide by %zu",
+            b->tree, t->vector);
+    if (t->by_leaf)
+        return RD_OK;
+    t->wide = rd_doc_get(doc, "base_weights");
+    if (t->wide && t->wide->kind == RD_DOC_LIST && t->wide->n / t->vector == t->n &&
+        !(t->wide->n % t->vector))
+        return RD_OK;
+    return RD_FAIL(b->f->err, RD_E_INPUT,
+        "tree %zu has neither 'leaf_weights' nor 'base_weights' for leaves of %zu numbers (save a "
+        "model of XGBoost 2 as .json)",
+        b->tree, t->vector);
+}
+
 /* The child a node of the file has become: its leaf, or a node that is to be set later. */
 static rd_status child(const struct booster *b, struct tree *t, int64_t i, double scale,
     int64_t target, size_t *todo_n, int64_t *out)
@@ -146,6 +209,8 @@ static rd_status child(const struct booster *b, struct tree *t, int64_t i, doubl
     if (!rd_forest_int(&t->left->item[i], &left))
         return RD_FAIL(
             b->f->err, RD_E_INPUT, "tree %zu: node %lld has no left child", b->tree, (long long)i);
+    if (left == -1 && t->vector > 1)
+        return wide_leaf(b, t, i, scale, out);
     if (left == -1) {
         if (!rd_forest_real(&t->split->item[i], &v))
             return RD_FAIL(b->f->err, RD_E_INPUT, "tree %zu: leaf %lld is no finite number",
@@ -195,17 +260,11 @@ static rd_status split(
 static rd_status tree(
     const struct booster *b, const struct rd_doc *doc, double scale, int64_t target)
 {
-    const struct rd_doc *param = rd_doc_get(doc, "tree_param");
     struct tree t = { .left = rd_doc_get(doc, "left_children") };
-    int64_t vector = 1, root = 0;
+    int64_t root = 0;
     size_t todo_n = 0;
     rd_status st = RD_OK;
 
-    if (rd_forest_int(rd_doc_get(param, "size_leaf_vector"), &vector) && vector > 1)
-        return RD_FAIL(b->f->err, RD_E_INPUT,
-            "tree %zu has leaves of %lld numbers (multi_strategy=multi_output_tree), which are not "
-            "supported",
-            b->tree, (long long)vector);
     if (!t.left || t.left->kind != RD_DOC_LIST || !t.left->n)
         return RD_FAIL(b->f->err, RD_E_INPUT, "tree %zu has no list 'left_children'", b->tree);
     t.n = t.left->n;
@@ -221,6 +280,8 @@ static rd_status tree(
         st = list(b, doc, "split_type", t.n, &t.kind);
     else
         t.kind = NULL;
+    if (!st)
+        st = wide_leaves(b, doc, &t);
     if (st)
         return st;
     t.ref = rd_alloc(t.n * sizeof(*t.ref));
@@ -298,8 +359,8 @@ static rd_status gbtree(struct booster *b, const struct rd_doc *learner, const s
             return RD_FAIL(f->err, RD_E_INPUT, "'weight_drop' %zu is no finite number", b->tree);
         st = tree(b, &trees->item[b->tree], scale, target);
     }
-    for (int64_t k = 0; k < f->targets && !st && !f->failed; k++)
-        rd_forest_root(f, rd_forest_leaf(f, k, b->base[k])); /* in float64, before all rounding */
+    if (!st) /* in float64, before all rounding */
+        rd_forest_bias(f, b->base);
     return st ? st : rd_forest_graph(f, graph_out);
 }
 

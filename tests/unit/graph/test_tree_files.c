@@ -19,7 +19,8 @@
 
 static const char *const models[] = { "xgb_binary.json", "xgb_softprob.ubj", "xgb_dart.ubj",
     "xgb_sets.json", "xgb17_binary.json", "xgb21_sets.json", "lgb_binary.txt", "lgb_multiclass.txt",
-    "lgb_sets.txt", "lgb_forest.txt", "cat_binary.json", "cat_multiclass.json" };
+    "lgb_sets.txt", "lgb_forest.txt", "cat_binary.json", "cat_multiclass.json", "xgb_vector.json",
+    "lgb_linear.txt", "cat_lossguide.json", "cat_uncertainty.json" };
 enum { MODELS = sizeof(models) / sizeof(*models) };
 
 static const struct rd_tensor *array(struct rd_arena *arena, const char *name)
@@ -151,6 +152,11 @@ static void refused(const void *bytes, size_t size, const char *why)
     "tree\nmax_feature_idx=1\nnum_tree_per_iteration=1\nobjective=binary "                         \
     "sigmoid:1\n\nTree=0\n" nodes "\n\nend of trees\n"
 
+#define CAT(tree)                                                                                  \
+    "{\"features_info\":{\"float_features\":[{\"feature_index\":0,\"flat_feature_index\":0}]},"    \
+    "\"model_info\":{\"params\":{\"loss_function\":{\"type\":\"RMSE\"}}},\"scale_and_bias\":["     \
+    "1,[0]],\"trees\":[" tree "]}"
+
 static void refused_text(const char *text, const char *why)
 {
     refused(text, strlen(text), why);
@@ -182,7 +188,17 @@ static void trees_that_are_none_are_refused(void **state)
                      "decision_type=1\nleft_child=-1\nright_child=-2\ncat_boundaries=0 9\n"
                      "cat_threshold=1"),
         "set 0 is out of range");
-    refused_text(LGB("num_leaves=1\nis_linear=1\nleaf_value=1"), "linear_tree");
+    refused_text(LGB("num_leaves=1\nis_linear=1\nleaf_value=1"), "'leaf_const' must have 1");
+    refused_text(LGB("num_leaves=1\nis_linear=1\nleaf_value=1\nleaf_const=1\nnum_features=2\n"
+                     "leaf_features=0\nleaf_coeff=1"),
+        "'num_features' 0 is more than 'leaf_features' has");
+    refused_text(LGB("num_leaves=1\nis_linear=1\nleaf_value=1\nleaf_const=1\nnum_features=1\n"
+                     "leaf_features=2\nleaf_coeff=1"),
+        "'leaf_features' 0 is out of range");
+    refused_text(CAT("{\"left\":{\"value\":1},\"right\":{},\"split\":{\"border\":0,"
+                     "\"float_feature_index\":0}}"),
+        "a node without 'split'");
+    refused_text(CAT("{\"value\":[1,2]}"), "a leaf without 1 values");
 }
 
 /* XGBoost 2 writes NaN where a set has no threshold; LightGBM where only the missing go left. */
@@ -224,6 +240,78 @@ static void thresholds_that_are_nan_are_read(void **state)
         rd_net_free(net);
         rd_arena_release(&arena);
     }
+}
+
+/* A tree of one split at 1 (2 below it, 3 from it on) less 2.5, and what its objective answers. */
+static void objectives_end_as_in_the_library(void **state)
+{
+#define STUMP(objective, base)                                                                     \
+    "{\"learner\":{\"learner_model_param\":{\"base_score\":\"" base "\",\"num_class\":\"0\","      \
+    "\"num_feature\":\"1\"},\"objective\":{\"name\":\"" objective "\"},\"gradient_booster\":{"     \
+    "\"name\":\"gbtree\",\"model\":{\"tree_info\":[0],\"trees\":[{\"left_children\":[1,-1,-1],"    \
+    "\"right_children\":[2,-1,-1],\"split_indices\":[0,0,0],\"split_conditions\":[1,2,3],"         \
+    "\"default_left\":[1,0,0]}]}}}}"
+    static const struct {
+        const char *file;
+        float low, high; /* scores */
+    } row[] = { { STUMP("binary:hinge", "-2.5"), 0, 1 },
+        { STUMP("survival:cox", "1"), 7.389056f, 20.085537f },
+        { STUMP("survival:aft", "1"), 7.389056f, 20.085537f },
+        { "tree\nmax_feature_idx=0\nnum_tree_per_iteration=1\nobjective=regression sqrt\n\nTree=0\n"
+          "num_leaves=2\nleaf_value=-2 3\nsplit_feature=0\nthreshold=1\ndecision_type=2\n"
+          "left_child=-1\nright_child=-2\n\nend of trees\n",
+            -4, 9 } };
+    const float x[] = { 0, 2 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
+        struct rd_arena arena = RD_ARENA_INIT;
+        struct rd_graph *g;
+        struct rd_net *net;
+        float got[2];
+
+        assert_int_equal(
+            rd_graph_parse("m", NULL, row[i].file, strlen(row[i].file), NULL, &arena, &g, NULL),
+            RD_OK);
+        assert_int_equal(rd_net_open(g, NULL, &net, NULL), RD_OK);
+        assert_int_equal(rd_net_forward(net, x, 2, got, NULL), RD_OK);
+        assert_float_equal(got[0], row[i].low, 1e-5f);
+        assert_float_equal(got[1], row[i].high, 1e-5f);
+        rd_net_free(net);
+        rd_arena_release(&arena);
+    }
+}
+
+/* multi:softmax: the class stands first, as in the library, then the probabilities. */
+static void a_class_and_its_probabilities_are_two_outputs(void **state)
+{
+    static const char file[] =
+        "{\"learner\":{\"learner_model_param\":{\"base_score\":\"5E-1\",\"num_class\":\"2\","
+        "\"num_feature\":\"1\"},\"objective\":{\"name\":\"multi:softmax\"},\"gradient_booster\":{"
+        "\"name\":\"gbtree\",\"model\":{\"tree_info\":[1],\"trees\":[{\"left_children\":[1,-1,-1],"
+        "\"right_children\":[2,-1,-1],\"split_indices\":[0,0,0],\"split_conditions\":[1,-2,3],"
+        "\"default_left\":[1,0,0]}]}}}}";
+    static const int64_t rows[] = { 2, 1 };
+    struct rd_arena arena = RD_ARENA_INIT;
+    const struct rd_tensor *in[1];
+    struct rd_tensor *x, *out[2];
+    struct rd_graph *g;
+    struct rd_net *net;
+
+    (void)state;
+    assert_int_equal(rd_graph_parse("m", NULL, file, strlen(file), NULL, &arena, &g, NULL), RD_OK);
+    assert_int_equal(rd_tensor_new(&arena, RD_F32, rows, 2, NULL, &x, NULL), RD_OK);
+    ((float *)x->data)[1] = 2;
+    in[0] = x;
+    assert_int_equal(rd_net_open(g, NULL, &net, NULL), RD_OK);
+    assert_int_equal(rd_net_run(net, in, 1, &arena, out, NULL), RD_OK);
+    assert_int_equal(out[0]->dtype, RD_I64);
+    assert_int_equal(out[0]->ndim, 1);
+    assert_int_equal(((const int64_t *)out[0]->data)[0], 0);
+    assert_int_equal(((const int64_t *)out[0]->data)[1], 1);
+    assert_float_equal(((const float *)out[1]->data)[3], 1 / (1 + expf(-3)), 1e-6f);
+    rd_net_free(net);
+    rd_arena_release(&arena);
 }
 
 static void what_is_never_read_says_how_to_export(void **state)
@@ -297,6 +385,8 @@ int main(void)
         cmocka_unit_test(files_with_any_byte_changed_stay_within_bounds),
         cmocka_unit_test(trees_that_are_none_are_refused),
         cmocka_unit_test(thresholds_that_are_nan_are_read),
+        cmocka_unit_test(objectives_end_as_in_the_library),
+        cmocka_unit_test(a_class_and_its_probabilities_are_two_outputs),
         cmocka_unit_test(what_is_never_read_says_how_to_export),
         cmocka_unit_test(nesting_and_counts_of_ubj_are_bounded),
         cmocka_unit_test(ubj_becomes_json),
