@@ -102,6 +102,12 @@ static bool is_float(enum rd_dtype t)
     return t == RD_F32 || t == RD_F64 || t == RD_F16 || t == RD_BF16;
 }
 
+/* Is input k there, and more read of it than its element type? */
+static bool reads(const struct rd_graph_node *node, int k)
+{
+    return node->input[k] >= 0 && !(k < 32 && node->row && node->row->types >> k & 1);
+}
+
 /* Why node i, some of whose inputs depend on a graph input, passes no gradient to output k; NULL
  * when it does. */
 static const char *stops(const struct rd_graph_node *node, const bool *depends)
@@ -109,7 +115,7 @@ static const char *stops(const struct rd_graph_node *node, const bool *depends)
     if (!node->row->backward)
         return "has no gradient";
     for (int k = 0; k < node->n_inputs; k++) {
-        if (node->input[k] < 0 || !depends[node->input[k]])
+        if (!reads(node, k) || !depends[node->input[k]])
             continue;
         if ((k > 31 || !(node->row->grad_in >> k & 1)) && node->row->grad_in != RD_GRAD_ALL)
             return "has no gradient for one of its inputs that depends on the model's input";
@@ -126,7 +132,7 @@ static void follow(const struct rd_graph *g, bool *depends)
         bool any = false;
 
         for (int k = 0; k < node->n_inputs; k++)
-            any = any || (node->input[k] >= 0 && depends[node->input[k]]);
+            any = any || (reads(node, k) && depends[node->input[k]]);
         for (int k = 0; k < node->n_outputs; k++) {
             const struct rd_graph_value *v =
                 node->output[k] < 0 ? NULL : &g->value[node->output[k]];
@@ -148,7 +154,7 @@ static void lead_back(const struct rd_graph *g, bool *wanted)
         for (int k = 0; k < node->n_outputs; k++)
             any = any || (node->output[k] >= 0 && wanted[node->output[k]]);
         for (int k = 0; k < node->n_inputs; k++)
-            if (any && node->input[k] >= 0)
+            if (any && reads(node, k))
                 wanted[node->input[k]] = true;
     }
 }

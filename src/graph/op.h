@@ -179,9 +179,9 @@ struct rd_op {
     /*
      * For shapes that a model computes. moves: inputs whose elements are only moved, so that it
      * does not matter what they are; sizes: inputs whose infer knows RD_SYM_*; shape_only: of input
-     * 0 nothing but the shape is read.
+     * 0 nothing but the shape is read; types: inputs of which nothing but the element type is.
      */
-    unsigned moves, sizes;
+    unsigned moves, sizes, types;
     bool shape_only;
     bool view;   /* output 0 has input 0's bytes in the same order, only another shape */
     bool random; /* never folded */

@@ -487,6 +487,7 @@ const struct rd_op rd_op_castlike = {
     .op = "CastLike",
     .domain = "",
     .since = 15,
+    .types = 2,
     .min_in = 2,
     .max_in = 2,
     .min_out = 1,

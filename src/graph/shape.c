@@ -125,6 +125,8 @@ static rd_status fold(struct inference *s, struct rd_op_call *c)
         }
     }
     for (int k = 0; k < node->n_inputs && !node->row->shape_only; k++) {
+        if (k < 32 && node->row->types >> k & 1)
+            continue;
         if (s->in[k] && !s->in[k]->data)
             return RD_OK;
         symbols = symbols || (node->input[k] >= 0 && s->symbols[node->input[k]]);

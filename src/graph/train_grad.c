@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SLICE = 28, CHANNEL_SLICE = 4 };
+enum { SLICE = 28 };
 
 /* --- what is trained --- */
 
@@ -37,11 +37,6 @@ static struct train_param *param_of(struct train *t, int value, struct rd_arena 
     return p;
 }
 
-static size_t slices(size_t n, size_t size)
-{
-    return (n + size - 1) / size;
-}
-
 /* How a use's gradient is cut: n units of `size`. */
 static size_t cut(const struct plan_code *code, const struct train_use *u, size_t *size)
 {
@@ -65,6 +60,30 @@ static size_t cut(const struct plan_code *code, const struct train_use *u, size_
     return 0; /* BATCHNORM: done on the way back */
 }
 
+/* Values computed from initializers that could be learned: more than constants and shapes. */
+static bool *made_of_weights(const struct rd_graph *g, struct rd_arena *arena)
+{
+    bool *made = RD_NEW_ARRAY(arena, bool, g->n_values + 1);
+
+    if (!made)
+        return NULL;
+    for (size_t v = 0; v < g->n_values; v++)
+        made[v] =
+            g->value[v].producer < 0 && g->value[v].weight && g->value[v].weight->dtype == RD_F32;
+    for (size_t i = 0; i < g->n_nodes; i++) { /* in the order of their running */
+        const struct rd_graph_node *node = &g->node[i];
+        bool any = false;
+
+        for (int k = 0; k < node->n_inputs; k++)
+            any |= node->input[k] >= 0 && made[node->input[k]] &&
+                   !(node->row && (node->row->shape_only || (k < 32 && node->row->types >> k & 1)));
+        for (int k = 0; any && k < node->n_outputs; k++)
+            if (node->output[k] >= 0)
+                made[node->output[k]] = true;
+    }
+    return made;
+}
+
 static rd_status add_use(
     struct train *t, int step, int input, int value, struct rd_arena *arena, struct rd_error *err)
 {
@@ -73,6 +92,8 @@ static rd_status add_use(
     struct train_use *u, **end;
     char label[96];
 
+    if (t->graph->value[value].producer >= 0 && !t->made[value])
+        return RD_OK; /* a constant */
     if (t->graph->value[value].producer >= 0)
         return RD_FAIL(err, RD_E_USAGE,
             "%s: its weight '%.60s' is computed from others in the graph and cannot be trained",
@@ -101,6 +122,9 @@ rd_status train_list(struct train *t, struct rd_arena *arena, struct rd_error *e
 {
     rd_status st = RD_OK;
 
+    t->made = made_of_weights(t->graph, arena);
+    if (!t->made)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for training");
     for (int i = 0; i < t->code->n_steps && !st; i++) {
         const struct plan_step *s = &t->code->step[i];
         const struct rd_graph_node *node = s->node < 0 ? NULL : &t->graph->node[s->node];
@@ -368,12 +392,7 @@ rd_status train_weights(struct train *t)
     return rd_pool_run(t->pool, t->n_tasks, one_task, t);
 }
 
-/* --- batch normalization (Ioffe, Szegedy 2015, arXiv:1502.03167, algorithm 1 and section 3) --- */
-
-struct norm_job {
-    struct train *t;
-    int step;
-};
+/* --- batch normalization; see plan_norm.c --- */
 
 static size_t batch_rows(const struct train *t)
 {
@@ -389,53 +408,46 @@ static float *weight_of(const struct train *t, int value)
     return t->graph->value[value].weight->data;
 }
 
-/* Channels in slices; sums in float64, example after example. */
-static rd_status norm_forward(void *user, size_t slice, size_t worker)
+/* Sum k of one way (0 forward, 1 back) over the contexts in order. */
+static double norm_sum(const struct train *t, const struct plan_step *s, size_t way, size_t k)
 {
-    const struct norm_job *j = user;
-    const struct train *t = j->t;
-    const struct plan_step *s = &t->code->step[j->step];
-    const size_t n = batch_rows(t) * s->inner;
-    const size_t end =
-        (slice + 1) * CHANNEL_SLICE < s->channels ? (slice + 1) * CHANNEL_SLICE : s->channels;
+    double sum = 0;
 
-    (void)worker;
-    for (size_t c = slice * CHANNEL_SLICE; c < end; c++) {
-        float *mean_at = &weight_of(t, s->mean_value)[c], *var_at = &weight_of(t, s->var_value)[c];
-        const float scale = weight_of(t, s->scale_value)[c], bias = weight_of(t, s->bias)[c];
-        double mean = 0, var = 0, inverse;
+    for (size_t at = 0; at < t->n_contexts; at++) {
+        const void *p = plan_buf_at(&t->context[at], &s->saved, 0);
 
-        for (size_t at = 0; at < t->n_contexts; at++)
-            for (size_t i = 0; i < t->context[at].n; i++)
-                mean += t->code->kernels->sum(
-                    plan_data(t->code, &t->context[at], s->in, i) + c * s->inner, s->inner);
-        mean /= (double)n;
-        for (size_t at = 0; at < t->n_contexts; at++)
-            for (size_t i = 0; i < t->context[at].n; i++) {
-                const float *x = plan_data(t->code, &t->context[at], s->in, i) + c * s->inner;
+        sum += ((const double *)p)[way * 2 * s->channels + k];
+    }
+    return sum;
+}
 
-                for (size_t k = 0; k < s->inner; k++)
-                    var += ((double)x[k] - mean) * ((double)x[k] - mean);
-            }
-        var /= (double)n;
-        inverse = 1 / sqrt(var + (double)s->epsilon);
-        s->stat[4 * c] = mean;
-        s->stat[4 * c + 1] = inverse;
-        for (size_t at = 0; at < t->n_contexts; at++)
-            for (size_t i = 0; i < t->context[at].n; i++) {
-                const float *x = plan_data(t->code, &t->context[at], s->in, i) + c * s->inner;
-                float *y = plan_data(t->code, &t->context[at], s->out, i) + c * s->inner;
+void train_norm_forward(struct train *t, int step)
+{
+    struct plan_step *s = &t->code->step[step];
+    const size_t c = s->channels;
+    const double n = (double)(batch_rows(t) * s->inner);
+    const float *scale = weight_of(t, s->scale_value), *bias = weight_of(t, s->bias);
+    float *mean_at = weight_of(t, s->mean_value), *var_at = weight_of(t, s->var_value);
 
-                for (size_t k = 0; k < s->inner; k++)
-                    y[k] = (float)(((double)x[k] - mean) * inverse) * scale + bias;
-            }
+    for (size_t k = 0; k < c; k++) {
+        const double mean = norm_sum(t, s, 0, k) / n;
+        const double square = norm_sum(t, s, 0, c + k) / n - mean * mean;
+        double var = square > 0 ? square : 0;
+        const double inverse = 1 / sqrt(var + (double)s->epsilon);
+
+        s->stat[2 * k] = mean;
+        s->stat[2 * k + 1] = inverse;
+        /* What the float32 mean has lost goes into the shift. */
+        s->norm[k] = (float)mean;
+        s->norm[c + k] = (float)((double)scale[k] * inverse);
+        s->norm[2 * c + k] =
+            (float)((double)bias[k] - (mean - (double)s->norm[k]) * (double)scale[k] * inverse);
         /* The running variance is the unbiased one, as PyTorch keeps it. */
         if (n > 1)
-            var *= (double)n / (double)(n - 1);
-        *mean_at = s->momentum * *mean_at + (1 - s->momentum) * (float)mean;
-        *var_at = s->momentum * *var_at + (1 - s->momentum) * (float)var;
+            var *= n / (n - 1);
+        mean_at[k] = s->momentum * mean_at[k] + (1 - s->momentum) * (float)mean;
+        var_at[k] = s->momentum * var_at[k] + (1 - s->momentum) * (float)var;
     }
-    return RD_OK;
 }
 
 static struct train_use *use_of(const struct train *t, int step, int value)
@@ -448,67 +460,28 @@ static struct train_use *use_of(const struct train *t, int step, int value)
     return NULL;
 }
 
-static rd_status norm_backward(void *user, size_t slice, size_t worker)
+/* dx = scale * inverse * (g - (sum g + xhat * sum of g * xhat) / n), in what rd_norm wants. */
+void train_norm_backward(struct train *t, int step)
 {
-    const struct norm_job *j = user;
-    const struct train *t = j->t;
-    const struct plan_step *s = &t->code->step[j->step];
+    struct plan_step *s = &t->code->step[step];
+    const size_t c = s->channels;
     const double n = (double)(batch_rows(t) * s->inner);
-    const size_t end =
-        (slice + 1) * CHANNEL_SLICE < s->channels ? (slice + 1) * CHANNEL_SLICE : s->channels;
-    struct train_use *scale_use = use_of(t, j->step, s->scale_value),
-                     *bias_use = use_of(t, j->step, s->bias);
+    const float *scale = weight_of(t, s->scale_value);
+    const struct train_use *scale_use = use_of(t, step, s->scale_value),
+                           *bias_use = use_of(t, step, s->bias);
 
-    (void)worker;
-    for (size_t c = slice * CHANNEL_SLICE; c < end; c++) {
-        const double mean = s->stat[4 * c], inverse = s->stat[4 * c + 1];
-        const double scale = (double)weight_of(t, s->scale_value)[c];
-        double sum = 0, along = 0;
+    for (size_t k = 0; k < c; k++) {
+        const double mean = s->stat[2 * k], inverse = s->stat[2 * k + 1];
+        const double lost = mean - (double)s->norm[k], times = (double)scale[k] * inverse;
+        const double sum = norm_sum(t, s, 1, k);
+        const double along = (norm_sum(t, s, 1, c + k) - lost * sum) * inverse;
+        const double slope = times * inverse * along / n;
 
-        for (size_t at = 0; at < t->n_contexts; at++)
-            for (size_t i = 0; i < t->context[at].n; i++) {
-                const float *x = plan_data(t->code, &t->context[at], s->in, i) + c * s->inner;
-                const float *dy = plan_grad(t->code, &t->context[at], s->out, i) + c * s->inner;
-
-                for (size_t k = 0; k < s->inner; k++) {
-                    sum += (double)dy[k];
-                    along += (double)dy[k] * ((double)x[k] - mean) * inverse;
-                }
-            }
         if (scale_use)
-            scale_use->grad[c] = (float)along;
+            scale_use->grad[k] = (float)along;
         if (bias_use)
-            bias_use->grad[c] = (float)sum;
-        for (size_t at = 0; s->back_data && at < t->n_contexts; at++)
-            for (size_t i = 0; i < t->context[at].n; i++) {
-                const float *x = plan_data(t->code, &t->context[at], s->in, i) + c * s->inner;
-                const float *dy = plan_grad(t->code, &t->context[at], s->out, i) + c * s->inner;
-                float *dx = plan_grad(t->code, &t->context[at], s->in, i) + c * s->inner;
-
-                for (size_t k = 0; k < s->inner; k++) {
-                    const double hat = ((double)x[k] - mean) * inverse;
-                    const float g =
-                        (float)(scale * inverse * ((double)dy[k] - (sum + hat * along) / n));
-
-                    dx[k] = s->add ? dx[k] + g : g;
-                }
-            }
+            bias_use->grad[k] = (float)sum;
+        s->norm[3 * c + k] = (float)slope;
+        s->norm[4 * c + k] = (float)(times * sum / n - slope * lost);
     }
-    return RD_OK;
-}
-
-rd_status train_norm_forward(struct train *t, int step)
-{
-    struct norm_job j = { t, step };
-
-    return rd_pool_run(
-        t->pool, slices(t->code->step[step].channels, CHANNEL_SLICE), norm_forward, &j);
-}
-
-rd_status train_norm_backward(struct train *t, int step)
-{
-    struct norm_job j = { t, step };
-
-    return rd_pool_run(
-        t->pool, slices(t->code->step[step].channels, CHANNEL_SLICE), norm_backward, &j);
 }

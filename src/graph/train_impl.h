@@ -43,6 +43,7 @@ struct train {
     struct plan_pack **pack; /* as an array */
     size_t n_packs;
     struct train_param *params;
+    bool *made; /* per value: computed from weights */
     struct train_task *task;
     size_t n_tasks;
 };
@@ -51,8 +52,9 @@ struct train {
 rd_status train_list(struct train *t, struct rd_arena *arena, struct rd_error *err);
 /* After the backward pass of all contexts. */
 rd_status train_weights(struct train *t);
-rd_status train_norm_forward(struct train *t, int step);
-rd_status train_norm_backward(struct train *t, int step);
+/* Between the two steps of a batch normalization (step: BATCHNORM): the sums of all contexts. */
+void train_norm_forward(struct train *t, int step);
+void train_norm_backward(struct train *t, int step);
 
 /* Some examples side by side, as the adversary moves them: x is overwritten. */
 struct train_lot {
