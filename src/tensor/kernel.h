@@ -122,9 +122,9 @@ struct rd_unpool_row {
 };
 
 /*
- * A row as a weighted sum of rows: out[j] = start + sum over t < taps of w[t] * in[at[t] * step + j]
- * for j < n, in the order of t; start is out's own value (accumulate), else 0. out may be one of the
- * rows only when that is the sum's sole tap.
+ * A row as a weighted sum of rows: out[j] = start + sum over t < taps of w[t] * in[at[t] * step +
+ * j] for j < n, in the order of t; start is out's own value (accumulate), else 0. out may be one of
+ * the rows only when that is the sum's sole tap.
  */
 struct rd_mix {
     const float *in;
@@ -177,6 +177,25 @@ struct rd_int_sum {
     float *out;
 };
 
+/*
+ * Batch normalization of some pixels, `channels` floats apart, with numbers of each channel:
+ *
+ *   norm_moments  sum[k] += x, sum[channels + k] += x * x
+ *   norm_values   y = (x - mean) * scale + shift, then relu
+ *   norm_sums     sum[k] += g, sum[channels + k] += g * (x - mean); g is dy, 0 where relu closed
+ *   norm_back     y = g * scale - (x - mean) * slope - level, added to y when accumulate
+ *
+ * The sums are float64, pixel after pixel of each call.
+ */
+struct rd_norm {
+    const float *x, *dy;
+    const float *mean, *scale, *shift, *slope, *level;
+    float *y;
+    double *sum; /* 2 * channels */
+    size_t pixels, channels;
+    bool relu, accumulate;
+};
+
 struct rd_kernels {
     const char *name; /* "scalar", "sse2", "avx2", "avx512", "neon" */
     size_t lanes;     /* floats in a vector; weights are packed by it */
@@ -200,6 +219,10 @@ struct rd_kernels {
     void (*sum_rows)(const float *x, size_t rows, ptrdiff_t step, size_t n, float *out);
     /* Sum in float64 in a fixed order: `lanes` interleaved partial sums, then those in order. */
     double (*sum)(const float *x, size_t n);
+    void (*norm_moments)(const struct rd_norm *q);
+    void (*norm_values)(const struct rd_norm *q);
+    void (*norm_sums)(const struct rd_norm *q);
+    void (*norm_back)(const struct rd_norm *q);
     void (*sgd)(const struct rd_update *u);
     void (*adam)(const struct rd_update *u);
     void (*quantize)(const struct rd_quantize *q);

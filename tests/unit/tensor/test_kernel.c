@@ -378,6 +378,47 @@ static void elements_of(const struct rd_kernels *k)
     }
 }
 
+/* taps products, each rounded twice at most, against the sum in float64. */
+static void mix_of(const struct rd_kernels *k)
+{
+    static const size_t at[5] = { 3, 0, 4, 1, 3 };
+
+    for (size_t n = 1; n <= 70; n++) {
+        const size_t taps = 1 + n % 5, step = n + n % 3;
+        float *in = numbers(5 * step), *w = numbers(5), *out = numbers(n), *before = numbers(n);
+        struct rd_mix q = {
+            .in = in, .at = at, .w = w, .out = out, .step = step, .taps = taps, .n = n
+        };
+
+        for (int add = 0; add < 2; add++) {
+            memcpy(before, out, n * sizeof *out);
+            q.accumulate = add;
+            k->mix(&q);
+            for (size_t j = 0; j < n; j++) {
+                double want = add ? (double)before[j] : 0, size = fabs(want);
+
+                for (size_t t = 0; t < taps; t++) {
+                    const double one = (double)w[t] * (double)in[at[t] * step + j];
+
+                    want += one;
+                    size += fabs(one);
+                }
+                assert_true(fabs((double)out[j] - want) <= (double)(2 * taps + 1) * 0x1p-24 * size);
+            }
+        }
+        rd_free(in);
+        rd_free(w);
+        rd_free(out);
+        rd_free(before);
+    }
+}
+
+static void rows_are_mixed(void **state)
+{
+    (void)state;
+    for_all(mix_of);
+}
+
 static void element_loops_are_exact(void **state)
 {
     (void)state;
@@ -692,6 +733,7 @@ int main(void)
         cmocka_unit_test(max_pools_agree_bit_by_bit),
         cmocka_unit_test(a_pool_known_by_hand),
         cmocka_unit_test(element_loops_are_exact),
+        cmocka_unit_test(rows_are_mixed),
         cmocka_unit_test(column_sums_go_row_after_row),
         cmocka_unit_test(optimizer_steps_match_float64),
         cmocka_unit_test(matrix_products_match_float64),
