@@ -89,8 +89,7 @@ int plan_add_pixels(struct builder *b, int value, size_t c, size_t h, size_t w)
     return s;
 }
 
-/* The PLAIN slot of a batched value's bytes, changed from PIXELS when need be. */
-static int plain(struct builder *b, int v)
+int plan_plain(struct builder *b, int v)
 {
     const int base = b->base[v];
     int s, from;
@@ -127,7 +126,7 @@ int plan_pixels(struct builder *b, int v)
             at->w == w)
             return i;
     }
-    from = plain(b, v);
+    from = plan_plain(b, v);
     if (from < 0)
         return -1;
     s = plan_add_pixels(b, b->base[v], c, h, w);
@@ -208,7 +207,7 @@ static bool build_dense(struct builder *b, int at)
     in = find_slot(b, b->base[node->input[0]], PLAN_PIXELS);
     if (in < 0 || b->code->slot[in].producer < 0 ||
         b->code->step[b->code->slot[in].producer].kind == PLAN_TO_PIXELS)
-        in = plain(b, node->input[0]);
+        in = plan_plain(b, node->input[0]);
     if (in < 0)
         return true;
     slot = &b->code->slot[in];
@@ -261,60 +260,37 @@ static bool build_dense(struct builder *b, int at)
 
 /* --- everything else --- */
 
-static bool build_training(struct builder *b, int at)
+static bool build_dropout(struct builder *b, int at)
 {
     const struct rd_graph_node *node = &b->graph->node[at];
     const struct rd_graph_value *x = plan_value_at(b, node->input[0]);
+    const int ratio = plan_node_in(node, 1);
+    const struct rd_tensor *t = ratio >= 0 ? plan_value_at(b, ratio)->weight : NULL;
     struct plan_step *s;
-    const bool norm = plan_is_op(node, "BatchNormalization");
     size_t count;
     int in;
 
-    if (b->code->mode != PLAN_TRAIN || (!norm && !plan_is_op(node, "Dropout")))
-        return false;
-    if (x->dtype != RD_F32 || !count_of(x, &count) || (norm && x->ndim < 2))
+    if (b->code->mode != PLAN_TRAIN || !plan_is_op(node, "Dropout") || x->dtype != RD_F32 ||
+        !count_of(x, &count))
         return false;
     for (int i = 1; i < node->n_outputs; i++)
         if (node->output[i] >= 0 && b->uses[node->output[i]])
             return false;
-    for (int i = 1; norm && i < 5; i++)
-        if (!plan_is_weight(b, plan_node_in(node, i)))
-            return false;
-    in = plain(b, node->input[0]);
-    s = in < 0 ? NULL : plan_add_step(b, norm ? PLAN_BATCHNORM : PLAN_DROPOUT, at);
+    in = plan_plain(b, node->input[0]);
+    s = in < 0 ? NULL : plan_add_step(b, PLAN_DROPOUT, at);
     if (!s)
         return true;
     s->in = in;
     b->code->n_steps--;
     s->out = plan_add_slot(b, node->output[0], PLAN_PLAIN, count);
     b->code->n_steps++;
-    if (norm) {
-        s->scale_value = s->weight = node->input[1];
-        s->bias = node->input[2];
-        s->mean_value = node->input[3];
-        s->var_value = node->input[4];
-        s->epsilon = rd_op_float(node, "epsilon", 1e-5f);
-        s->momentum = rd_op_float(node, "momentum", 0.9f);
-        s->channels = (size_t)x->dim[1];
-        s->inner = count / s->channels;
-        s->stat = RD_NEW_ARRAY(b->arena, double, 4 * s->channels);
-        for (int i = 1; i < 5; i++)
-            if (rd_tensor_count(plan_value_at(b, node->input[i])->weight) != s->channels)
-                b->refused = true;
-        b->starved |= !s->stat;
-        b->refused |= !s->stat;
-    } else {
-        const int ratio = plan_node_in(node, 1);
-        const struct rd_tensor *t = ratio >= 0 ? plan_value_at(b, ratio)->weight : NULL;
-
-        s->ratio = rd_op_float(node, "ratio", 0.5f);
-        if (ratio >= 0 && (!t || t->dtype != RD_F32 || rd_tensor_count(t) != 1))
-            b->refused = true;
-        else if (t)
-            memcpy(&s->ratio, t->data, sizeof s->ratio);
-        if (!(s->ratio >= 0 && s->ratio < 1))
-            b->refused = true;
-    }
+    s->ratio = rd_op_float(node, "ratio", 0.5f);
+    if (ratio >= 0 && (!t || t->dtype != RD_F32 || rd_tensor_count(t) != 1))
+        b->refused = true;
+    else if (t)
+        memcpy(&s->ratio, t->data, sizeof s->ratio);
+    if (!(s->ratio >= 0 && s->ratio < 1))
+        b->refused = true;
     return true;
 }
 
@@ -348,7 +324,7 @@ static void build_node(struct builder *b, int at)
             b->refused = true;
             return;
         }
-        in[i] = plain(b, v);
+        in[i] = plan_plain(b, v);
         if (in[i] < 0)
             return;
     }
@@ -424,6 +400,8 @@ static void mark_back(struct builder *b)
             if (s->in2 >= 0)
                 wants |= c->slot[s->in2].wants_grad;
         }
+        if (s->kind == PLAN_MOMENTS)
+            continue;
         if (s->kind != PLAN_NODE)
             c->slot[s->out].wants_grad = wants;
         for (int k = 0; s->kind == PLAN_NODE && k < s->n_out; k++)
@@ -454,7 +432,16 @@ static void mark_back(struct builder *b)
             }
             continue;
         }
+        if (s->kind ==
+            PLAN_MOMENTS) { /* gives what BATCHNORM, the step behind it, has summed for */
+            s->back = s->back_data = s[1].back && c->slot[s->in].wants_grad;
+            s->add = c->slot[s->in].grad_written;
+            c->slot[s->in].grad_written |= s->back;
+            continue;
+        }
         s->back = c->slot[s->out].wants_grad && c->slot[s->out].grad_written;
+        if (s->kind == PLAN_BATCHNORM)
+            continue;
         s->save_index = s->back && (s->kind == PLAN_POOL || (s->kind == PLAN_ADD && s->relu) ||
                                        (s->kind == PLAN_CONV && (s->relu || s->pool)));
         if (s->back && s->in2 >= 0 && c->slot[s->in2].wants_grad) {
@@ -571,10 +558,10 @@ rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kern
         else if (!plan_build_conv(&b, (int)at) && !plan_build_pool(&b, (int)at) &&
                  !plan_build_add(&b, (int)at) && !plan_build_scale(&b, (int)at) &&
                  !plan_build_mean(&b, (int)at) && !build_dense(&b, (int)at) &&
-                 !build_training(&b, (int)at))
+                 !plan_build_norm(&b, (int)at) && !build_dropout(&b, (int)at))
             build_node(&b, (int)at);
     }
-    c->output = b.refused ? -1 : plain(&b, output);
+    c->output = b.refused ? -1 : plan_plain(&b, output);
     if (!b.refused && c->output != c->input) {
         c->slot[c->output].is_output = true;
         if (mode != PLAN_INFER)

@@ -34,6 +34,8 @@ int plan_add_slot(struct builder *b, int value, enum plan_form form, size_t coun
 int plan_add_pixels(struct builder *b, int value, size_t c, size_t h, size_t w);
 /* The PIXELS slot of a 4-D batched value; a step that makes it when there is none. */
 int plan_pixels(struct builder *b, int v);
+/* The PLAIN slot of a batched value's bytes, changed from PIXELS when need be. */
+int plan_plain(struct builder *b, int v);
 struct plan_pack *plan_pack(struct builder *b, const struct plan_pack *want);
 struct plan_pack *plan_bias_pack(struct builder *b, int value, size_t n);
 /* plan_pixels.c: batch normalizations right behind value *out, which becomes what they give; NULL:
@@ -45,6 +47,7 @@ bool plan_build_conv(struct builder *b, int at);
 bool plan_build_pool(struct builder *b, int at);
 bool plan_build_add(struct builder *b, int at);
 bool plan_build_scale(struct builder *b, int at);
+bool plan_build_norm(struct builder *b, int at);
 bool plan_build_mean(struct builder *b, int at);
 
 #endif

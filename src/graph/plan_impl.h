@@ -63,7 +63,8 @@ enum plan_kind {
     PLAN_SCALE,     /* PIXELS: times a number and plus a number for each channel */
     PLAN_MEAN,      /* over the pixels of each channel: PIXELS to PLAIN */
     PLAN_DROPOUT,   /* training only */
-    PLAN_BATCHNORM, /* training only: whole batch, driven by train.c */
+    PLAN_MOMENTS,   /* training only: sums of BATCHNORM, the step behind it; see plan_norm.c */
+    PLAN_BATCHNORM, /* + relu */
 };
 
 /* y = scale * x + shift, a number of each for each channel. */
@@ -138,7 +139,8 @@ struct plan_step {
     float ratio, epsilon, momentum;
     int scale_value, mean_value, var_value;
     size_t channels, inner;
-    double *stat; /* mean, 1 / sqrt(var + eps), and two sums of the gradient, a channel each */
+    double *stat; /* BATCHNORM: mean, 1 / sqrt(var + eps), a channel each */
+    float *norm;  /* mean, scale, shift, slope, level, a channel each: of rd_norm */
 };
 
 struct plan_segment {
@@ -237,6 +239,17 @@ void plan_zero_halo(const struct plan_slot *slot, float *p);
 void plan_conv_forward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i);
 void plan_conv_backward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+/* plan_norm.c: one example of MOMENTS or BATCHNORM. The sums of a context: doubles in BATCHNORM's
+ * `saved`, 2 * channels of each way. */
+enum { PLAN_NORM_FLOATS = 5 };
+void plan_moments_forward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+void plan_moments_backward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+void plan_norm_forward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+void plan_norm_backward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i);
 /* plan_pixels.c: one example of a step. */
 void plan_add_forward(const struct plan_code *code, const struct plan_context *ctx,

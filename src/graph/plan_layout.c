@@ -22,7 +22,7 @@ static bool per_image(const struct plan_step *s)
 {
     return s->kind == PLAN_CONV || s->kind == PLAN_POOL || s->kind == PLAN_TO_PIXELS ||
            s->kind == PLAN_TO_PLAIN || s->kind == PLAN_ADD || s->kind == PLAN_SCALE ||
-           s->kind == PLAN_MEAN;
+           s->kind == PLAN_MEAN || s->kind == PLAN_MOMENTS || s->kind == PLAN_BATCHNORM;
 }
 
 static bool make_segments(struct plan_code *c, struct rd_arena *arena)
@@ -34,7 +34,7 @@ static bool make_segments(struct plan_code *c, struct rd_arena *arena)
         const bool image = per_image(&c->step[i]);
         struct plan_segment *last = c->n_segments ? &c->segment[c->n_segments - 1] : NULL;
 
-        if (last && image && last->per_image)
+        if (last && image && last->per_image && c->step[i - 1].kind != PLAN_MOMENTS)
             last->end = i + 1;
         else
             c->segment[c->n_segments++] = (struct plan_segment){ i, i + 1, image };
@@ -187,7 +187,11 @@ static rd_status size_steps(struct plan_code *c, size_t rows, struct rd_arena *a
         case PLAN_TO_PLAIN:
         case PLAN_SCALE:
         case PLAN_MEAN:
+        case PLAN_MOMENTS:
+            break;
         case PLAN_BATCHNORM:
+            s->saved.fixed = true;
+            s->saved.each = 4 * s->channels * (sizeof(double) / sizeof(float));
             break;
         }
     }
@@ -233,7 +237,8 @@ static void use_all(struct plan_code *c)
     for (int i = 0; i < c->n_steps; i++) {
         struct plan_step *s = &c->step[i];
         const int back = 2 * c->n_steps - i;
-        const bool weights = c->mode == PLAN_TRAIN && s->back && s->weight >= 0;
+        const bool weights =
+            c->mode == PLAN_TRAIN && s->back && s->weight >= 0 && s->kind != PLAN_BATCHNORM;
 
         if (s->kind == PLAN_NODE) {
             use_node(c, i);
@@ -245,6 +250,14 @@ static void use_all(struct plan_code *c)
         use(c, &s->index, i);
         use(c, &s->scratch, i);
         use(c, &s->mask, i);
+        if (s->kind == PLAN_BATCHNORM) { /* from MOMENTS forward to MOMENTS back */
+            use(c, &s->saved, i - 1);
+            use(c, &s->saved, back + 1);
+        }
+        if (s->kind == PLAN_MOMENTS && s->back) {
+            use_data(c, s->in, back);
+            use_grad(c, s[1].out, back);
+        }
         if (!s->back)
             continue;
         use_grad(c, s->out, back);
@@ -262,8 +275,7 @@ static void use_all(struct plan_code *c)
             use_data(c, s->in, back);
         if (weights) { /* the pass over weights comes after all others */
             use_data(c, s->in, end);
-            if (s->kind != PLAN_BATCHNORM)
-                s->dy_is_grad ? use_grad(c, s->out, end) : use(c, &s->dy, end);
+            s->dy_is_grad ? use_grad(c, s->out, end) : use(c, &s->dy, end);
         }
     }
     use_data(c, c->output, c->n_steps);

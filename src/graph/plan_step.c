@@ -338,6 +338,14 @@ static void image_forward(const struct plan_code *code, const struct plan_contex
     case PLAN_MEAN:
         plan_mean_forward(code, ctx, s, i);
         break;
+    case PLAN_MOMENTS:
+        plan_moments_forward(code, ctx, s, i);
+        break;
+    case PLAN_BATCHNORM:
+        if (code->slot[s->out].form == PLAN_PIXELS)
+            zero_out_halo(code, ctx, s, i);
+        plan_norm_forward(code, ctx, s, i);
+        break;
     case PLAN_TO_PIXELS:
         to_pixels(code, ctx, s, i);
         break;
@@ -364,6 +372,12 @@ static void image_backward(const struct plan_code *code, const struct plan_conte
         break;
     case PLAN_MEAN:
         plan_mean_backward(code, ctx, s, i);
+        break;
+    case PLAN_MOMENTS:
+        plan_moments_backward(code, ctx, s, i);
+        break;
+    case PLAN_BATCHNORM:
+        plan_norm_backward(code, ctx, s, i);
         break;
     default:
         form_backward(code, ctx, s, i);

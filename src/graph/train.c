@@ -285,7 +285,8 @@ static rd_status update(void *user, size_t at, size_t worker)
     return RD_OK;
 }
 
-/* Steps between batch normalizations run chunk by chunk, those over the whole batch. */
+/* Chunk by chunk, but that a batch normalization wants the sums of all: MOMENTS forward and
+ * BATCHNORM back are the last steps before that. */
 static rd_status all_forward(struct loop *l)
 {
     const struct plan_code *code = l->t.code;
@@ -293,13 +294,12 @@ static rd_status all_forward(struct loop *l)
 
     for (int at = 0; at < code->n_steps && !st;) {
         l->first = at;
-        while (at < code->n_steps && code->step[at].kind != PLAN_BATCHNORM)
+        while (at < code->n_steps && code->step[at].kind != PLAN_MOMENTS)
             at++;
-        l->end = at;
-        if (l->end > l->first)
-            st = rd_pool_run(l->t.pool, l->t.n_contexts, forward, l);
-        if (!st && at < code->n_steps)
-            st = train_norm_forward(&l->t, at++);
+        l->end = at < code->n_steps ? ++at : at;
+        st = rd_pool_run(l->t.pool, l->t.n_contexts, forward, l);
+        if (!st && code->step[at - 1].kind == PLAN_MOMENTS)
+            train_norm_forward(&l->t, at);
     }
     return st;
 }
@@ -313,14 +313,10 @@ static rd_status all_backward(struct loop *l)
         l->end = at;
         while (at > 0 && code->step[at - 1].kind != PLAN_BATCHNORM)
             at--;
-        l->first = at;
-        if (l->end > l->first)
-            st = rd_pool_run(l->t.pool, l->t.n_contexts, backward, l);
-        if (!st && at > 0) {
-            at--;
-            if (code->step[at].back)
-                st = train_norm_backward(&l->t, at);
-        }
+        l->first = at > 0 ? --at : at;
+        st = rd_pool_run(l->t.pool, l->t.n_contexts, backward, l);
+        if (!st && code->step[at].kind == PLAN_BATCHNORM && code->step[at].back)
+            train_norm_backward(&l->t, at);
     }
     return st;
 }

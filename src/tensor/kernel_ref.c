@@ -253,6 +253,56 @@ static double ref_sum(const float *x, size_t n)
     return sum;
 }
 
+static void ref_norm_moments(const struct rd_norm *q)
+{
+    for (size_t i = 0; i < q->pixels * q->channels; i++) {
+        const double v = (double)q->x[i];
+
+        q->sum[i % q->channels] += v;
+        q->sum[q->channels + i % q->channels] += v * v;
+    }
+}
+
+static void ref_norm_values(const struct rd_norm *q)
+{
+    for (size_t i = 0; i < q->pixels * q->channels; i++) {
+        const size_t k = i % q->channels;
+        const float v = (q->x[i] - q->mean[k]) * q->scale[k] + q->shift[k];
+
+        q->y[i] = q->relu ? relu_of(v) : v;
+    }
+}
+
+/* dy number i as it is in front of the relu. */
+static float norm_gated(const struct rd_norm *q, size_t i)
+{
+    const size_t k = i % q->channels;
+
+    return q->relu && !((q->x[i] - q->mean[k]) * q->scale[k] + q->shift[k] > 0) ? 0 : q->dy[i];
+}
+
+static void ref_norm_sums(const struct rd_norm *q)
+{
+    for (size_t i = 0; i < q->pixels * q->channels; i++) {
+        const size_t k = i % q->channels;
+        const double g = (double)norm_gated(q, i);
+
+        q->sum[k] += g;
+        q->sum[q->channels + k] += g * (double)(q->x[i] - q->mean[k]);
+    }
+}
+
+static void ref_norm_back(const struct rd_norm *q)
+{
+    for (size_t i = 0; i < q->pixels * q->channels; i++) {
+        const size_t k = i % q->channels;
+        const float v =
+            norm_gated(q, i) * q->scale[k] - (q->x[i] - q->mean[k]) * q->slope[k] - q->level[k];
+
+        q->y[i] = q->accumulate ? q->y[i] + v : v;
+    }
+}
+
 static void ref_sgd(const struct rd_update *u)
 {
     for (size_t i = 0; i < u->n; i++) {
@@ -334,6 +384,10 @@ const struct rd_kernels rd_kernels_scalar = {
     .mix = ref_mix,
     .sum_rows = ref_sum_rows,
     .sum = ref_sum,
+    .norm_moments = ref_norm_moments,
+    .norm_values = ref_norm_values,
+    .norm_sums = ref_norm_sums,
+    .norm_back = ref_norm_back,
     .sgd = ref_sgd,
     .adam = ref_adam,
     .quantize = ref_quantize,

@@ -110,6 +110,11 @@ void RD_NAMED(rd_narrow)(const struct rd_rows *q);
 /* single.c: as many columns of one row as make whole groups, the rest is left; their number. No
  * lines, mask or plus. */
 size_t RD_NAMED(rd_single)(const struct rd_rows *q);
+/* norm.c */
+void RD_NAMED(rd_norm_moments)(const struct rd_norm *q);
+void RD_NAMED(rd_norm_values)(const struct rd_norm *q);
+void RD_NAMED(rd_norm_sums)(const struct rd_norm *q);
+void RD_NAMED(rd_norm_back)(const struct rd_norm *q);
 /* ints.c */
 void RD_NAMED(rd_quantize)(const struct rd_quantize *q);
 void RD_NAMED(rd_from_bytes)(const void *x, bool is_signed, float zero, float *out, size_t n);
