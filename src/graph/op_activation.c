@@ -1,8 +1,6 @@
 /* op_activation.c - Relu, Sigmoid, Tanh, Clip: one element in, one element out; and Softmax, one
  * row. */
-#include "graph/op.h"
-
-#include "tensor/kernel.h"
+#include "graph/op_fast.h"
 
 #include <math.h>
 #include <string.h>
@@ -39,12 +37,14 @@ static size_t scratch(const struct rd_op_call *c)
         }                                                                                          \
     } while (0)
 
-#define DEFINE_UNARY(name, EXPR)                                                                   \
+#define DEFINE_UNARY(name, MAP, EXPR)                                                              \
     static rd_status name(struct rd_op_call *c)                                                    \
     {                                                                                              \
         const size_t n = rd_tensor_count(c->in[0]);                                                \
                                                                                                    \
-        if (c->in[0]->dtype == RD_F32) {                                                           \
+        if (rd_op_math(c, c->in[0])) {                                                             \
+            c->kernels->math->map(MAP, c->in[0]->data, c->out[0]->data, n, 0);                     \
+        } else if (c->in[0]->dtype == RD_F32) {                                                    \
             EACH(float, EXPR);                                                                     \
         } else if (c->in[0]->dtype == RD_F64) {                                                    \
             EACH(double, EXPR);                                                                    \
@@ -71,12 +71,15 @@ static size_t scratch(const struct rd_op_call *c)
     } while (0)
 
 /* Gradients by the output alone. */
-#define DEFINE_UNARY_BACK(name, EXPR)                                                              \
+#define DEFINE_UNARY_BACK(name, MAP, EXPR)                                                         \
     static rd_status name(struct rd_op_call *c)                                                    \
     {                                                                                              \
         const size_t n = rd_tensor_count(c->out[0]);                                               \
                                                                                                    \
-        if (c->out[0]->dtype == RD_F32)                                                            \
+        if (rd_op_math(c, c->out[0]))                                                              \
+            c->kernels->math->map_back(                                                            \
+                MAP, NULL, c->out[0]->data, c->dout[0]->data, c->din[0]->data, n, 0);              \
+        else if (c->out[0]->dtype == RD_F32)                                                       \
             EACH_BACK(float, EXPR);                                                                \
         else                                                                                       \
             EACH_BACK(double, EXPR);                                                               \
@@ -91,11 +94,11 @@ static double sigmoid(double x)
     return x >= 0 ? 1 / (1 + e) : e / (1 + e);
 }
 
-DEFINE_UNARY(sigmoid_forward, sigmoid(x))
-DEFINE_UNARY_BACK(sigmoid_back, g *y *(1 - y))
-DEFINE_UNARY(tanh_forward, tanh(x))
-DEFINE_UNARY_BACK(tanh_back, g *(1 - y * y))
-DEFINE_UNARY_BACK(relu_back, y > 0 ? g : 0)
+DEFINE_UNARY(sigmoid_forward, RD_MAP_SIGMOID, sigmoid(x))
+DEFINE_UNARY_BACK(sigmoid_back, RD_MAP_SIGMOID, g *y *(1 - y))
+DEFINE_UNARY(tanh_forward, RD_MAP_TANH, tanh(x))
+DEFINE_UNARY_BACK(tanh_back, RD_MAP_TANH, g *(1 - y * y))
+DEFINE_UNARY_BACK(relu_back, RD_MAP_RELU, y > 0 ? g : 0)
 
 /* max(x, 0) that keeps NaN. */
 #define RELU(T)                                                                                    \
@@ -351,9 +354,14 @@ static rd_status softmax_forward(struct rd_op_call *c)
 {
     const struct soft s = softmax_shape(c);
     double *const row = rd_op_take(c, s.n * sizeof(*row));
+    const struct rd_math *const math = rd_op_math(c, c->in[0]);
     const double *from;
     double *to;
 
+    if (math && s.inner == 1 && s.n) {
+        math->softmax(c->in[0]->data, c->out[0]->data, s.outer, s.n, false);
+        return RD_OK;
+    }
     switch (c->in[0]->dtype) {
     case RD_F32:
         SOFTMAX(float, c->in[0]->data, c->out[0]->data);
@@ -390,8 +398,11 @@ static rd_status softmax_forward(struct rd_op_call *c)
 static rd_status softmax_back(struct rd_op_call *c)
 {
     const struct soft s = softmax_shape(c);
+    const struct rd_math *const math = rd_op_math(c, c->out[0]);
 
-    if (c->out[0]->dtype == RD_F32)
+    if (math && s.inner == 1 && s.n)
+        math->softmax_back(c->out[0]->data, c->dout[0]->data, c->din[0]->data, s.outer, s.n, false);
+    else if (c->out[0]->dtype == RD_F32)
         SOFTMAX_BACK(float);
     else
         SOFTMAX_BACK(double);

@@ -2,7 +2,7 @@
  * op_layer.c - LayerNormalization, InstanceNormalization, LRN, GlobalMaxPool, LogSoftmax: layers
  * that look at a whole row or plane. All in float64, rounded once.
  */
-#include "graph/op.h"
+#include "graph/op_fast.h"
 
 #include <math.h>
 #include <string.h>
@@ -106,6 +106,15 @@ static size_t layer_scratch(const struct rd_op_call *c)
     return n + 4 * rd_op_wide_size(c->in[0]);
 }
 
+/* By the vector functions: rows of float32, scale and bias of their width. */
+static const struct rd_math *layer_math(const struct rd_op_call *c, size_t n)
+{
+    for (int i = 1; i < 3; i++)
+        if (rd_op_in(c, i) && rd_tensor_count(c->in[i]) != n)
+            return NULL;
+    return rd_op_math(c, c->in[0]);
+}
+
 static rd_status layer_forward(struct rd_op_call *c)
 {
     const double epsilon = (double)rd_op_float(c->node, "epsilon", 1e-5f);
@@ -120,6 +129,14 @@ static rd_status layer_forward(struct rd_op_call *c)
     n = span(c->in[0], axis, c->in[0]->ndim);
     if (!n || !outer)
         return RD_OK;
+    if (layer_math(c, n) && c->out[0]) {
+        const struct rd_normal q = { c->in[0]->data, c->in[1]->data, bias ? bias->data : NULL,
+            c->out[0] ? c->out[0]->data : NULL, rd_op_out(c, 1) ? c->out[1]->data : NULL,
+            rd_op_out(c, 2) ? c->out[2]->data : NULL, outer, n, (float)epsilon, false };
+
+        c->kernels->math->normal(&q);
+        return RD_OK;
+    }
     x = rd_op_wide(c, c->in[0]);
     scale = rd_op_wide(c, c->in[1]);
     shift = bias ? rd_op_wide(c, bias) : NULL;
@@ -158,6 +175,14 @@ static rd_status layer_backward(struct rd_op_call *c)
             if (c->dout[k])
                 return RD_FAIL(
                     c->err, RD_E_USAGE, "output %d of LayerNormalization has no gradient", k);
+    if (layer_math(c, n)) {
+        const struct rd_normal_back q = { c->in[0]->data, c->in[1]->data, c->dout[0]->data,
+            c->din[0] ? c->din[0]->data : NULL, c->din[1] ? c->din[1]->data : NULL,
+            rd_op_din(c, 2) ? c->din[2]->data : NULL, outer, n, (float)epsilon, false };
+
+        c->kernels->math->normal_back(&q);
+        return RD_OK;
+    }
     x = rd_op_wide(c, c->in[0]);
     scale = rd_op_wide(c, c->in[1]);
     g = rd_op_wide(c, c->dout[0]);
@@ -615,9 +640,16 @@ static size_t soft_scratch(const struct rd_op_call *c)
 static rd_status soft_forward(struct rd_op_call *c)
 {
     const struct soft s = soft_of(c);
-    const double *x = rd_op_wide(c, c->in[0]);
-    double *y = rd_op_take(c, rd_op_wide_size(c->in[0]));
+    const struct rd_math *const math = rd_op_math(c, c->in[0]);
+    const double *x;
+    double *y;
 
+    if (math && s.inner == 1 && s.n) {
+        math->softmax(c->in[0]->data, c->out[0]->data, s.outer, s.n, true);
+        return RD_OK;
+    }
+    x = rd_op_wide(c, c->in[0]);
+    y = rd_op_take(c, rd_op_wide_size(c->in[0]));
     for (size_t o = 0; o < s.outer; o++)
         for (size_t k = 0; k < s.inner; k++) {
             const size_t at = o * s.n * s.inner + k;
@@ -638,9 +670,17 @@ static rd_status soft_forward(struct rd_op_call *c)
 static rd_status soft_backward(struct rd_op_call *c)
 {
     const struct soft s = soft_of(c);
-    const double *y = rd_op_wide(c, c->out[0]), *g = rd_op_wide(c, c->dout[0]);
-    double *dx = rd_op_take(c, rd_op_wide_size(c->in[0]));
+    const struct rd_math *const math = rd_op_math(c, c->in[0]);
+    const double *y, *g;
+    double *dx;
 
+    if (math && s.inner == 1 && s.n) {
+        math->softmax_back(c->out[0]->data, c->dout[0]->data, c->din[0]->data, s.outer, s.n, true);
+        return RD_OK;
+    }
+    y = rd_op_wide(c, c->out[0]);
+    g = rd_op_wide(c, c->dout[0]);
+    dx = rd_op_take(c, rd_op_wide_size(c->in[0]));
     for (size_t o = 0; o < s.outer; o++)
         for (size_t k = 0; k < s.inner; k++) {
             const size_t at = o * s.n * s.inner + k;

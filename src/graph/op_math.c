@@ -1,5 +1,5 @@
 /* op_math.c - Add, Sub, Mul, Div: element by element, with NumPy's broadcasting. */
-#include "graph/op.h"
+#include "graph/op_fast.h"
 #include "graph/op_walk.h"
 
 #include <string.h>
@@ -42,8 +42,23 @@ static size_t scratch(const struct rd_op_call *c)
         } while (rd_walk_next(&w, at, place));                                                     \
     } while (0)
 
+/* Row by row through the vector functions. */
+static void pair_fast(const struct rd_op_call *c, const struct rd_walk *w, enum rd_pair op)
+{
+    const float *const a = c->in[0]->data, *const b = c->in[1]->data;
+    float *out = c->out[0]->data;
+    const size_t n = w->dim[w->rank - 1], da = w->step[0][w->rank - 1],
+                 db = w->step[1][w->rank - 1];
+    size_t at[RD_MAX_DIMS] = { 0 }, place[2] = { 0 };
+
+    do {
+        c->kernels->math->pair(op, a + place[0], da, b + place[1], db, out, n);
+        out += n;
+    } while (rd_walk_next(w, at, place));
+}
+
 /* FLOAT for real types; WRAP for integers, in uint64_t so that overflow wraps as in C. */
-#define DEFINE(name, FLOAT, WRAP)                                                                  \
+#define DEFINE(name, PAIR, FLOAT, WRAP)                                                            \
     static rd_status name(struct rd_op_call *c)                                                    \
     {                                                                                              \
         const struct rd_walk w = rd_op_pair_walk(c);                                               \
@@ -56,7 +71,10 @@ static size_t scratch(const struct rd_op_call *c)
             return RD_OK;                                                                          \
         switch (c->out[0]->dtype) {                                                                \
         case RD_F32:                                                                               \
-            ROWS(float, a, b, out, FLOAT);                                                         \
+            if (rd_op_math(c, c->out[0]))                                                          \
+                pair_fast(c, &w, PAIR);                                                            \
+            else                                                                                   \
+                ROWS(float, a, b, out, FLOAT);                                                     \
             break;                                                                                 \
         case RD_F64:                                                                               \
             ROWS(double, a, b, out, FLOAT);                                                        \
@@ -107,10 +125,10 @@ static size_t scratch(const struct rd_op_call *c)
 /* Toward zero; the one quotient that overflows wraps. Zero divisors are refused beforehand. */
 #define WRAP_DIV(T) ((T)-1 < (T)1 && y == (T)-1 ? (T)(0 - (uint64_t)x) : (T)(x / y))
 
-DEFINE(add, x + y, WRAP_ADD)
-DEFINE(sub, x - y, WRAP_SUB)
-DEFINE(mul, x *y, WRAP_MUL)
-DEFINE(div_checked, x / y, WRAP_DIV)
+DEFINE(add, RD_PAIR_ADD, x + y, WRAP_ADD)
+DEFINE(sub, RD_PAIR_SUB, x - y, WRAP_SUB)
+DEFINE(mul, RD_PAIR_MUL, x *y, WRAP_MUL)
+DEFINE(div_checked, RD_PAIR_DIV, x / y, WRAP_DIV)
 
 static rd_status divide(struct rd_op_call *c)
 {
@@ -159,13 +177,74 @@ static double *zeroed_sum(struct rd_op_call *c, const struct rd_tensor *t)
     return sum;
 }
 
-#define DEFINE_BACK(name, DX, DY)                                                                  \
+/* What flows into operand k of one row: g itself, or times (over) the other; into `part`. */
+static const float *row_cotangent(const struct rd_math *math, enum rd_pair op, int k,
+    const float *g, const float *a, size_t da, const float *b, size_t db, float *part, size_t n)
+{
+    if (op == RD_PAIR_ADD || op == RD_PAIR_SUB)
+        return g;
+    if (op == RD_PAIR_MUL) {
+        math->pair(RD_PAIR_MUL, g, 1, k ? a : b, k ? da : db, part, n);
+        return part;
+    }
+    math->pair(RD_PAIR_DIV, g, 1, b, db, part, n);
+    if (k) {
+        math->pair(RD_PAIR_MUL, part, 1, a, da, part, n);
+        math->pair(RD_PAIR_DIV, part, 1, b, db, part, n);
+    }
+    return part;
+}
+
+/* Repeated elements get the sum of their rows in order, of a row in float64. */
+static void pair_back_fast(const struct rd_op_call *c, const struct rd_walk *w, enum rd_pair op)
+{
+    enum { PART = 1024 };
+    const struct rd_math *const math = c->kernels->math;
+    const float *const a = c->in[0]->data, *const b = c->in[1]->data, *g = c->dout[0]->data;
+    const size_t all = w->dim[w->rank - 1], da = w->step[0][w->rank - 1],
+                 db = w->step[1][w->rank - 1];
+    size_t at[RD_MAX_DIMS] = { 0 }, place[2] = { 0 };
+    float part[PART];
+
+    do {
+        for (size_t first = 0; first < all; first += PART) {
+            const size_t n = all - first < PART ? all - first : PART;
+
+            for (int k = 0; k < 2; k++) {
+                const size_t step = k ? db : da;
+                const float sign = k && (op == RD_PAIR_SUB || op == RD_PAIR_DIV) ? -1 : 1;
+                const float *from;
+                float *to;
+
+                if (!c->din[k])
+                    continue;
+                from = row_cotangent(math, op, k, g + first, a + place[0] + first * da, da,
+                    b + place[1] + first * db, db, part, n);
+                to = (float *)c->din[k]->data + place[k] + first * step;
+                if (step)
+                    math->add_to(from, NULL, 0, sign, to, n);
+                else
+                    *to += sign * (float)c->kernels->sum(from, n);
+            }
+        }
+        g += all;
+    } while (rd_walk_next(w, at, place));
+}
+
+#define DEFINE_BACK(name, PAIR, DX, DY)                                                            \
     static rd_status name(struct rd_op_call *c)                                                    \
     {                                                                                              \
         const struct rd_walk w = rd_op_pair_walk(c);                                               \
         size_t at[RD_MAX_DIMS] = { 0 }, place[2] = { 0 };                                          \
-        double *sum_a = zeroed_sum(c, c->din[0]), *sum_b = zeroed_sum(c, c->din[1]);               \
+        double *sum_a, *sum_b;                                                                     \
                                                                                                    \
+        if (rd_op_math(c, c->out[0])) {                                                            \
+            if (rd_tensor_count(c->out[0]))                                                        \
+                pair_back_fast(c, &w, PAIR);                                                       \
+            return RD_OK;                                                                          \
+        }                                                                                          \
+        sum_a = zeroed_sum(c, c->din[0]);                                                          \
+        sum_b = zeroed_sum(c, c->din[1]);                                                          \
         if (rd_tensor_count(c->out[0])) {                                                          \
             if (c->out[0]->dtype == RD_F32)                                                        \
                 BACK_ROWS(float, DX, DY);                                                          \
@@ -179,10 +258,10 @@ static double *zeroed_sum(struct rd_op_call *c, const struct rd_tensor *t)
         return RD_OK;                                                                              \
     }
 
-DEFINE_BACK(add_back, g, g)
-DEFINE_BACK(sub_back, g, -g)
-DEFINE_BACK(mul_back, g *y, g *x)
-DEFINE_BACK(div_back, g / y, -g *x / (y * y))
+DEFINE_BACK(add_back, RD_PAIR_ADD, g, g)
+DEFINE_BACK(sub_back, RD_PAIR_SUB, g, -g)
+DEFINE_BACK(mul_back, RD_PAIR_MUL, g *y, g *x)
+DEFINE_BACK(div_back, RD_PAIR_DIV, g / y, -g *x / (y * y))
 
 #define ROW(id, name, fwd, back)                                                                   \
     const struct rd_op rd_op_##id = {                                                              \

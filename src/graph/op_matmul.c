@@ -99,6 +99,17 @@ static struct stack stack_of(const struct rd_op_call *c)
         step_b *= db;
         s.count *= s.dim[i];
     }
+    if (s.count > 1 && s.rank > 0) { /* one B for all, and the As behind each other: one product */
+        bool one = true;
+
+        for (int i = 0; i < s.rank; i++)
+            one = one && (s.b[i] == 0 || s.dim[i] == 1) && (s.a[i] != 0 || s.dim[i] == 1);
+        if (one) {
+            s.m *= s.count;
+            s.count = 1;
+            s.rank = 0;
+        }
+    }
     return s;
 }
 
@@ -438,8 +449,27 @@ static rd_status gemm_forward(struct rd_op_call *c)
         return RD_OK;
     }
     if (by_kernels(c)) {
+        const bool plain = g.alpha == 1 && g.beta == 1 &&
+                           (!bias || (rd_tensor_count(bias) == g.n &&
+                                         (g.n == 1 || bias->dim[bias->ndim - 1] != 1)));
+        const struct rd_gemm q = { .a = c->in[0]->data,
+            .b = c->in[1]->data,
+            .bias = bias ? bias->data : NULL,
+            .c = c->out[0]->data,
+            .m = g.m,
+            .n = g.n,
+            .k = g.k,
+            .lda = g.turn_a ? g.m : g.k,
+            .ldb = g.turn_b ? g.k : g.n,
+            .ldc = g.n,
+            .trans_a = g.turn_a,
+            .trans_b = g.turn_b };
         float *y = c->out[0]->data;
 
+        if (plain) {
+            rd_sgemm(c->kernels, &q);
+            return RD_OK;
+        }
         sgemm(c, g.m, g.n, g.k, c->in[0]->data, g.turn_a, c->in[1]->data, g.turn_b, y, false);
         for (size_t i = 0; i < g.m; i++)
             for (size_t j = 0; j < g.n; j++) {
@@ -486,6 +516,13 @@ static rd_status gemm_back(struct rd_op_call *c)
             sgemm(c, g.k, g.n, g.m, c->in[0]->data, !g.turn_a, pg, false, db->data, true);
         if (db && g.turn_b)
             sgemm(c, g.n, g.k, g.m, pg, true, c->in[0]->data, g.turn_a, db->data, true);
+        if (dc && g.beta == 1 && rd_tensor_count(dc) == g.n &&
+            (g.n == 1 || dc->dim[dc->ndim - 1] != 1)) {
+            c->kernels->sum_rows(pg, g.m, (ptrdiff_t)g.n, g.n, dc->data);
+            dc = NULL;
+        }
+        if (!dc)
+            return RD_OK;
         da = db = NULL;
     }
     wg = rd_op_wide(c, c->dout[0]);

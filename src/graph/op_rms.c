@@ -3,7 +3,7 @@
  * 2018, arXiv:1803.08494), SwiGLU (Shazeer 2020, arXiv:2002.05202). All float types, in float64,
  * rounded once.
  */
-#include "graph/op.h"
+#include "graph/op_fast.h"
 
 #include <math.h>
 #include <string.h>
@@ -114,6 +114,13 @@ static rd_status rms_forward(struct rd_op_call *c)
     n = span(c->in[0], axis, c->in[0]->ndim);
     if (!n || !outer)
         return RD_OK;
+    if (rd_op_math(c, c->in[0]) && rd_tensor_count(c->in[1]) == n && c->in[1]->dtype == RD_F32) {
+        const struct rd_normal q = { c->in[0]->data, c->in[1]->data, NULL, c->out[0]->data, NULL,
+            NULL, outer, n, (float)epsilon, true };
+
+        c->kernels->math->normal(&q);
+        return RD_OK;
+    }
     x = rd_op_wide(c, c->in[0]);
     scale = rd_op_wide(c, c->in[1]);
     y = rd_op_take(c, n * outer * sizeof(*y));
@@ -141,6 +148,14 @@ static rd_status rms_backward(struct rd_op_call *c)
     n = span(c->in[0], axis, c->in[0]->ndim);
     if (!n || !outer)
         return RD_OK;
+    if (rd_op_math(c, c->in[0]) && rd_tensor_count(c->in[1]) == n && c->in[1]->dtype == RD_F32) {
+        const struct rd_normal_back q = { c->in[0]->data, c->in[1]->data, c->dout[0]->data,
+            c->din[0] ? c->din[0]->data : NULL, c->din[1] ? c->din[1]->data : NULL, NULL, outer, n,
+            (float)epsilon, true };
+
+        c->kernels->math->normal_back(&q);
+        return RD_OK;
+    }
     x = rd_op_wide(c, c->in[0]);
     scale = rd_op_wide(c, c->in[1]);
     g = rd_op_wide(c, c->dout[0]);

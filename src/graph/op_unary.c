@@ -5,7 +5,7 @@
  * of a and b (float attributes with their defaults, 0 when there are none). float32 is computed in
  * float64 and rounded once. Rows of integers (Abs, Neg, Sign) come behind, exact in every width.
  */
-#include "graph/op.h"
+#include "graph/op_fast.h"
 
 #include <math.h>
 #include <string.h>
@@ -94,6 +94,26 @@ static double swish_slope(double x, double a)
     return s + a * x * s * (1 - s);
 }
 
+/* --- rows that the vector functions know --- */
+
+static bool fast_map(const struct rd_op_call *c, enum rd_map *map_out)
+{
+    static const struct {
+        const char *op;
+        enum rd_map map;
+    } known[] = { { "Exp", RD_MAP_EXP }, { "Log", RD_MAP_LOG }, { "Erf", RD_MAP_ERF },
+        { "Softplus", RD_MAP_SOFTPLUS }, { "Swish", RD_MAP_SWISH }, { "Gelu", RD_MAP_GELU } };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known) && rd_op_math(c, c->in[0]); i++)
+        if (!strcmp(c->node->row->op, known[i].op)) {
+            *map_out = known[i].map;
+            if (known[i].map == RD_MAP_GELU && rd_op_str_is(c->node, "approximate", "tanh"))
+                *map_out = RD_MAP_GELU_TANH;
+            return true;
+        }
+    return false;
+}
+
 /* --- the table --- */
 
 #define EACH(T, EXPR)                                                                              \
@@ -128,10 +148,13 @@ struct pair {
         const size_t n = rd_tensor_count(c->in[0]);                                                \
         const struct pair p = NAMES;                                                               \
         const double a = p.a, b = p.b;                                                             \
+        enum rd_map map;                                                                           \
                                                                                                    \
         (void)a;                                                                                   \
         (void)b;                                                                                   \
-        if (c->in[0]->dtype == RD_F32) {                                                           \
+        if (fast_map(c, &map)) {                                                                   \
+            c->kernels->math->map(map, c->in[0]->data, c->out[0]->data, n, (float)a);              \
+        } else if (c->in[0]->dtype == RD_F32) {                                                    \
             EACH(float, VALUE);                                                                    \
         } else if (c->in[0]->dtype == RD_F64) {                                                    \
             EACH(double, VALUE);                                                                   \
@@ -151,10 +174,14 @@ struct pair {
         const size_t n = rd_tensor_count(c->in[0]);                                                \
         const struct pair p = NAMES;                                                               \
         const double a = p.a, b = p.b;                                                             \
+        enum rd_map map;                                                                           \
                                                                                                    \
         (void)a;                                                                                   \
         (void)b;                                                                                   \
-        if (c->in[0]->dtype == RD_F32)                                                             \
+        if (fast_map(c, &map))                                                                     \
+            c->kernels->math->map_back(                                                            \
+                map, c->in[0]->data, NULL, c->dout[0]->data, c->din[0]->data, n, (float)a);        \
+        else if (c->in[0]->dtype == RD_F32)                                                        \
             EACH_BACK(float, SLOPE);                                                               \
         else                                                                                       \
             EACH_BACK(double, SLOPE);                                                              \

@@ -25,6 +25,7 @@ enum rd_map {
     RD_MAP_GELU,      /* x Phi(x) */
     RD_MAP_GELU_TANH, /* its approximation by tanh */
     RD_MAP_SWISH,     /* x sigmoid(a x) */
+    RD_MAP_RELU,      /* NaN stays NaN; slope by the value, 0 at 0 */
     RD_MAPS
 };
 
@@ -73,7 +74,7 @@ struct rd_lstm_back {
 struct rd_math {
     /* out may be x. */
     void (*map)(enum rd_map f, const float *x, float *out, size_t n, float a);
-    /* dx += dy f'(x); y = f(x) is read where the derivative follows from it (EXP, TANH, SIGMOID),
+    /* dx += dy f'(x); y = f(x) is read where the derivative follows from it (TANH, SIGMOID, RELU),
      * x elsewhere: the other may be NULL. */
     void (*map_back)(enum rd_map f, const float *x, const float *y, const float *dy, float *dx,
         size_t n, float a);

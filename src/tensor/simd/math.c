@@ -250,6 +250,8 @@ INLINE vec apply(const enum rd_map f, vec x, float a)
         /* (1 + tanh v) / 2 = sigmoid(2 v) */
         return choose((vec_mask)(x < -20.0f), (vec){ 0 },
             x * sigmoid_of(2.0f * ROOT_2_PI * (x + CUBIC * x * x * x)));
+    case RD_MAP_RELU:
+        return relu_of(x);
     default:
         return x * sigmoid_of(a * x);
     }
@@ -262,7 +264,7 @@ INLINE vec slope(const enum rd_map f, vec x, vec y, float a)
 
     switch (f) {
     case RD_MAP_EXP:
-        return y;
+        return exp_of(x);
     case RD_MAP_LOG:
         return 1.0f / x;
     case RD_MAP_TANH:
@@ -280,6 +282,8 @@ INLINE vec slope(const enum rd_map f, vec x, vec y, float a)
         s = sigmoid_of(2.0f * ROOT_2_PI * (x + CUBIC * x * x * x));
         return choose((vec_mask)(magnitude(x) > 20.0f), s,
             s + x * s * (1.0f - s) * (2.0f * ROOT_2_PI) * (1.0f + 3.0f * CUBIC * x * x));
+    case RD_MAP_RELU:
+        return choose((vec_mask)(y > (vec){ 0 }), all(1.0f), (vec){ 0 });
     default:
         s = sigmoid_of(a * x);
         return s + a * x * s * (1.0f - s);
@@ -289,7 +293,7 @@ INLINE vec slope(const enum rd_map f, vec x, vec y, float a)
 /* --- element by element --- */
 
 #define EACH_MAP(X)                                                                                \
-    X(EXP) X(LOG) X(TANH) X(SIGMOID) X(ERF) X(SOFTPLUS) X(GELU) X(GELU_TANH) X(SWISH)
+    X(EXP) X(LOG) X(TANH) X(SIGMOID) X(ERF) X(SOFTPLUS) X(GELU) X(GELU_TANH) X(SWISH) X(RELU)
 
 #define MAP(F)                                                                                     \
     __attribute__((noinline)) static void map_##F(const float *x, float *out, size_t n, float a)   \

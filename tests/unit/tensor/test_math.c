@@ -67,6 +67,8 @@ static double exact(enum rd_map f, double x)
     case RD_MAP_GELU_TANH:
         return x == -HUGE_VAL ? 0
                               : x * sigmoid(2 * sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x));
+    case RD_MAP_RELU:
+        return x < 0 ? 0 : x;
     default:
         return x * sigmoid(1.5 * x);
     }
