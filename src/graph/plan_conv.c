@@ -197,8 +197,11 @@ static const float *dy_rows(const struct plan_code *code, const struct plan_cont
         float *at;
 
         if (d->filled + n > d->base + s->dy_band) {
-            memmove(d->mem, d->mem + (y - d->base) * d->row, (d->filled - y) * d->row * sizeof *at);
-            d->base = y;
+            const size_t keep = y < d->filled ? y : d->filled; /* padding may go unread */
+
+            memmove(d->mem, d->mem + (keep - d->base) * d->row,
+                (d->filled - keep) * d->row * sizeof *at);
+            d->base = keep;
         }
         at = d->mem + (d->filled - d->base) * d->row;
         if (!real || covered < s->ow) /* halo, or what no window covers */
@@ -309,6 +312,22 @@ void plan_conv_backward(const struct plan_code *code, const struct plan_context 
 
         if (s->back_data)
             backward_by_columns(code, ctx, s, i, dy);
+        return;
+    }
+    if (s->phases) {
+        const size_t step = s->back_lines * s->stride_h;
+
+        reach = plan_phase_reach(s->kh, s->stride_h);
+        for (size_t y = 0; y < n; y += step) {
+            const size_t end = n - y < step ? n : y + step;
+            const size_t low = (y + s->pad_top) / s->stride_h + s->dy_top + 1 - reach;
+            const size_t high = (end - 1 + s->pad_top) / s->stride_h + s->dy_top + 1;
+
+            plan_phases(code, s, dy_rows(code, ctx, s, i, &d, low, high), d.row,
+                plan_grad(code, ctx, s->in, i), y, end);
+        }
+        if (s->dy_band == rows)
+            (void)dy_rows(code, ctx, s, i, &d, 0, rows);
         return;
     }
     q = (struct rd_rows){

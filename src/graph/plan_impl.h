@@ -79,18 +79,21 @@ struct plan_pack {
         PACK_CONV_FLIPPED, /* rows (ky, kx, o) flipped, columns c */
         PACK_CONV_COLUMNS, /* rows o, columns (ky, kx, c) */
         PACK_CONV_NARROW,  /* flipped, for rd_kernels.narrow: spans ky, rows c, floats (kx, o) */
-        PACK_DENSE,        /* rows input (pixel order when c > 0), columns unit */
-        PACK_DENSE_BACK,   /* rows unit, columns input */
+        PACK_PHASES,       /* plan_phase.c */
+        PACK_PHASES_NARROW,
+        PACK_DENSE,      /* rows input (pixel order when c > 0), columns unit */
+        PACK_DENSE_BACK, /* rows unit, columns input */
         PACK_BIAS,
         PACK_SHIFT /* affine.shift alone, where there is no bias */
     } kind;
     int value;
-    size_t k, n;       /* rows and columns of the packed matrix */
-    size_t c, taps, o; /* of the convolution; DENSE: c channels of taps pixels, 0: plain */
-    size_t kw;         /* CONV_NARROW: taps of a row */
-    bool transposed;   /* DENSE: the weight is stored (unit, input) */
+    size_t k, n;               /* rows and columns of the packed matrix */
+    size_t c, taps, o;         /* of the convolution; DENSE: c channels of taps pixels, 0: plain */
+    size_t kw;                 /* CONV_NARROW, PHASES: taps of a row */
+    size_t stride_h, stride_w; /* PHASES */
+    bool transposed;           /* DENSE: the weight is stored (unit, input) */
     const struct plan_affine *affine; /* of CONV's o channels, folded in; NULL: none */
-    float *packed; /* NULL: not yet (late) */
+    float *packed;                    /* NULL: not yet (late) */
     bool filled;
     bool late; /* DENSE and large, of a plan that answers: packed when it pays */
     struct plan_pack *next;
@@ -116,6 +119,7 @@ struct plan_step {
     size_t kh, kw, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
     size_t pool_kh, pool_kw, pool_stride_h, pool_stride_w, pool_top, pool_left;
     bool flipped; /* gradient by the flipped kernel, else by columns */
+    bool phases;  /* flipped, each phase of the strides by itself */
     bool narrow;  /* flipped, to so few channels that lanes go along the sum */
     size_t dy_top, dy_left, dy_bottom, dy_right; /* halo of dy */
     struct plan_pack *forward_pack, *back_pack, *bias_pack;
@@ -251,6 +255,17 @@ void plan_norm_forward(const struct plan_code *code, const struct plan_context *
     const struct plan_step *s, size_t i);
 void plan_norm_backward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i);
+/*
+ * plan_phase.c: gradients of convolutions with strides, kernels without dilation. dy has a halo as
+ * plan_phase_halo says; plan_phase_reach lines of it make a line of dx.
+ */
+size_t plan_phase_reach(size_t k, size_t stride);
+void plan_phase_halo(
+    size_t in, size_t out, size_t k, size_t stride, size_t pad, size_t *before, size_t *after);
+void plan_phase_fill(const struct rd_kernels *kernels, struct plan_pack *p, const char *w);
+/* Lines y .. end of dx from the lines of dy from (y + pad) / stride - (reach - 1) on. */
+void plan_phases(const struct plan_code *code, const struct plan_step *s, const float *dy,
+    size_t dy_row, float *dx, size_t y, size_t end);
 /* plan_pixels.c: one example of a step. */
 void plan_add_forward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i);

@@ -136,11 +136,13 @@ static void size_conv(struct plan_code *c, struct plan_step *s)
     if (s->back_pack)
         s->back_lines = lines_for(s->back_pack, dy_w * out->c);
     if (c->mode != PLAN_TRAIN && s->flipped && s->back_data) {
-        const size_t least =
-            (s->kh - 1) * s->dilation_h + s->back_lines + (s->pool ? s->pool_kh : 1);
+        const size_t reach =
+            s->phases ? plan_phase_reach(s->kh, s->stride_h) : (s->kh - 1) * s->dilation_h + 1;
+        const size_t least = reach + s->back_lines + (s->pool ? s->pool_kh : 1);
         const size_t fit = BAND_FLOATS / (dy_w * out->c);
 
-        s->dy_band = fit > least ? fit : least;
+        /* twice the least, so that rows are moved up once for many */
+        s->dy_band = fit > 2 * least ? fit : 2 * least;
         s->dy_band = s->dy_band < dy_h ? s->dy_band : dy_h;
     }
     s->dy.fixed = s->dy_in_rows || s->dy_band < dy_h;

@@ -30,7 +30,8 @@ struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct p
 
     for (p = *list; p; p = p->next)
         if (p->kind == want->kind && p->value == want->value && p->k == want->k &&
-            p->n == want->n && p->c == want->c && p->taps == want->taps &&
+            p->n == want->n && p->c == want->c && p->taps == want->taps && p->kw == want->kw &&
+            p->stride_h == want->stride_h && p->stride_w == want->stride_w &&
             p->transposed == want->transposed && p->affine == want->affine)
             return p;
     if (__builtin_mul_overflow(want->k, rd_packed_width(kernels, want->n), &floats))
@@ -72,6 +73,8 @@ static size_t row_offset(const struct plan_pack *p, size_t r)
     case PACK_CONV_COLUMNS:
         return r * p->c * p->taps;
     case PACK_CONV_NARROW:
+    case PACK_PHASES:
+    case PACK_PHASES_NARROW:
     case PACK_SHIFT:
         break;
     case PACK_DENSE:
@@ -98,6 +101,8 @@ static size_t column_offset(const struct plan_pack *p, size_t j)
     case PACK_DENSE_BACK:
         return input_offset(p, j) * (p->transposed ? 1 : p->k);
     case PACK_CONV_NARROW:
+    case PACK_PHASES:
+    case PACK_PHASES_NARROW:
     case PACK_BIAS:
     case PACK_SHIFT:
         break;
@@ -194,6 +199,10 @@ void plan_pack_fill(
     const loose *from = weight->data;
     float *to = p->packed;
 
+    if (p->kind == PACK_PHASES || p->kind == PACK_PHASES_NARROW) {
+        plan_phase_fill(kernels, p, weight->data);
+        return;
+    }
     if (p->kind == PACK_CONV_NARROW) {
         fill_narrow(p, from);
         return;

@@ -77,6 +77,40 @@ static bool pool_fuses(const struct rd_window *w)
     return true;
 }
 
+/*
+ * The flipped kernel gives pixel after pixel, with strides phase by phase; where some channels
+ * would leave the vectors half empty, or strides meet dilations, columns are added up instead. With
+ * very few channels the lanes go along the sum.
+ */
+static void choose_gradient(
+    struct builder *b, struct plan_step *s, const struct rd_window *w, size_t c, size_t o)
+{
+    const size_t reach_h = (s->kh - 1) * s->dilation_h, reach_w = (s->kw - 1) * s->dilation_w;
+    const size_t lanes = b->code->kernels->lanes;
+
+    if (s->stride_h == 1 && s->stride_w == 1) {
+        s->flipped = s->pad_top <= reach_h && (size_t)w->pad_end[0] <= reach_h &&
+                     s->pad_left <= reach_w && (size_t)w->pad_end[1] <= reach_w;
+        s->narrow = s->flipped && c <= RD_NARROW && s->dilation_w == 1 && s->kw * o % lanes == 0;
+    } else if (s->dilation_h == 1 && s->dilation_w == 1) {
+        s->flipped = s->phases = true;
+        s->narrow = c <= RD_NARROW && o % lanes == 0;
+    }
+    s->flipped = s->narrow || (s->flipped && 2 * c > lanes);
+    s->phases = s->phases && s->flipped;
+    if (s->phases) {
+        plan_phase_halo(
+            (size_t)w->in[0], s->oh, s->kh, s->stride_h, s->pad_top, &s->dy_top, &s->dy_bottom);
+        plan_phase_halo(
+            (size_t)w->in[1], s->ow, s->kw, s->stride_w, s->pad_left, &s->dy_left, &s->dy_right);
+    } else if (s->flipped) {
+        s->dy_top = reach_h - s->pad_top;
+        s->dy_bottom = reach_h - (size_t)w->pad_end[0];
+        s->dy_left = reach_w - s->pad_left;
+        s->dy_right = reach_w - (size_t)w->pad_end[1];
+    }
+}
+
 bool plan_build_conv(struct builder *b, int at)
 {
     const struct rd_graph_node *node = &b->graph->node[at];
@@ -158,25 +192,7 @@ bool plan_build_conv(struct builder *b, int at)
                                    .k = 1,
                                    .n = o,
                                    .affine = affine });
-    /* The flipped kernel gives pixel after pixel; where some channels would leave the vectors half
-     * empty, or strides leave holes, columns are added up instead. With very few channels the
-     * lanes go along the sum. */
-    {
-        const size_t reach_h = (s->kh - 1) * s->dilation_h, reach_w = (s->kw - 1) * s->dilation_w;
-
-        s->flipped = s->stride_h == 1 && s->stride_w == 1 && s->pad_top <= reach_h &&
-                     (size_t)w.pad_end[0] <= reach_h && s->pad_left <= reach_w &&
-                     (size_t)w.pad_end[1] <= reach_w;
-        s->narrow = s->flipped && c <= RD_NARROW && s->dilation_w == 1 &&
-                    s->kw * o % b->code->kernels->lanes == 0;
-        s->flipped = s->narrow || (s->flipped && 2 * c > b->code->kernels->lanes);
-        if (s->flipped) {
-            s->dy_top = reach_h - s->pad_top;
-            s->dy_bottom = reach_h - (size_t)w.pad_end[0];
-            s->dy_left = reach_w - s->pad_left;
-            s->dy_right = reach_w - (size_t)w.pad_end[1];
-        }
-    }
+    choose_gradient(b, s, &w, c, o);
     return true;
 }
 

@@ -235,7 +235,7 @@ static inline int hand_norm(struct hand *h, int x, int64_t c)
     return hand_node(h, "BatchNormalization", in, 5, NULL, 0);
 }
 
-enum { ZOO = 13 };
+enum { ZOO = 14 };
 
 static inline struct rd_graph *hand_zoo(int which, struct rd_arena *arena, enum rd_dtype dtype)
 {
@@ -357,6 +357,17 @@ static inline struct rd_graph *hand_zoo(int which, struct rd_arena *arena, enum 
                 hand_list(&h, "axes", 2, (int64_t[]){ -1, -2 }), hand_i("keepdims", 0) },
             2);
         return hand_end(&h, hand_gemm(&h, x, 35, 4, true, true, 1));
+    case 13: /* strides: more than the kernel, padding beyond it, sums behind convolutions */
+        x = hand_input(&h, 4, color);
+        x = hand_unary(&h, "Relu", hand_conv(&h, x, 3, 16, 7, 2, 3, 1, 1, true));
+        y = hand_conv(&h, x, 16, 24, 3, 2, 1, 1, 1, true);
+        z = hand_conv(&h, x, 16, 24, 1, 2, 0, 1, 1, false);
+        x = hand_unary(&h, "Relu", hand_binary(&h, "Add", y, z));
+        x = hand_binary(&h, "Add", hand_conv(&h, x, 24, 24, 1, 1, 0, 1, 1, true), x);
+        x = hand_unary(&h, "Relu", hand_conv(&h, x, 24, 20, 5, 3, 4, 1, 1, true));
+        x = hand_unary(&h, "Relu", hand_conv(&h, x, 20, 17, 2, 3, 9, 1, 1, true));
+        x = hand_unary(&h, "Flatten", hand_unary(&h, "GlobalAveragePool", x));
+        return hand_end(&h, hand_gemm(&h, x, 17, 4, false, true, 1));
     default: /* a padded convolution fed by a pool, dense layer on pixels with a halo */
         x = hand_input(&h, 4, gray);
         x = hand_pool(&h, "MaxPool", hand_conv(&h, x, 1, 16, 3, 1, 1, 1, 1, true), 2, 2, 0);
