@@ -626,6 +626,35 @@ static rd_status mod_forward(struct rd_op_call *c)
     return RD_OK;
 }
 
+/* x - q y, with the whole number q standing still: 1 and -q, as frameworks have it. */
+static rd_status mod_backward(struct rd_op_call *c)
+{
+    const bool as_c = rd_op_int(c->node, "fmod", 0) == 1;
+    const struct rd_walk w = rd_op_pair_walk(c);
+    const size_t n = w.dim[w.rank - 1], da = w.step[0][w.rank - 1], db = w.step[1][w.rank - 1];
+    const double *const a = rd_op_wide(c, c->in[0]), *const b = rd_op_wide(c, c->in[1]);
+    const double *const g = rd_op_wide(c, c->dout[0]);
+    double *const sum_a = zeroed_sum(c, c->din[0]), *const sum_b = zeroed_sum(c, c->din[1]);
+    size_t at[RD_MAX_DIMS] = { 0 }, place[2] = { 0 }, o = 0;
+
+    if (rd_tensor_count(c->out[0]))
+        do {
+            for (size_t i = 0; i < n; i++, o++) {
+                const double x = a[place[0] + i * da], y = b[place[1] + i * db];
+
+                if (sum_a)
+                    sum_a[place[0] + i * da] += g[o];
+                if (sum_b)
+                    sum_b[place[1] + i * db] -= g[o] * round((x - mod(x, y, as_c)) / y);
+            }
+        } while (rd_walk_next(&w, at, place));
+    if (sum_a)
+        rd_op_narrow(sum_a, c->din[0], true);
+    if (sum_b)
+        rd_op_narrow(sum_b, c->din[1], true);
+    return RD_OK;
+}
+
 static const struct rd_op_attr mod_attrs[] = {
     { "fmod", RD_ATTR_INT, 10, 0, false },
     { 0 },
@@ -644,6 +673,9 @@ const struct rd_op rd_op_mod = {
     .attrs = mod_attrs,
     .infer = mod_infer,
     .forward = mod_forward,
+    .backward = mod_backward,
+    .grad_in = 3,
+    .reads = RD_READS_IN,
     .scratch = pair_scratch,
     .per_example = rd_op_rows_elementwise,
 };

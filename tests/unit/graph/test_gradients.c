@@ -139,6 +139,8 @@ static const struct example examples[] = {
     EX("Neg", 13, "3,5", "", 1),
     EX("Abs", 13, "3,5", "", 1),
     EX("Sign", 13, "3,5", "", 1),
+    EX("Mod", 13, "2,5 5", "fmod=1", 1, .low = 0.35, .high = 1.9),
+    EX("Mod", 13, "2,5 2,1", "fmod=0", 1, .low = -1.9, .high = -0.35),
     EX("Floor", 13, "3,5", "", 1, .low = -3, .high = 3),
     EX("Ceil", 13, "3,5", "", 1, .low = -3, .high = 3),
     EX("Round", 13, "3,5", "", 1, .low = -3, .high = 3),
