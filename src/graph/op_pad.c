@@ -92,10 +92,10 @@ static rd_status infer(struct rd_op_call *c)
     struct pad p;
     rd_status st;
 
-    if (!mode_is(c, "constant") && !reflect && !mode_is(c, "edge") &&
-        !(wrap && c->node->opset >= 19))
-        return RD_FAIL(c->err, RD_E_INPUT, "attribute 'mode' must be constant, reflect or edge%s",
-            c->node->opset >= 19 ? ", or wrap" : "");
+    /* wrap came with opset 19; PyTorch writes it into models of 18 too. */
+    if (!mode_is(c, "constant") && !reflect && !mode_is(c, "edge") && !wrap)
+        return RD_FAIL(
+            c->err, RD_E_INPUT, "attribute 'mode' must be constant, reflect, edge or wrap");
     if (c->node->opset < 11 && c->node->n_inputs > 1)
         return RD_FAIL(c->err, RD_E_INPUT, "Pad takes one input before opset 11");
     if (c->node->opset < 18 && c->node->n_inputs > 3)
