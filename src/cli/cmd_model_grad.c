@@ -56,18 +56,18 @@ static rd_status read_cotangent(struct rd_cli *cli, const char *path, struct que
 static rd_status by_rows(struct rd_cli *cli, const struct rd_model *m, const struct rd_tensor *x,
     struct question *q, struct rd_tensor **grad)
 {
-    const struct rd_graph_value *v = &m->graph->value[m->graph->output[0]];
     struct rd_error *err = cli->run.err;
     const size_t n = (size_t)x->dim[0];
-    int64_t dim[RD_MAX_DIMS];
+    int64_t dim[RD_MAX_DIMS] = { x->dim[0] };
     char want[120], got[120];
     rd_status st;
+    int ndim;
 
-    memcpy(dim, v->dim, sizeof dim);
-    dim[0] = x->dim[0];
+    memcpy(dim + 1, rd_net_output_dims(m->net, &ndim), (RD_MAX_DIMS - 1) * sizeof *dim);
+    ndim++;
     st = rd_tensor_new(cli->run.scratch, RD_F32, x->dim, x->ndim, NULL, &grad[0], err);
     if (!st)
-        st = rd_tensor_new(cli->run.scratch, RD_F32, dim, v->ndim, NULL, &q->out, err);
+        st = rd_tensor_new(cli->run.scratch, RD_F32, dim, ndim, NULL, &q->out, err);
     if (st)
         return st;
     if (!q->cotangent) {
@@ -76,12 +76,12 @@ static rd_status by_rows(struct rd_cli *cli, const struct rd_model *m, const str
         return rd_net_loss_gradient(
             m->net, x->data, q->label, n, grad[0]->data, NULL, q->out->data, err);
     }
-    if (q->cotangent->dtype != RD_F32 || q->cotangent->ndim != v->ndim ||
-        memcmp(q->cotangent->dim, dim, (size_t)v->ndim * sizeof *dim))
+    if (q->cotangent->dtype != RD_F32 || q->cotangent->ndim != ndim ||
+        memcmp(q->cotangent->dim, dim, (size_t)ndim * sizeof *dim))
         return RD_FAIL(err, RD_E_INPUT, "the cotangent is %s %s; the first output is float32 %s",
             rd_dtype_name(q->cotangent->dtype),
             rd_shape_text(q->cotangent->dim, q->cotangent->ndim, got, sizeof got),
-            rd_shape_text(dim, v->ndim, want, sizeof want));
+            rd_shape_text(dim, ndim, want, sizeof want));
     return rd_net_vjp(m->net, x->data, q->cotangent->data, n, grad[0]->data, err);
 }
 
@@ -235,7 +235,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     if (!st)
         st = rd_model_match(cli, "output", t.name, t.n, &o->output, index, path);
     if (!st)
-        st = rd_model_read_inputs(cli, &m, &o->input, input);
+        st = rd_model_read_inputs(cli, &m, &o->input, !o->wrt.n, input);
     if (!st && o->labels)
         st = rd_model_read_labels(cli, o->labels, &label, &q.n_labels);
     if (!st && o->cotangent)
@@ -245,9 +245,10 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
         st = rd_net_gradient_at(m.net, input, m.graph->n_inputs, t.value, t.n, q.cotangent, q.label,
             q.n_labels, scratch, t.grad, &q.out, err);
     else if (!st)
-        st = rd_net_inputs(m.net) ? by_rows(cli, &m, input[0], &q, t.grad)
-                                  : rd_net_gradient(m.net, input, m.graph->n_inputs, q.cotangent,
-                                        q.label, q.n_labels, scratch, t.grad, &q.out, err);
+        st = rd_model_by_rows(&m, input[0])
+                 ? by_rows(cli, &m, input[0], &q, t.grad)
+                 : rd_net_gradient(m.net, input, m.graph->n_inputs, q.cotangent, q.label,
+                       q.n_labels, scratch, t.grad, &q.out, err);
     if (st)
         return RD_WRAP(err, st, "cannot differentiate '%s'", safe);
     for (size_t i = 0; i < o->output.n && !st; i++)

@@ -23,21 +23,15 @@ static const struct rd_option options[] = {
 };
 
 /* One float32 input in rows and one output: the fast door. */
-static bool fits_rows(const struct rd_model *m)
-{
-    return rd_net_inputs(m->net) > 0 && m->graph->n_outputs == 1;
-}
-
 static rd_status by_rows(struct rd_cli *cli, const struct rd_model *m, const struct rd_tensor *x,
     struct rd_tensor **output)
 {
-    const struct rd_graph_value *v = &m->graph->value[m->graph->output[0]];
-    int64_t dim[RD_MAX_DIMS];
+    int64_t dim[RD_MAX_DIMS] = { x->dim[0] };
     rd_status st;
+    int n;
 
-    memcpy(dim, v->dim, sizeof dim);
-    dim[0] = x->dim[0];
-    st = rd_tensor_new(cli->run.scratch, RD_F32, dim, v->ndim, NULL, &output[0], cli->run.err);
+    memcpy(dim + 1, rd_net_output_dims(m->net, &n), (RD_MAX_DIMS - 1) * sizeof *dim);
+    st = rd_tensor_new(cli->run.scratch, RD_F32, dim, n + 1, NULL, &output[0], cli->run.err);
     if (st)
         return st;
     return rd_net_forward(m->net, x->data, (size_t)x->dim[0], output[0]->data, cli->run.err);
@@ -70,9 +64,9 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
         name[i] = m.graph->value[m.graph->output[i]].name;
     st = rd_model_match(cli, "output", name, m.graph->n_outputs, &o->output, index, path);
     if (!st)
-        st = rd_model_read_inputs(cli, &m, &o->input, input);
+        st = rd_model_read_inputs(cli, &m, &o->input, m.graph->n_outputs == 1, input);
     if (!st)
-        st = fits_rows(&m)
+        st = m.graph->n_outputs == 1 && rd_model_by_rows(&m, input[0])
                  ? by_rows(cli, &m, input[0], output)
                  : rd_net_run(m.net, input, m.graph->n_inputs, scratch, output, cli->run.err);
     if (st)

@@ -255,8 +255,25 @@ static rd_status all_there(const struct binding *b)
     return RD_OK;
 }
 
+/* Of a net of rows whose batch the model fixes, any number of rows fits: they run in blocks. */
+static rd_status check_inputs(struct rd_cli *cli, const struct rd_model *m, bool in_blocks,
+    const struct rd_tensor *const *input)
+{
+    const struct rd_graph *g = m->graph;
+    const struct rd_tensor *all[1];
+    struct rd_tensor block;
+
+    if (g->n_inputs != 1 || !in_blocks || input[0]->ndim < 1 || !input[0]->dim[0] ||
+        g->value[g->input[0]].dim[0] < 1)
+        return rd_graph_check_inputs(g, input, g->n_inputs, cli->run.err);
+    block = *input[0];
+    block.dim[0] = g->value[g->input[0]].dim[0];
+    all[0] = &block;
+    return rd_graph_check_inputs(g, all, 1, cli->run.err);
+}
+
 rd_status rd_model_read_inputs(struct rd_cli *cli, const struct rd_model *model,
-    const struct rd_option_list *given, const struct rd_tensor **input)
+    const struct rd_option_list *given, bool in_blocks, const struct rd_tensor **input)
 {
     const struct rd_graph *g = model->graph;
     struct binding b = { .cli = cli, .graph = g, .input = input, .missing = knows_missing(g) };
@@ -297,6 +314,6 @@ rd_status rd_model_read_inputs(struct rd_cli *cli, const struct rd_model *model,
     if (!st)
         st = all_there(&b);
     if (!st)
-        st = rd_graph_check_inputs(g, input, g->n_inputs, cli->run.err);
+        st = check_inputs(cli, model, in_blocks && rd_net_inputs(model->net), input);
     return st ? st : same_rows(&b);
 }

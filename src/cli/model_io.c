@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "graph/safetensors.h"
+#include "tensor/boxed.h"
 #include "tensor/npy.h"
 
 #include <limits.h>
@@ -21,6 +22,14 @@ rd_status rd_model_open(struct rd_cli *cli, const char *path, struct rd_model *m
     const rd_status st = rd_graph_load(path, NULL, cli->run.scratch, &graph, cli->run.err);
 
     return st ? st : rd_model_open_graph(cli, graph, model_out);
+}
+
+bool rd_model_by_rows(const struct rd_model *model, const struct rd_tensor *x)
+{
+    const int64_t rows = model->graph->value[model->graph->input[0]].dim[0];
+
+    return rd_net_inputs(model->net) &&
+           (rd_net_rows_follow(model->net) || (rows > 0 && x->dim[0] != rows));
 }
 
 /* One line for names that did not meet: how many, and the first. */
@@ -213,11 +222,45 @@ rd_status rd_model_read_labels(struct rd_cli *cli, const char *path, int **label
     return RD_OK;
 }
 
+/* "sequence of float32 (3, ?)", "map from int64 to string". */
+static void put_boxed(const struct rd_graph_value *v, char *out, size_t size)
+{
+    const struct rd_type *t = v->item;
+    enum rd_dtype dtype = v->dtype, key = v->key;
+    size_t at;
+
+    (void)snprintf(out, size, "%s", rd_dtype_name(dtype));
+    for (; t; t = t->item) {
+        at = strlen(out);
+        if (dtype == RD_MAP && key)
+            (void)snprintf(out + at, size - at, " from %s to ", rd_dtype_name(key));
+        else
+            (void)snprintf(out + at, size - at, " of ");
+        at = strlen(out);
+        dtype = t->dtype;
+        key = t->key;
+        (void)snprintf(out + at, size - at, "%s", dtype ? rd_dtype_name(dtype) : "unknown type");
+        for (int i = 0; i < t->ndim && !rd_dtype_is_boxed(dtype); i++) {
+            char number[24] = "?";
+
+            at = strlen(out);
+            if (t->dim[i] >= 0)
+                (void)snprintf(number, sizeof number, "%lld", (long long)t->dim[i]);
+            (void)snprintf(
+                out + at, size - at, "%s%s%s", i ? ", " : " (", number, i + 1 < t->ndim ? "" : ")");
+        }
+    }
+}
+
 const char *rd_model_type_text(const struct rd_graph_value *v, char *out, size_t size)
 {
     char safe[SHOWN];
     size_t at;
 
+    if (rd_dtype_is_boxed(v->dtype)) {
+        put_boxed(v, out, size);
+        return out;
+    }
     (void)snprintf(out, size, "%s %s", v->dtype ? rd_dtype_name(v->dtype) : "unknown type",
         v->ndim < 0 ? "of unknown shape"
         : v->ndim   ? "("
@@ -238,7 +281,7 @@ const char *rd_model_type_text(const struct rd_graph_value *v, char *out, size_t
 
 void rd_model_put_shape(struct rd_json *j, const char *key, const struct rd_graph_value *v)
 {
-    if (v->ndim < 0) {
+    if (v->ndim < 0 || rd_dtype_is_boxed(v->dtype)) {
         rd_json_key(j, key);
         rd_json_null(j);
         return;

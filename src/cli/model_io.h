@@ -25,10 +25,18 @@ rd_status rd_model_open_graph(
  * input by name; other files are taken in order. Every input must come from exactly one place.
  * Values must be finite, but where an operator of the model knows missing values or the cell of a
  * table is empty. Other integer types are converted when all numbers fit, float64 is rounded to
- * float32 where the model wants that. input: graph->n_inputs entries, NULL before.
+ * float32 where the model wants that. in_blocks: the rows of a net of rows may be others than the
+ * model fixes (see rd_model_by_rows). input: graph->n_inputs entries, NULL before.
  */
 rd_status rd_model_read_inputs(struct rd_cli *cli, const struct rd_model *model,
-    const struct rd_option_list *given, const struct rd_tensor **input);
+    const struct rd_option_list *given, bool in_blocks, const struct rd_tensor **input);
+
+/*
+ * Whether rows x of the one float32 input go through the classifier's doors of net.h: where the
+ * graph shows that rows are independent, and where the model fixes another number of rows than x
+ * has, which then go through it in blocks. Otherwise the model runs as it stands, on all at once.
+ */
+bool rd_model_by_rows(const struct rd_model *model, const struct rd_tensor *x);
 
 /*
  * Where "[NAME=]PATH" of given[i] points among n names: index[i], n without a name; twice the same,

@@ -415,6 +415,17 @@ const int64_t *rd_net_input_dims(const struct rd_net *net, int *n_dims_out)
     return net->dim + 1;
 }
 
+const int64_t *rd_net_output_dims(const struct rd_net *net, int *n_dims_out)
+{
+    *n_dims_out = net->out_n_dims ? net->out_n_dims - 1 : 0;
+    return net->out_dim + 1;
+}
+
+bool rd_net_rows_follow(const struct rd_net *net)
+{
+    return net->inputs && (!net->block || net->plan);
+}
+
 const char *rd_net_not_differentiable(const struct rd_net *net)
 {
     return net->no_gradient;

@@ -56,8 +56,15 @@ rd_status rd_net_gradient_at(struct rd_net *net, const struct rd_tensor *const *
  */
 size_t rd_net_inputs(const struct rd_net *net);  /* floats per example; 0 when it is no such net */
 size_t rd_net_outputs(const struct rd_net *net); /* floats per example of the first output */
-/* The example's shape without the batch axis. */
+/* The example's shape without the batch axis; the same of the first output. */
 const int64_t *rd_net_input_dims(const struct rd_net *net, int *n_dims_out);
+const int64_t *rd_net_output_dims(const struct rd_net *net, int *n_dims_out);
+/*
+ * True when the graph itself shows that a row's answer comes from that row alone. False when only
+ * the test at opening says so: a branch may still depend on all rows of a run, and who wants the
+ * model's own answer to all of them together asks rd_net_run.
+ */
+bool rd_net_rows_follow(const struct rd_net *net);
 
 rd_status rd_net_forward(
     struct rd_net *net, const float *x, size_t n, float *out, struct rd_error *err);

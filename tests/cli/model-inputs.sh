@@ -41,6 +41,18 @@ model("text.onnx", [node("Gather", ["table", "ids"], ["words"]), node("ReduceSum
       [table, part(1, 1) + part(2, INT64) + part(8, "axes") + part(9, struct.pack("<q", 1))])
 model("matrix.onnx", [node("Neg", ["x"], ["y"])], [value("x", FLOAT, "n", 3)], [value("y", FLOAT, "n", 3)])
 
+# a batch of exactly two rows; and x where all its rows together sum to more than 100, -x otherwise
+model("pairs.onnx", [node("Neg", ["x"], ["y"])], [value("x", FLOAT, 2, 3)], [value("y", FLOAT, 2, 3)])
+model("pairs2.onnx", [node("Neg", ["x"], ["y"]), node("Abs", ["x"], ["z"])], [value("x", FLOAT, 2, 3)],
+      [value("y", FLOAT, 2, 3), value("z", FLOAT, 2, 3)])
+def branch(name, op):
+    graph = part(1, node(op, ["x"], [name])) + part(2, name) + part(12, value(name, FLOAT, "n", 3))
+    return part(5, part(1, name + "_branch") + part(6, graph) + part(20, 5))
+model("together.onnx", [node("ReduceSum", ["x"], ["s"]) + part(5, part(1, "keepdims") + part(3, 0) + part(20, 2)),
+                        node("Greater", ["s", "bound"], ["c"]),
+                        node("If", ["c"], ["y"]) + branch("then", "Identity") + branch("else", "Neg")],
+      [value("x", FLOAT, "n", 3)], [value("y", FLOAT, "n", 3)], [part(2, FLOAT) + part(8, "bound") + part(9, struct.pack("<f", 100))])
+
 def npy(descr, shape, code, *values):
     head = ("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }" % (descr, shape)).encode()
     head += b" " * (-(len(head) + 11) % 64) + b"\n"
@@ -56,6 +68,8 @@ npz("numbers.npz", age=age, weight=weight, visits=npy("<i4", "2,", "i", 7, -8), 
 npz("two.npz", age=age, weigth=weight)
 save("weight.npy", weight)
 save("weight3.npy", npy("<f4", "3, 1", "f", 1, 2, 3))
+save("three.npy", npy("<f4", "3, 3", "f", 1, 2, 3, 40, 50, -6, 7, 8, 9))
+save("three-c.npy", npy("<f4", "3, 3", "f", 1, 2, 3, 4, 5, 6, 7, 8, 9))
 save("ids32.npy", npy("<i4", "2, 2", "i", 0, 3, 1, 1))
 save("idsf.npy", npy("<f4", "2, 2", "f", 0, 3, 1, 1))
 save("idsbig.npy", npy("<u8", "2, 2", "Q", 0, 3, 1, 2**63))
@@ -83,6 +97,25 @@ expect 0 "$REDOUBT" model run "$T/people.onnx" --input "$T/numbers.npz" --input 
 printf 'a,b,c\n1,2,3\n4,5,-6\n' >"$T/matrix.csv"
 expect 0 "$REDOUBT" model run "$T/matrix.onnx" --input "x=$T/matrix.csv" --output "$T/y.txt"
 [ "$(cat "$T/y.txt")" = $'-1 -2 -3\n-4 -5 6' ] || fail "a matrix: $(cat "$T/y.txt")"
+
+# --- rows: in blocks where the model fixes how many, all at once where they may depend on each other ---
+expect 0 "$REDOUBT" model run "$T/pairs.onnx" --input "$T/three.npy" --output "$T/y.txt"
+[ "$(cat "$T/y.txt")" = $'-1 -2 -3\n-40 -50 6\n-7 -8 -9' ] || fail "three rows in pairs: $(cat "$T/y.txt")"
+expect 0 "$REDOUBT" model grad "$T/pairs.onnx" --input "$T/three.npy" --cotangent "$T/three-c.npy" --output "$T/g.txt"
+[ "$(cat "$T/g.txt")" = $'-1 -2 -3\n-4 -5 -6\n-7 -8 -9' ] || fail "their gradients: $(cat "$T/g.txt")"
+expect 3 "$REDOUBT" model run "$T/pairs2.onnx" --input "$T/three.npy"
+says "input 'x' has shape (2, 3)"
+expect 0 "$REDOUBT" model run "$T/together.onnx" --input "$T/three.npy" --output "$T/y.txt"
+[ "$(cat "$T/y.txt")" = $'1 2 3\n40 50 -6\n7 8 9' ] || fail "rows that depend on each other: $(cat "$T/y.txt")"
+expect 0 "$REDOUBT" model grad "$T/together.onnx" --input "$T/three.npy" --cotangent "$T/three-c.npy" --output "$T/g.txt"
+[ "$(cat "$T/g.txt")" = $'1 2 3\n4 5 6\n7 8 9' ] || fail "their gradients: $(cat "$T/g.txt")"
+
+# --- values that are no tensors ---
+corpus=$(dirname "$0")/../../fuzz/corpus/onnx
+expect 0 "$REDOUBT" model info "$corpus/flow-map.onnx"
+says 'q: sequence of float32'
+expect 0 "$REDOUBT" model info "$corpus/flow-optional.onnx"
+says 'p: optional of float32 (2)'
 
 # --- the gradient inside ---
 expect 0 "$REDOUBT" model grad "$T/text.onnx" --input "$T/ids32.npy" --cotangent "$T/cot.npy" --wrt words --output "$T/g.txt"
