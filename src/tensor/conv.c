@@ -132,18 +132,20 @@ void rd_conv_forward(const struct rd_kernels *kernels, const struct rd_conv *c, 
 }
 
 /* Columns of one output row added to the input's pixels: (ow, kh, kw, ic) -> image with halo. */
-static void add_columns(const struct rd_conv *c, const float *columns, float *image, size_t oy)
+static void add_columns(const struct rd_kernels *kernels, const struct rd_conv *c,
+    const float *columns, float *image, size_t oy)
 {
     const size_t ic = c->c / c->group, row = (c->w + c->pad_left + c->pad_right) * ic;
+    /* Neighboring taps write neighboring pixels: a row of them at once. */
+    const size_t runs = c->dilation_w == 1 ? 1 : c->kw, run = c->dilation_w == 1 ? c->kw * ic : ic;
 
     for (size_t ox = 0; ox < c->ow; ox++)
         for (size_t ky = 0; ky < c->kh; ky++) {
             float *to =
                 image + (oy * c->stride_h + ky * c->dilation_h) * row + ox * c->stride_w * ic;
 
-            for (size_t kx = 0; kx < c->kw; kx++, columns += ic)
-                for (size_t i = 0; i < ic; i++)
-                    to[kx * c->dilation_w * ic + i] += columns[i];
+            for (size_t r = 0; r < runs; r++, columns += run, to += c->dilation_w * ic)
+                kernels->add(to, columns, to, run);
         }
 }
 
@@ -191,10 +193,10 @@ void rd_conv_backward_data(const struct rd_kernels *kernels, const struct rd_con
             for (size_t oy = 0; oy < c->oh; oy++) {
                 q.in = out + oy * c->ow * oc;
                 kernels->rows(&q);
-                add_columns(c, columns, image, oy);
+                add_columns(kernels, c, columns, image, oy);
             }
-            for (size_t i = 0; i < ic; i++)
-                for (size_t y = 0; y < c->h; y++)
+            for (size_t y = 0; y < c->h; y++)
+                for (size_t i = 0; i < ic; i++)
                     for (size_t x = 0; x < c->w; x++)
                         dx[((n * c->c + g * ic + i) * c->h + y) * c->w + x] =
                             image[((y + c->pad_top) * pw + x + c->pad_left) * ic + i];
