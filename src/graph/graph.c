@@ -123,8 +123,8 @@ static const char *stops(const struct rd_graph_node *node, const bool *depends)
     return NULL;
 }
 
-/* What depends on the flagged inputs, in the eyes of the calculus; integers and truth values are
- * constants, unknown types wait. */
+/* What depends on the flagged inputs, in the eyes of the calculus; integers, truth values and what
+ * is flat (Round, Sign) are constants, unknown types wait. */
 static void follow(const struct rd_graph *g, bool *depends)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {
@@ -133,6 +133,7 @@ static void follow(const struct rd_graph *g, bool *depends)
 
         for (int k = 0; k < node->n_inputs; k++)
             any = any || (reads(node, k) && depends[node->input[k]]);
+        any = any && !node->row->surrogate;
         for (int k = 0; k < node->n_outputs; k++) {
             const struct rd_graph_value *v =
                 node->output[k] < 0 ? NULL : &g->value[node->output[k]];
@@ -302,7 +303,9 @@ rd_status rd_graph_not_differentiable(const struct rd_graph *graph, struct rd_ar
         for (int k = 0; k < node->n_outputs && from; k++) {
             if (node->output[k] < 0 || !wanted[node->output[k]] || depends[node->output[k]])
                 continue;
-            *why_out = rd_arena_printf(arena, "node %s gives integers, which have no gradient",
+            *why_out = rd_arena_printf(arena,
+                node->row->surrogate ? "node %s is flat: its gradient is 0 wherever it has one"
+                                     : "node %s gives integers, which have no gradient",
                 rd_graph_node_label(graph, i, label, sizeof(label)));
             return *why_out ? RD_OK : RD_FAIL(err, RD_E_MEMORY, "no memory for a message");
         }

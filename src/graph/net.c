@@ -12,6 +12,7 @@
 #include "graph/plan.h"
 #include "graph/rewrite.h"
 #include "graph/rows.h"
+#include "graph/surrogate.h"
 #include "tensor/kernel.h"
 
 #include <math.h>
@@ -294,6 +295,18 @@ static rd_status try_blocks(struct rd_net *net, struct rd_error *err)
     return st == RD_E_MEMORY ? st : RD_OK;
 }
 
+/* A plan of the graph, or of the same with quantized integers as floats, which answers the same. */
+static rd_status open_plan(struct rd_net *net, const struct rd_graph *graph, struct rd_error *err)
+{
+    struct rd_graph *floats = NULL;
+    rd_status st = rd_plan_open(graph, net->pool, &net->plan, err);
+
+    if (st || net->plan)
+        return st;
+    st = rd_graph_in_floats(graph, &net->arena, &floats, err);
+    return st || !floats ? st : rd_plan_open(floats, net->pool, &net->plan, err);
+}
+
 /*
  * A plan for a model of fixed batch, from the same model with a free one; only when both answer the
  * same rows alike. Otherwise the net goes on in blocks.
@@ -316,7 +329,7 @@ static rd_status plan_of_free_batch(struct rd_net *net, struct rd_error *err)
 
     if (st || !freed)
         return st;
-    st = rd_plan_open(freed, net->pool, &net->plan, err);
+    st = open_plan(net, freed, err);
     if (st || !net->plan)
         return st;
     x = RD_NEW_ARRAY(&arena, float, n * net->inputs);
@@ -362,7 +375,7 @@ rd_status rd_net_open(const struct rd_graph *graph, struct rd_pool *pool, struct
     if (!st && net->inputs && net->block)
         st = try_blocks(net, err);
     if (!st && net->inputs && !net->block)
-        st = rd_plan_open(graph, pool, &net->plan, err);
+        st = open_plan(net, graph, err);
     if (!st && net->block && graph->value[graph->input[0]].dim[0] > 0)
         st = plan_of_free_batch(net, err);
     if (!st && !net->plan)

@@ -158,6 +158,12 @@ struct rd_op {
     rd_status (*forward)(struct rd_op_call *c);
     /* Vector-Jacobian product; NULL: not differentiable. float32 and float64. */
     rd_status (*backward)(struct rd_op_call *c);
+    /*
+     * Of rows whose derivative is 0 wherever it exists: the product with the derivative that a
+     * straight-through gradient takes in its place (surrogate.h). Where every way from the input to
+     * the output leads through such rows, a graph counts as not differentiable. One input.
+     */
+    rd_status (*surrogate)(struct rd_op_call *c);
     unsigned grad_in; /* mask of inputs that backward has a derivative for */
     unsigned reads;   /* RD_READS_*: of backward */
 

@@ -6,7 +6,7 @@
  * against, so that ties fall on the same side; half an integer goes to the even one. Rounding has
  * no derivative: these rows have no backward. Source: operators' documents of ONNX.
  */
-#include "graph/op.h"
+#include "graph/op_quantize.h"
 #include "tensor/small.h"
 
 #include <math.h>
@@ -17,21 +17,6 @@ enum {
                   RD_T(RD_F4E2M1),
     SCALE_TYPES = RD_T(RD_F32) | RD_T(RD_F16) | RD_T(RD_BF16)
 };
-
-/* Which entry of the scale belongs to an element (o, a, i) of x. */
-struct grid {
-    size_t outer, length, inner; /* x around the axis */
-    size_t blocks;               /* entries of the scale along the axis; 0: one for all */
-    size_t block;                /* elements an entry; the scale has outer and inner axes too... */
-    bool blocked;                /* ...when this is set */
-};
-
-static size_t entry(const struct grid *g, size_t o, size_t a, size_t i)
-{
-    if (!g->blocks)
-        return 0;
-    return g->blocked ? (o * g->blocks + a / g->block) * g->inner + i : a;
-}
 
 static bool one_entry(const struct rd_tensor *t)
 {
@@ -61,7 +46,7 @@ static rd_status check_blocks(
     return RD_OK;
 }
 
-static rd_status check_scale(struct rd_op_call *c)
+rd_status quantize_check(struct rd_op_call *c)
 {
     const struct rd_tensor *x = c->in[0], *s = c->in[1], *zero = rd_op_in(c, 2);
     const int64_t block = rd_op_int(c->node, "block_size", 0);
@@ -95,11 +80,11 @@ static rd_status check_scale(struct rd_op_call *c)
     return RD_OK;
 }
 
-static struct grid grid_of(const struct rd_op_call *c)
+struct quantize_grid quantize_grid_of(const struct rd_op_call *c)
 {
     const struct rd_tensor *x = c->in[0], *s = c->in[1];
     const int64_t block = rd_op_int(c->node, "block_size", 0);
-    struct grid g = { .outer = 1, .length = 1, .inner = rd_tensor_count(x), .block = 1 };
+    struct quantize_grid g = { .outer = 1, .length = 1, .inner = rd_tensor_count(x), .block = 1 };
     int axis = 0;
 
     if (!block && one_entry(s))
@@ -117,7 +102,7 @@ static struct grid grid_of(const struct rd_op_call *c)
     return g;
 }
 
-static bool rows(const struct rd_op_call *c, const bool *batched)
+bool quantize_rows(const struct rd_op_call *c, const bool *batched)
 {
     int axis;
 
@@ -128,6 +113,25 @@ static bool rows(const struct rd_op_call *c, const bool *batched)
         return false;
     return one_entry(c->in[1]) ||
            (!rd_op_axis(c, rd_op_int(c->node, "axis", 1), c->in[0]->ndim, false, &axis) && axis);
+}
+
+void quantize_range(enum rd_dtype t, float *low_out, float *high_out)
+{
+    const int bits = t == RD_U16 || t == RD_I16 ? 16
+                     : t == RD_U8 || t == RD_I8 ? 8
+                                                : rd_small_bits(t);
+    const bool natural = t == RD_U8 || t == RD_U16 || t == RD_U4 || t == RD_U2;
+
+    *low_out = natural ? 0 : -(float)(1 << (bits - 1));
+    *high_out = (float)((1 << (natural ? bits : bits - 1)) - 1);
+}
+
+enum rd_dtype quantize_type(const struct rd_op_call *c)
+{
+    const struct rd_tensor *zero = rd_op_in(c, 2);
+    const int64_t to = rd_op_int(c->node, "output_dtype", 0);
+
+    return zero ? zero->dtype : to ? (enum rd_dtype)to : RD_U8;
 }
 
 static size_t scratch(const struct rd_op_call *c)
@@ -151,7 +155,7 @@ static rd_status quantize_infer(struct rd_op_call *c)
     const struct rd_tensor *zero = rd_op_in(c, 2);
     const int64_t to = rd_op_int(c->node, "output_dtype", 0);
     const int64_t precision = rd_op_int(c->node, "precision", 0);
-    rd_status st = check_scale(c);
+    rd_status st = quantize_check(c);
 
     if (st)
         return st;
@@ -165,29 +169,75 @@ static rd_status quantize_infer(struct rd_op_call *c)
         return RD_FAIL(c->err, RD_E_INPUT,
             "attribute 'precision' is %lld; only 1 (float32) is supported", (long long)precision);
     rd_op_same_shape(c->out[0], c->in[0]);
-    c->out[0]->dtype = zero ? zero->dtype : to ? (enum rd_dtype)to : RD_U8;
+    c->out[0]->dtype = quantize_type(c);
     return RD_OK;
+}
+
+/* Elements that one call of the kernel takes: they have one entry of the scale, or follow it. */
+static bool quantize_by_kernels(struct rd_op_call *c)
+{
+    const struct quantize_grid g = quantize_grid_of(c);
+    const struct rd_tensor *zero = rd_op_in(c, 2);
+    const enum rd_dtype t = c->out[0]->dtype;
+    const size_t inner = g.blocks ? g.inner : g.outer * g.length * g.inner;
+    const bool each = g.blocks && g.inner == 1 && !g.blocked;
+    const size_t entries = g.blocks ? g.length : 1;
+    float low, high;
+
+    if (!c->kernels || c->in[0]->dtype != RD_F32 || c->in[1]->dtype != RD_F32 || g.blocked ||
+        (t != RD_I8 && t != RD_U8))
+        return false;
+    for (size_t a = 1; each && zero && a < entries; a++) /* one call has one zero point */
+        if (((const char *)zero->data)[a] != *(const char *)zero->data)
+            return false;
+    quantize_range(t, &low, &high);
+    for (size_t o = 0, at = 0; o < (g.blocks ? g.outer : 1); o++)
+        for (size_t a = 0; a < (each ? 1 : entries); a++) {
+            const size_t n = each ? entries : inner;
+            const float z = !zero        ? 0
+                            : t == RD_I8 ? (float)((const int8_t *)zero->data)[a]
+                                         : (float)((const uint8_t *)zero->data)[a];
+
+            c->kernels->quantize(&(struct rd_quantize){ .x = (const float *)c->in[0]->data + at,
+                .scale = (const float *)c->in[1]->data + a,
+                .scale_step = each,
+                .out = (char *)c->out[0]->data + at,
+                .n = n,
+                .low = low - z,
+                .high = high - z,
+                .zero = z,
+                .form = t == RD_I8 ? RD_Q_I8 : RD_Q_U8 });
+            at += n;
+        }
+    return true;
 }
 
 static rd_status quantize_forward(struct rd_op_call *c)
 {
-    const struct grid g = grid_of(c);
+    const struct quantize_grid g = quantize_grid_of(c);
     struct rd_tensor *out = c->out[0];
     const enum rd_dtype t = out->dtype;
     const bool small = rd_small_bits(t) != 0, real = small && !rd_small_is_int(t);
     const bool saturate = rd_op_int(c->node, "saturate", 1) != 0;
-    const double *x = rd_op_wide(c, c->in[0]), *scale = rd_op_wide(c, c->in[1]);
-    const double *zero = rd_op_in(c, 2) ? rd_op_wide(c, c->in[2]) : NULL;
-    double *y = rd_op_take(c, rd_op_wide_size(c->in[0]));
+    const double *x, *scale, *zero;
+    double *y;
     size_t k = 0;
 
+    if (quantize_by_kernels(c))
+        return RD_OK;
+    x = rd_op_wide(c, c->in[0]);
+    scale = rd_op_wide(c, c->in[1]);
+    zero = rd_op_in(c, 2) ? rd_op_wide(c, c->in[2]) : NULL;
+    y = rd_op_take(c, rd_op_wide_size(c->in[0]));
     for (size_t o = 0; o < g.outer; o++)
         for (size_t a = 0; a < g.length; a++)
             for (size_t i = 0; i < g.inner; i++, k++) {
-                const size_t e = entry(&g, o, a, i);
+                const size_t e = quantize_entry(&g, o, a, i);
                 const double q = (double)((float)x[k] / (float)scale[e]);
 
                 y[k] = (real ? q : rint(q)) + (zero ? zero[e] : 0);
+                if (!real && isnan(q)) /* as in the runtimes: the least integer */
+                    y[k] = -HUGE_VAL;
             }
     if (!small) {
         rd_op_narrow(y, out, false);
@@ -221,7 +271,7 @@ const struct rd_op rd_op_quantizelinear = {
     .forward = quantize_forward,
     .scratch = scratch,
     .flops = flops,
-    .per_example = rows,
+    .per_example = quantize_rows,
 };
 
 /* --- DequantizeLinear: y = (x - zero) scale --- */
@@ -230,7 +280,7 @@ static rd_status dequantize_infer(struct rd_op_call *c)
 {
     const struct rd_tensor *x = c->in[0], *zero = rd_op_in(c, 2);
     const int64_t to = rd_op_int(c->node, "output_dtype", 0);
-    rd_status st = check_scale(c);
+    rd_status st = quantize_check(c);
 
     if (st)
         return st;
@@ -246,18 +296,49 @@ static rd_status dequantize_infer(struct rd_op_call *c)
     return RD_OK;
 }
 
+/* int8 and uint8 to float32, in runs with one entry of the scale. */
+static bool dequantize_by_kernels(struct rd_op_call *c)
+{
+    const struct quantize_grid g = quantize_grid_of(c);
+    const struct rd_tensor *x = c->in[0], *zero = rd_op_in(c, 2);
+    const size_t entries = g.blocks ? g.length : 1;
+    const size_t inner = g.blocks ? g.inner : g.outer * g.length * g.inner;
+    float *y = c->out[0]->data;
+
+    if (!c->kernels || c->out[0]->dtype != RD_F32 || c->in[1]->dtype != RD_F32 || g.blocked ||
+        (x->dtype != RD_I8 && x->dtype != RD_U8) || (g.blocks && inner < 8))
+        return false;
+    for (size_t o = 0, at = 0; o < (g.blocks ? g.outer : 1); o++)
+        for (size_t a = 0; a < entries; a++, at += inner) {
+            const float scale = ((const float *)c->in[1]->data)[a];
+            const float z = !zero               ? 0
+                            : x->dtype == RD_I8 ? (float)((const int8_t *)zero->data)[a]
+                                                : (float)((const uint8_t *)zero->data)[a];
+
+            c->kernels->from_bytes((const char *)x->data + at, x->dtype == RD_I8, z, y + at, inner);
+            for (size_t i = at; i < at + inner; i++)
+                y[i] *= scale;
+        }
+    return true;
+}
+
 static rd_status dequantize_forward(struct rd_op_call *c)
 {
-    const struct grid g = grid_of(c);
-    const double *x = rd_op_wide(c, c->in[0]), *scale = rd_op_wide(c, c->in[1]);
-    const double *zero = rd_op_in(c, 2) ? rd_op_wide(c, c->in[2]) : NULL;
-    double *y = rd_op_take(c, rd_op_wide_size(c->in[0]));
+    const struct quantize_grid g = quantize_grid_of(c);
+    const double *x, *scale, *zero;
+    double *y;
     size_t k = 0;
 
+    if (dequantize_by_kernels(c))
+        return RD_OK;
+    x = rd_op_wide(c, c->in[0]);
+    scale = rd_op_wide(c, c->in[1]);
+    zero = rd_op_in(c, 2) ? rd_op_wide(c, c->in[2]) : NULL;
+    y = rd_op_take(c, rd_op_wide_size(c->in[0]));
     for (size_t o = 0; o < g.outer; o++)
         for (size_t a = 0; a < g.length; a++)
             for (size_t i = 0; i < g.inner; i++, k++) {
-                const size_t e = entry(&g, o, a, i);
+                const size_t e = quantize_entry(&g, o, a, i);
 
                 y[k] = (x[k] - (zero ? zero[e] : 0)) * scale[e];
             }
@@ -286,7 +367,7 @@ const struct rd_op rd_op_dequantizelinear = {
     .forward = dequantize_forward,
     .scratch = scratch,
     .flops = flops,
-    .per_example = rows,
+    .per_example = quantize_rows,
 };
 
 /* --- DynamicQuantizeLinear: scale and zero point of uint8 from the range of x and 0 --- */
@@ -319,7 +400,16 @@ static rd_status dynamic_forward(struct rd_op_call *c)
     if (!(scale > 0))
         scale = 1; /* all zero: any scale gives zero again */
     zero = rintf(fminf(fmaxf(-low / scale, 0), 255));
-    for (size_t i = 0; i < n && rd_op_out(c, 0); i++) {
+    if (c->kernels && rd_op_out(c, 0))
+        c->kernels->quantize(&(struct rd_quantize){ .x = x,
+            .scale = &scale,
+            .out = c->out[0]->data,
+            .n = n,
+            .low = 0 - zero,
+            .high = 255 - zero,
+            .zero = zero,
+            .form = RD_Q_U8 });
+    for (size_t i = 0; i < n && rd_op_out(c, 0) && !c->kernels; i++) {
         const float q = rintf(x[i] / scale) + zero;
 
         ((uint8_t *)c->out[0]->data)[i] = (uint8_t)(q >= 0 ? q < 255 ? q : 255 : 0);

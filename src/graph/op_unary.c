@@ -188,7 +188,10 @@ struct pair {
         return RD_OK;                                                                              \
     }
 
-#define ROW(id, name, first, TYPES, ATTRS)                                                         \
+#define ROW(id, name, first, TYPES, ATTRS) FLAT_ROW(id, name, first, TYPES, ATTRS, NULL)
+
+/* Of a function whose slope is 0 wherever it has one. */
+#define FLAT_ROW(id, name, first, TYPES, ATTRS, SURROGATE)                                         \
     const struct rd_op rd_op_##id = {                                                              \
         .op = name,                                                                                \
         .domain = "",                                                                              \
@@ -202,6 +205,7 @@ struct pair {
         .infer = same_shape,                                                                       \
         .forward = id##_forward,                                                                   \
         .backward = id##_backward,                                                                 \
+        .surrogate = SURROGATE,                                                                    \
         .grad_in = 1,                                                                              \
         .reads = RD_READS_IN,                                                                      \
         .scratch = scratch,                                                                        \
@@ -252,6 +256,20 @@ DEFINE(sqrt, none(), sqrt(x), 0.5 / sqrt(x))
 DEFINE(exp, none(), exp(x), exp(x))
 DEFINE(log, none(), log(x), 1 / x)
 DEFINE(erf, none(), erf(x), TWO_OVER_SQRT_PI * exp(-x * x))
+/* What a straight-through gradient takes for the slope of rounding: 1. */
+static rd_status identity_backward(struct rd_op_call *c)
+{
+    const size_t n = rd_tensor_count(c->in[0]);
+
+    if (!c->din[0] || !c->dout[0])
+        return RD_OK;
+    if (c->in[0]->dtype == RD_F32)
+        EACH_BACK(float, 1);
+    else
+        EACH_BACK(double, 1);
+    return RD_OK;
+}
+
 DEFINE(floor, none(), floor(x), 0)
 DEFINE(ceil, none(), ceil(x), 0)
 DEFINE(round, none(), rint(x), 0)
@@ -288,9 +306,9 @@ ROW(sqrt, "Sqrt", 1, RD_T_FLOAT, old_attrs);
 ROW(exp, "Exp", 1, RD_T_FLOAT, old_attrs);
 ROW(log, "Log", 1, RD_T_FLOAT, old_attrs);
 ROW(erf, "Erf", 9, RD_T_FLOAT, NULL);
-ROW(floor, "Floor", 1, RD_T_FLOAT, old_attrs);
-ROW(ceil, "Ceil", 1, RD_T_FLOAT, old_attrs);
-ROW(round, "Round", 11, RD_T_FLOAT, NULL);
+FLAT_ROW(floor, "Floor", 1, RD_T_FLOAT, old_attrs, identity_backward);
+FLAT_ROW(ceil, "Ceil", 1, RD_T_FLOAT, old_attrs, identity_backward);
+FLAT_ROW(round, "Round", 11, RD_T_FLOAT, NULL, identity_backward);
 ROW(reciprocal, "Reciprocal", 1, RD_T_FLOAT, old_attrs);
 ROW(sin, "Sin", 7, RD_T_FLOAT, NULL);
 ROW(cos, "Cos", 7, RD_T_FLOAT, NULL);
@@ -369,6 +387,20 @@ const struct rd_op rd_op_gelu = {
         }                                                                                          \
     } while (0)
 
+/* What a straight-through gradient takes for the slope of Sign: that of max(-1, min(1, x)). */
+static rd_status hard_tanh_backward(struct rd_op_call *c)
+{
+    const size_t n = rd_tensor_count(c->in[0]);
+
+    if (!c->din[0] || !c->dout[0])
+        return RD_OK;
+    if (c->in[0]->dtype == RD_F32)
+        EACH_BACK(float, fabs(x) <= 1 ? 1 : 0);
+    else
+        EACH_BACK(double, fabs(x) <= 1 ? 1 : 0);
+    return RD_OK;
+}
+
 /* REAL and SLOPE as above; WHOLE: of an integer of any width. */
 #define DEFINE_INT(id, REAL, SLOPE, WHOLE)                                                         \
     DEFINE(id##_real, none(), REAL, SLOPE)                                                         \
@@ -419,4 +451,4 @@ DEFINE_INT(sign, sign(x), 0, x > 0 ? 1 : x == 0 ? 0 : -1)
 
 ROW(neg, "Neg", 1, RD_T_FLOAT | SIGNED, old_attrs);
 ROW(abs, "Abs", 1, RD_T_NUMBER, old_attrs);
-ROW(sign, "Sign", 9, RD_T_NUMBER, NULL);
+FLAT_ROW(sign, "Sign", 9, RD_T_NUMBER, NULL, hard_tanh_backward);

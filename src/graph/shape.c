@@ -18,8 +18,8 @@
 
 /* What folding may cost in all: a file of a few bytes must not make us build large constants or
  * work long. */
-enum { FOLD_BYTES = 16 << 20, FOLD_PER_FILE_BYTE = 4 };
-static const double FOLD_WORK = 1e8;
+enum { FOLD_BYTES = 16 << 20, FOLD_PER_FILE_BYTE = 8 }; /* 8: integers of 4 bits become floats */
+static const double FOLD_WORK = 1e8, FOLD_WORK_PER_FILE_BYTE = 16;
 
 struct inference {
     const struct rd_graph *graph;
@@ -420,7 +420,7 @@ rd_status rd_graph_infer(struct rd_graph *graph, const struct rd_limits *limits,
         .arena = arena,
         .err = err,
         .limits = limits,
-        .fold_work = FOLD_WORK,
+        .fold_work = FOLD_WORK + FOLD_WORK_PER_FILE_BYTE * (double)graph->file_bytes,
         .fold_bytes = FOLD_BYTES + FOLD_PER_FILE_BYTE * graph->file_bytes };
     const char *batch_name = NULL;
     char safe[80];

@@ -34,7 +34,7 @@ static void every_table_quantizes_to_the_same_bits(void **state)
 
     (void)state;
     fill(300);
-    for (int form = RD_Q_FLOAT; form <= RD_Q_U8; form++)
+    for (unsigned form = RD_Q_FLOAT; form <= RD_Q_U8; form++)
         for (int times = 0; times < 2; times++)
             for (size_t step = 0; step < 2; step++) {
                 const float zero = form == RD_Q_U8 ? 131 : -7;
