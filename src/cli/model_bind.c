@@ -108,7 +108,8 @@ static rd_status bind_npz(struct binding *b, const char *path, struct rd_bytes b
             return rd_model_no_name(
                 b->cli, "input", name, stem(name), b->name, b->graph->n_inputs, st);
         }
-        st = rd_npz_parse(path, name, bytes.data, bytes.size, NULL, b->cli->run.scratch, &t, err);
+        st = rd_npz_parse_any(
+            path, name, bytes.data, bytes.size, NULL, b->cli->run.scratch, &t, err);
         if (!st)
             st = take(b, i, path, t, true);
     }
@@ -208,7 +209,7 @@ static rd_status bind_array(struct binding *b, const char *path, size_t input)
 {
     struct rd_tensor *t;
     char safe[SHOWN];
-    rd_status st = rd_npy_read(path, NULL, b->cli->run.scratch, &t, b->cli->run.err);
+    rd_status st = rd_npy_read_any(path, NULL, b->cli->run.scratch, &t, b->cli->run.err);
 
     if (!st)
         return take(b, input, path, t, true);

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAGIC_LEN = 6, HEADER_MAX = 65536, ALIGN = 64, SHOWN = 96 };
@@ -42,6 +43,9 @@ struct header {
     struct rd_error *err;
     enum rd_dtype dtype;
     bool swap, fortran;
+    bool text;    /* strings are wanted too */
+    char kind;    /* of strings: 'U', 4 bytes a character, or 'S', bytes; else 0 */
+    size_t width; /* bytes of an element */
     int ndim;
     int64_t dim[RD_MAX_DIMS];
 };
@@ -133,6 +137,21 @@ static const char *kind_of(char c)
     }
 }
 
+/* "U12" or "S5": strings of so many characters at most. */
+static bool take_width(struct header *h, const char *code)
+{
+    uint64_t n;
+
+    if (!h->text || (*code != 'U' && *code != 'S') || !code[1] || strlen(code) > 9 ||
+        strspn(code + 1, "0123456789") != strlen(code + 1))
+        return false;
+    n = strtoull(code + 1, NULL, 10);
+    h->kind = *code;
+    h->width = (size_t)n * (*code == 'U' ? 4 : 1);
+    h->dtype = RD_STRING;
+    return true;
+}
+
 static rd_status take_descr(struct header *h)
 {
     char text[32], shown[64];
@@ -155,12 +174,17 @@ static rd_status take_descr(struct header *h)
     }
     if (strcmp(code, "?") == 0)
         h->dtype = RD_BOOL;
+    if (h->dtype == RD_DTYPE_NONE && take_width(h, code)) {
+        h->swap = text[0] == '>';
+        return RD_OK;
+    }
     if (h->dtype == RD_DTYPE_NONE)
         return RD_FAIL(h->err, RD_E_INPUT,
             "'%s' holds %s (type '%s'); float, integer and bool "
             "arrays are read",
             h->name, kind_of(*code), rd_text_safe_in(shown, sizeof(shown), text));
-    h->swap = text[0] == '>' && rd_dtype_size(h->dtype) > 1;
+    h->width = rd_dtype_size(h->dtype);
+    h->swap = text[0] == '>' && h->width > 1;
     return RD_OK;
 }
 
@@ -309,10 +333,68 @@ static void transpose(
     }
 }
 
+/* One string as UTF-8: NULs at its end are NumPy's padding. */
+static rd_status string_of(const struct header *h, const unsigned char *from, size_t i,
+    struct rd_arena *arena, const char **out)
+{
+    const size_t step = h->kind == 'U' ? 4 : 1;
+    size_t n = h->width / step, len = 0;
+    char *text;
+
+    while (n && !memcmp(from + (n - 1) * step, "\0\0\0", step))
+        n--;
+    text = rd_arena_alloc(arena, n * step + 1, 1); /* UTF-8 is no longer than that */
+    if (!text)
+        return RD_FAIL(h->err, RD_E_MEMORY, "'%s': no memory for its strings", h->name);
+    for (size_t k = 0; k < n; k++) {
+        const unsigned char *p = from + k * step;
+        const uint32_t c =
+            step == 1 ? p[0]
+            : h->swap ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]
+                      : (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+
+        if (!c || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))
+            return RD_FAIL(h->err, RD_E_INPUT, "'%s': string %zu holds the character U+%04" PRIX32,
+                h->name, i, c);
+        if (step == 1 || c < 0x80) {
+            text[len++] = (char)c;
+            continue;
+        }
+        if (c >= 0x10000)
+            text[len++] = (char)(0xF0 | c >> 18);
+        if (c >= 0x800)
+            text[len++] = (char)(c >= 0x10000 ? 0x80 | (c >> 12 & 0x3F) : 0xE0 | c >> 12);
+        text[len++] = (char)(c >= 0x800 ? 0x80 | (c >> 6 & 0x3F) : 0xC0 | c >> 6);
+        text[len++] = (char)(0x80 | (c & 0x3F));
+    }
+    if (step == 1 && !rd_text_is_utf8(text, len, NULL))
+        return RD_FAIL(h->err, RD_E_INPUT, "'%s': string %zu is no UTF-8", h->name, i);
+    *out = text;
+    return RD_OK;
+}
+
+static rd_status read_strings(struct header *h, const unsigned char *data, size_t count,
+    struct rd_arena *arena, struct rd_tensor *t)
+{
+    unsigned char *turned = NULL;
+    rd_status st = RD_OK;
+
+    if (h->fortran && h->ndim > 1) {
+        turned = rd_arena_alloc(arena, count * h->width + 1, 1);
+        if (!turned)
+            return RD_FAIL(h->err, RD_E_MEMORY, "'%s': no memory for its strings", h->name);
+        transpose(h, data, turned, count, h->width);
+        data = turned;
+    }
+    for (size_t i = 0; i < count && !st; i++)
+        st = string_of(h, data + i * h->width, i, arena, &((const char **)t->data)[i]);
+    return st;
+}
+
 static rd_status read_data(struct header *h, const unsigned char *data, size_t left,
     const struct rd_limits *limits, struct rd_arena *arena, struct rd_tensor **tensor_out)
 {
-    const size_t size = rd_dtype_size(h->dtype);
+    const size_t size = h->width;
     char shape[128];
     struct rd_tensor *t;
     size_t count, need;
@@ -331,6 +413,11 @@ static rd_status read_data(struct header *h, const unsigned char *data, size_t l
     st = rd_tensor_new(arena, h->dtype, h->dim, h->ndim, limits, &t, h->err);
     if (st)
         return RD_WRAP(h->err, st, "reading '%s'", h->name);
+    if (h->kind) {
+        st = read_strings(h, data, count, arena, t);
+        *tensor_out = st ? NULL : t;
+        return st;
+    }
     if (h->fortran && h->ndim > 1)
         transpose(h, data, t->data, count, size);
     else if (need)
@@ -346,12 +433,14 @@ static rd_status read_data(struct header *h, const unsigned char *data, size_t l
     return RD_OK;
 }
 
-rd_status rd_npy_parse(const char *name, const void *bytes, size_t size,
+static rd_status parse(const char *name, const void *bytes, size_t size, bool text,
     const struct rd_limits *limits, struct rd_arena *arena, struct rd_tensor **tensor_out,
     struct rd_error *err)
 {
     char shown[SHOWN];
-    struct header h = { .name = rd_text_safe_in(shown, sizeof(shown), name), .err = err };
+    struct header h = {
+        .name = rd_text_safe_in(shown, sizeof(shown), name), .text = text, .err = err
+    };
     const unsigned char *p = bytes;
     rd_status st = find_header(&h, p, size);
 
@@ -361,6 +450,20 @@ rd_status rd_npy_parse(const char *name, const void *bytes, size_t size,
         return st;
     return read_data(&h, (const unsigned char *)h.end,
         size - (size_t)((const unsigned char *)h.end - p), limits, arena, tensor_out);
+}
+
+rd_status rd_npy_parse(const char *name, const void *bytes, size_t size,
+    const struct rd_limits *limits, struct rd_arena *arena, struct rd_tensor **tensor_out,
+    struct rd_error *err)
+{
+    return parse(name, bytes, size, false, limits, arena, tensor_out, err);
+}
+
+rd_status rd_npy_parse_any(const char *name, const void *bytes, size_t size,
+    const struct rd_limits *limits, struct rd_arena *arena, struct rd_tensor **tensor_out,
+    struct rd_error *err)
+{
+    return parse(name, bytes, size, true, limits, arena, tensor_out, err);
 }
 
 /* "name.npy" is called name, as NumPy does. */
@@ -395,9 +498,9 @@ static rd_status no_such_array(
     return st;
 }
 
-rd_status rd_npz_parse(const char *name, const char *member, const void *bytes, size_t size,
-    const struct rd_limits *limits, struct rd_arena *arena, struct rd_tensor **tensor_out,
-    struct rd_error *err)
+static rd_status parse_npz(const char *name, const char *member, const void *bytes, size_t size,
+    bool text, const struct rd_limits *limits, struct rd_arena *arena,
+    struct rd_tensor **tensor_out, struct rd_error *err)
 {
     const struct rd_limits *const l = limits ? limits : &rd_limits_default;
     const struct rd_zip_entry *entry = NULL;
@@ -423,12 +526,26 @@ rd_status rd_npz_parse(const char *name, const char *member, const void *bytes, 
     }
     st = rd_zip_read(zip, entry, l->tensor_bytes + HEADER_MAX, l, &scratch, &data, err);
     if (!st)
-        st = rd_npy_parse(entry->name, data.data, data.size, limits, arena, tensor_out, err);
+        st = parse(entry->name, data.data, data.size, text, limits, arena, tensor_out, err);
     if (st)
         st = RD_WRAP(err, st, "reading '%s'", rd_text_safe_in(shown, sizeof(shown), name));
 out:
     rd_arena_release(&scratch);
     return st;
+}
+
+rd_status rd_npz_parse(const char *name, const char *member, const void *bytes, size_t size,
+    const struct rd_limits *limits, struct rd_arena *arena, struct rd_tensor **tensor_out,
+    struct rd_error *err)
+{
+    return parse_npz(name, member, bytes, size, false, limits, arena, tensor_out, err);
+}
+
+rd_status rd_npz_parse_any(const char *name, const char *member, const void *bytes, size_t size,
+    const struct rd_limits *limits, struct rd_arena *arena, struct rd_tensor **tensor_out,
+    struct rd_error *err)
+{
+    return parse_npz(name, member, bytes, size, true, limits, arena, tensor_out, err);
 }
 
 rd_status rd_npy_split(const char *path, struct rd_arena *arena, const char **file_out,
@@ -445,8 +562,8 @@ rd_status rd_npy_split(const char *path, struct rd_arena *arena, const char **fi
     return RD_OK;
 }
 
-rd_status rd_npy_read(const char *path, const struct rd_limits *limits, struct rd_arena *arena,
-    struct rd_tensor **tensor_out, struct rd_error *err)
+static rd_status read_npy(const char *path, bool text, const struct rd_limits *limits,
+    struct rd_arena *arena, struct rd_tensor **tensor_out, struct rd_error *err)
 {
     const struct rd_limits *const l = limits ? limits : &rd_limits_default;
     struct rd_arena scratch = RD_ARENA_INIT; /* the mapped file */
@@ -460,15 +577,27 @@ rd_status rd_npy_read(const char *path, const struct rd_limits *limits, struct r
     if (st)
         goto out;
     if (rd_zip_is(data.data, data.size))
-        st = rd_npz_parse(file, member, data.data, data.size, limits, arena, tensor_out, err);
+        st = parse_npz(file, member, data.data, data.size, text, limits, arena, tensor_out, err);
     else if (member)
         st = RD_FAIL(err, RD_E_INPUT, "'%s' is no .npz archive, so it has no array '%s'",
             rd_text_safe_in(shown, sizeof(shown), file), member);
     else
-        st = rd_npy_parse(file, data.data, data.size, limits, arena, tensor_out, err);
+        st = parse(file, data.data, data.size, text, limits, arena, tensor_out, err);
 out:
     rd_arena_release(&scratch);
     return st;
+}
+
+rd_status rd_npy_read(const char *path, const struct rd_limits *limits, struct rd_arena *arena,
+    struct rd_tensor **tensor_out, struct rd_error *err)
+{
+    return read_npy(path, false, limits, arena, tensor_out, err);
+}
+
+rd_status rd_npy_read_any(const char *path, const struct rd_limits *limits, struct rd_arena *arena,
+    struct rd_tensor **tensor_out, struct rd_error *err)
+{
+    return read_npy(path, true, limits, arena, tensor_out, err);
 }
 
 static const char *code_of(enum rd_dtype t)

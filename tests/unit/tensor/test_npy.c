@@ -169,6 +169,48 @@ static void other_types_are_refused_by_name(void **state)
     refuse_header("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", "records");
 }
 
+/* numpy.array(["ab", "", "\u00e9\u20ac", "\U0001f600"]) and its like. */
+static void text_is_read_where_it_is_asked_for(void **state)
+{
+    static const unsigned char little[32] = {
+        'a', [4] = 'b', [16] = 0xe9, [20] = 0xac, [21] = 0x20, [25] = 0xf6, [26] = 1
+    };
+    static const char *const want[] = { "ab", "", "\xc3\xa9\xe2\x82\xac", "\xf0\x9f\x98\x80" };
+    static const char *const bad[] = { "a\0bc", "\xff"
+                                                "bcd" };
+    unsigned char v[32];
+    struct rd_tensor *t = NULL;
+    struct rd_error err = { 0 };
+
+    (void)state;
+    memcpy(v, little, 32);
+    for (int big = 0; big < 2; big++) {
+        npy(1,
+            big ? "{'descr': '>U2', 'fortran_order': False, 'shape': (4,)}"
+                : "{'descr': '<U2', 'fortran_order': False, 'shape': (4,)}",
+            v, 32);
+        assert_int_equal(rd_npy_parse_any("x", file, n_file, NULL, &arena, &t, NULL), RD_OK);
+        assert_int_equal(t->dtype, RD_STRING);
+        for (int i = 0; i < 4; i++)
+            assert_string_equal(((const char **)t->data)[i], want[i]);
+        for (int i = 0; i < 32; i++)
+            v[i] = little[(i / 4) * 4 + 3 - i % 4];
+    }
+    npy(1, "{'descr': '|S2', 'fortran_order': True, 'shape': (2, 2)}", "a\0b\0c\0\xc3\xa9", 8);
+    assert_int_equal(rd_npy_parse_any("x", file, n_file, NULL, &arena, &t, NULL), RD_OK);
+    assert_string_equal(((const char **)t->data)[1], "c");
+    assert_string_equal(((const char **)t->data)[3], "\xc3\xa9");
+    for (int i = 0; i < 3; i++) {
+        t = NULL;
+        npy(1,
+            i < 2 ? "{'descr': '|S4', 'fortran_order': False, 'shape': (1,)}"
+                  : "{'descr': '<U1', 'fortran_order': False, 'shape': (1,)}",
+            i < 2 ? bad[i] : "\0\xd8\0", 4);
+        assert_int_equal(rd_npy_parse_any("x", file, n_file, NULL, &arena, &t, &err), RD_E_INPUT);
+        assert_null(t);
+    }
+}
+
 static void headers_that_are_no_header_are_refused(void **state)
 {
     (void)state;
@@ -319,6 +361,7 @@ int main(void)
         cmocka_unit_test_teardown(big_endian_numbers_are_swapped, release),
         cmocka_unit_test_teardown(fortran_order_is_transposed, release),
         cmocka_unit_test_teardown(other_types_are_refused_by_name, release),
+        cmocka_unit_test_teardown(text_is_read_where_it_is_asked_for, release),
         cmocka_unit_test_teardown(headers_that_are_no_header_are_refused, release),
         cmocka_unit_test_teardown(a_claim_larger_than_the_file_allocates_nothing, release),
         cmocka_unit_test_teardown(a_cut_file_is_refused_at_any_length, release),
