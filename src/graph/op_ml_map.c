@@ -243,7 +243,7 @@ static rd_status zipmap_infer(struct rd_op_call *c)
     if (x->dim[x->ndim - 1] >= 0 && (uint64_t)x->dim[x->ndim - 1] != labels->n)
         return RD_FAIL(c->err, RD_E_INPUT, "%lld scores a row for %zu class labels",
             (long long)x->dim[x->ndim - 1], labels->n);
-    rd_ml_shape2(c->out[0], RD_F32, x->ndim == 1 ? 1 : x->dim[0], (int64_t)labels->n);
+    rd_ml_shape2(c->out[0], x->dtype, x->ndim == 1 ? 1 : x->dim[0], (int64_t)labels->n);
     return RD_OK;
 }
 
@@ -255,11 +255,15 @@ static rd_status zipmap_forward(struct rd_op_call *c)
 
 static rd_status zipmap_backward(struct rd_op_call *c)
 {
-    float *const dx = c->din[0] ? c->din[0]->data : NULL;
-    const float *const dy = c->dout[0] ? c->dout[0]->data : NULL;
+    void *const dx = c->din[0] ? c->din[0]->data : NULL;
+    const void *const dy = c->dout[0] ? c->dout[0]->data : NULL;
 
-    for (size_t i = 0, n = rd_tensor_count(c->in[0]); i < n && dx && dy; i++)
-        dx[i] += dy[i];
+    for (size_t i = 0, n = rd_tensor_count(c->in[0]); i < n && dx && dy; i++) {
+        if (c->in[0]->dtype == RD_F64)
+            ((double *)dx)[i] += ((const double *)dy)[i];
+        else
+            ((float *)dx)[i] += ((const float *)dy)[i];
+    }
     return RD_OK;
 }
 
@@ -277,7 +281,9 @@ const struct rd_op rd_op_zipmap = {
     .max_in = 1,
     .min_out = 1,
     .max_out = 1,
-    .in_type = { RD_T(RD_F32) },
+    /* The standard knows float32 alone; pipelines of float64 are exported with ZipMap all the same.
+     */
+    .in_type = { RD_T(RD_F32) | RD_T(RD_F64) },
     .attrs = zipmap_attrs,
     .prepare = zipmap_prepare,
     .infer = zipmap_infer,
