@@ -28,10 +28,9 @@ rd_status exec_grab(struct rd_exec_pass *p, size_t bytes, void **out)
         return RD_FAIL(p->err, RD_E_LIMIT,
             "it would take %zu bytes more, above the %zu that this model and input may use", bytes,
             b->ceiling);
-    block = rd_alloc_aligned(bytes + BLOCK);
+    block = exec_cache_take(b->cache, bytes);
     if (!block)
         return RD_FAIL(p->err, RD_E_MEMORY, "no memory for %zu bytes", bytes);
-    *block = (struct exec_block){ .bytes = bytes };
     b->live += bytes;
     *out = (char *)block + BLOCK;
     return RD_OK;
@@ -44,7 +43,7 @@ void exec_let_go(struct rd_exec_pass *p, void *data)
     if (!block)
         return;
     p->budget->live -= block->bytes;
-    rd_free(block);
+    exec_cache_give(p->budget->cache, block);
 }
 
 void exec_ring(struct exec_block *head)
@@ -81,6 +80,10 @@ void exec_pass_release(void *pass)
     exec_let_go(p, p->scratch);
     p->scratch = NULL;
     p->scratch_size = 0;
+    if (p->budget == &p->own) {
+        exec_cache_drop(p->own.cache);
+        p->own.cache = NULL;
+    }
 }
 
 rd_status exec_scratch(struct rd_exec_pass *p, size_t bytes)
@@ -214,7 +217,9 @@ rd_status rd_exec_open(const struct rd_graph *graph, const struct rd_kernels *ke
     *e = (struct rd_exec){ .graph = graph };
     if (limits)
         e->limits = *limits;
-    st = open_in(e, graph, kernels, &e->own, err);
+    e->cache = exec_cache_new();
+    st = e->cache ? open_in(e, graph, kernels, &e->own, err)
+                  : RD_FAIL(err, RD_E_MEMORY, "no memory to prepare the model");
     if (st)
         rd_exec_free(e);
     else
@@ -226,6 +231,7 @@ void rd_exec_free(struct rd_exec *e)
 {
     if (!e)
         return;
+    exec_cache_drop(e->cache);
     rd_arena_release(&e->own);
     rd_free(e);
 }
@@ -332,12 +338,38 @@ static void forget_inputs(struct rd_exec_pass *p, const struct rd_graph_node *no
     for (int k = 0; k < node->n_inputs; k++) {
         const int v = node->input[k];
 
-        if (v >= 0 && --p->left[v] == 0 && p->buffer[v]) {
-            exec_let_go(p, p->buffer[v]);
-            p->buffer[v] = NULL;
-            p->t[v].data = NULL;
+        int owner = v;
+
+        if (v < 0)
+            continue;
+        if (p->source[v] >= 0) {
+            --p->left[v];
+            owner = p->source[v];
+        }
+        if (--p->left[owner] == 0 && p->buffer[owner]) {
+            exec_let_go(p, p->buffer[owner]);
+            p->buffer[owner] = NULL;
+            p->t[owner].data = NULL;
         }
     }
+}
+
+/* A view shows its input's data, which then lives as long as both are used. */
+static bool shown(struct rd_exec_pass *p, const struct rd_graph_node *node)
+{
+    const int from = node->input[0], to = node->output[0];
+    const struct rd_tensor *in = p->in[0];
+    int owner;
+
+    if (!node->row->view || node->n_outputs != 1 || to < 0 || !in || !in->data ||
+        rd_dtype_is_boxed(in->dtype) || in->dtype == RD_STRING ||
+        rd_tensor_bytes(in) != rd_tensor_bytes(p->out[0]))
+        return false;
+    owner = p->source[from] >= 0 ? p->source[from] : from;
+    p->out[0]->data = in->data;
+    p->source[to] = owner;
+    p->left[owner] += p->left[to];
+    return true;
 }
 
 static rd_status run_node(struct rd_exec_pass *p, size_t index)
@@ -376,6 +408,11 @@ static rd_status run_node(struct rd_exec_pass *p, size_t index)
         st = measure(p, &c);
     if (st)
         return st;
+    if (!control && shown(p, node)) {
+        if (!p->keep)
+            forget_inputs(p, node);
+        return RD_OK;
+    }
     for (int k = 0; k < node->n_outputs; k++) {
         const int v = node->output[k];
 
@@ -430,6 +467,7 @@ void exec_pass_reset(struct rd_exec_pass *p)
 
     for (size_t v = 0; v < p->n_values; v++) {
         p->t[v] = (struct rd_tensor){ .ndim = -1 };
+        p->source[v] = -1;
         if (e->weight[v])
             p->t[v] = *e->weight[v];
     }
@@ -460,8 +498,10 @@ rd_status exec_pass_new(const struct rd_exec *e, struct rd_arena *arena, bool ke
     p->out = RD_NEW_ARRAY(arena, struct rd_tensor *, e->widest_out);
     p->unnamed = RD_NEW_ARRAY(arena, struct rd_tensor, e->widest_out);
     p->buffer = RD_NEW_ARRAY(arena, void *, g->n_values);
+    p->source = RD_NEW_ARRAY(arena, int, g->n_values);
     p->saved = keep ? RD_NEW_ARRAY(arena, void *, g->n_nodes) : NULL;
-    if (!p->t || !p->left || !p->in || !p->out || !p->unnamed || !p->buffer || (keep && !p->saved))
+    if (!p->t || !p->left || !p->in || !p->out || !p->unnamed || !p->buffer || !p->source ||
+        (keep && !p->saved))
         goto no_memory;
     if (e->n_bodies) {
         p->sub = RD_NEW_ARRAY(arena, struct rd_exec_pass *, e->n_bodies);
@@ -512,6 +552,8 @@ static rd_status begin(const struct rd_exec *e, const struct rd_tensor *const *i
     p->own.most_work =
         e->limits.work > 0 ? e->limits.work : WORK_BASE + WORK_PER_BYTE * (double)bytes;
     p->own.most_steps = e->limits.steps > 0 ? e->limits.steps : STEPS;
+    p->own.cache = e->cache;
+    exec_cache_keep(e->cache);
     *pass_out = p;
     return RD_OK;
 }

@@ -14,6 +14,8 @@ struct back {
     struct rd_tensor **grad; /* per value; NULL: zero so far */
     const struct rd_tensor **dout;
     struct rd_tensor **din;
+    const bool *want; /* per value: who asks for it; NULL: inputs */
+    void **lent; /* per value: its gradient's buffer, of the pass; NULL: in an arena, or none */
 };
 
 /* Of a sequence: one without items so far, in the arena of the whole backward pass. */
@@ -38,6 +40,19 @@ static rd_status new_grad(struct back *b, int v)
     if (rd_boxed_of(&b->p->t[v]))
         return new_box(b, v);
     t = RD_NEW(b->arena, struct rd_tensor);
+    if (t && b->p->exec->graph->value[v].producer >= 0 && !(b->want && b->want[v])) {
+        /* on the way only: let go behind its node */
+        rd_status st;
+
+        *t = b->p->t[v];
+        st = exec_grab(b->p, rd_tensor_bytes(t), &t->data);
+        if (st)
+            return st;
+        memset(t->data, 0, rd_tensor_bytes(t));
+        b->lent[v] = t->data;
+        b->grad[v] = t;
+        return RD_OK;
+    }
     if (t) {
         *t = b->p->t[v];
         t->data = rd_arena_alloc(b->arena, rd_tensor_bytes(t), 1); /* zeroed */
@@ -52,6 +67,41 @@ static rd_status new_grad(struct back *b, int v)
             b->p->budget->ceiling);
     b->grad[v] = t;
     return RD_OK;
+}
+
+/* The gradients of a node's outputs are of no use behind it, unless somebody asked for them. */
+static void let_outputs_go(struct back *b, const struct rd_graph_node *node)
+{
+    for (int k = 0; k < node->n_outputs; k++) {
+        const int v = node->output[k];
+
+        if (v < 0 || !b->lent[v])
+            continue;
+        exec_let_go(b->p, b->lent[v]);
+        b->lent[v] = NULL;
+        b->grad[v] = NULL;
+    }
+}
+
+/* A view's gradient is its input's, when that has none yet. */
+static bool handed_on(struct back *b, const struct rd_graph_node *node)
+{
+    const int from = node->n_inputs ? node->input[0] : -1, to = node->output[0];
+    struct rd_tensor *t;
+
+    if (!node->row->view || node->n_outputs != 1 || from < 0 || to < 0 || !b->lent[to] ||
+        !b->needs[from] || b->grad[from] || b->p->exec->graph->value[from].producer < 0 ||
+        (b->want && b->want[from]) || !node->row->backward || !(node->row->grad_in & 1) ||
+        rd_tensor_bytes(&b->p->t[from]) != rd_tensor_bytes(b->grad[to]))
+        return false;
+    t = b->grad[to];
+    *t = b->p->t[from];
+    t->data = b->lent[to];
+    b->grad[from] = t;
+    b->lent[from] = b->lent[to];
+    b->grad[to] = NULL;
+    b->lent[to] = NULL;
+    return true;
 }
 
 static rd_status back_node(struct back *b, size_t index)
@@ -78,7 +128,7 @@ static rd_status back_node(struct back *b, size_t index)
         b->dout[k] = v < 0 ? NULL : b->grad[v];
         any_out = any_out || b->dout[k];
     }
-    if (!any_out)
+    if (!any_out || handed_on(b, node))
         return RD_OK;
     for (int k = 0; k < node->n_inputs && !st; k++) {
         const int v = node->input[k];
@@ -136,14 +186,15 @@ rd_status exec_pass_back(struct rd_exec_pass *pass, const struct rd_tensor *cons
     const struct rd_exec *exec = pass->exec;
     const struct rd_graph *g = exec->graph;
     struct rd_error *err = pass->err;
-    struct back b = { .p = pass, .arena = arena, .grad = grad };
+    struct back b = { .p = pass, .arena = arena, .grad = grad, .want = want };
     rd_status st = RD_OK;
 
     pass->grad_bytes = 0;
     b.needs = RD_NEW_ARRAY(arena, bool, g->n_values);
     b.dout = RD_NEW_ARRAY(arena, const struct rd_tensor *, exec->widest_out);
     b.din = RD_NEW_ARRAY(arena, struct rd_tensor *, exec->widest_in);
-    if (!b.needs || !b.dout || !b.din)
+    b.lent = RD_NEW_ARRAY(arena, void *, g->n_values);
+    if (!b.needs || !b.dout || !b.din || !b.lent)
         return RD_FAIL(err, RD_E_MEMORY, "no memory for gradients");
     memset(grad, 0, g->n_values * sizeof(*grad));
     for (size_t v = 0; want && v < g->n_values; v++)
@@ -177,9 +228,9 @@ rd_status exec_pass_back(struct rd_exec_pass *pass, const struct rd_tensor *cons
         if (c->dtype != pass->t[v].dtype || c->ndim != pass->t[v].ndim ||
             memcmp(c->dim, pass->t[v].dim, (size_t)c->ndim * sizeof(*c->dim)) ||
             !exec_is_float(c->dtype))
-            return RD_FAIL(err, RD_E_USAGE,
+            st = RD_FAIL(err, RD_E_USAGE,
                 "cotangent %zu has not the float type and shape of output %zu", i, i);
-        if (!b.grad[v])
+        else if (!b.grad[v])
             st = new_grad(&b, v);
         if (st)
             break;
@@ -190,15 +241,21 @@ rd_status exec_pass_back(struct rd_exec_pass *pass, const struct rd_tensor *cons
                 ((double *)b.grad[v]->data)[k] += ((const double *)c->data)[k];
         }
         if (c->dtype != RD_F32 && c->dtype != RD_F64)
-            return RD_FAIL(err, RD_E_USAGE,
+            st = RD_FAIL(err, RD_E_USAGE,
                 "gradients are computed for float32 and float64, not for %s",
                 rd_dtype_name(c->dtype));
     }
     for (size_t i = g->n_nodes; i-- > 0 && !st;) {
         st = back_node(&b, i);
+        let_outputs_go(&b, &g->node[i]);
         if (st)
             (void)exec_name_node(pass, i, st);
     }
+    for (size_t v = 0; v < g->n_values; v++)
+        if (b.lent[v]) {
+            exec_let_go(pass, b.lent[v]);
+            grad[v] = NULL;
+        }
     return st;
 }
 

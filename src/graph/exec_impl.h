@@ -5,6 +5,8 @@
 #include "graph/exec.h"
 #include "graph/op.h"
 
+struct exec_cache;
+
 struct rd_exec {
     const struct rd_graph *graph;
     const struct rd_kernels *kernels;
@@ -15,12 +17,14 @@ struct rd_exec {
     size_t widest_in, widest_out;
     struct rd_exec **body; /* of the subgraphs, by node */
     size_t n_bodies;
-    size_t *first_body; /* per node, its first in body; NULL: there are none at all */
+    size_t *first_body;       /* per node, its first in body; NULL: there are none at all */
+    struct exec_cache *cache; /* buffers of runs that are over; NULL in subgraphs' */
 };
 
 /* In front of every buffer. Those that a call of control flow holds are linked. */
 struct exec_block {
     size_t bytes;
+    int size_class; /* of the cache; -1: none */
     struct exec_block *prev, *next;
 };
 
@@ -29,6 +33,7 @@ struct exec_budget {
     size_t live, ceiling;
     double work, most_work;
     double steps, most_steps;
+    struct exec_cache *cache; /* NULL: buffers come from and go to the system */
 };
 
 /* A run of a subgraph that is kept for backward. */
@@ -44,6 +49,7 @@ struct rd_exec_pass {
     struct rd_arena *arena;
     struct rd_tensor *t; /* per value */
     void **buffer;       /* per value: its data; NULL: not owned */
+    int *source;         /* per value: whose data it shows (a view); -1: its own */
     int *left;           /* uses still to come */
     void **saved;        /* per node */
     bool keep;
@@ -63,6 +69,14 @@ struct rd_exec_pass {
     struct rd_arena *back_arena; /* of the whole backward pass: gradients of sequences */
     struct rd_error *err;
 };
+
+/* --- exec_cache.c: buffers of runs that are over wait for the next run of the same executor --- */
+struct exec_cache *exec_cache_new(void); /* NULL: no memory */
+void exec_cache_keep(struct exec_cache *c);
+void exec_cache_drop(struct exec_cache *c); /* NULL: nothing */
+/* A block for so many bytes of data, filled in; NULL: no memory. c may be NULL. */
+struct exec_block *exec_cache_take(struct exec_cache *c, size_t bytes);
+void exec_cache_give(struct exec_cache *c, struct exec_block *b);
 
 rd_status exec_grab(struct rd_exec_pass *p, size_t bytes, void **out);
 void exec_let_go(struct rd_exec_pass *p, void *data); /* NULL: nothing */
