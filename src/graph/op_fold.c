@@ -61,17 +61,20 @@ static rd_status fold_infer(struct rd_op_call *c)
 
 static size_t fold_scratch(const struct rd_op_call *c)
 {
-    size_t n = 0, widest = 0;
+    size_t all = 0, largest = 0;
 
     if (is_int(c->in[0]->dtype))
         return 0;
     for (int i = 0; i < c->node->n_inputs; i++) {
         const size_t size = rd_op_wide_size(c->in[i]);
 
-        n += c->din ? 2 * size : 0;
-        widest += c->in[i]->dtype == RD_F64 ? 0 : size;
+        all += c->in[i]->dtype == RD_F64 ? 0 : size;
+        largest = size > largest ? size : largest;
     }
-    return n + widest + 2 * rd_op_wide_size(c->out[0]);
+    /* Forward: what is folded and all inputs. Backward: the cotangent and the winners besides, and
+     * one input at a time with its sums. */
+    return all +
+           (c->din ? 3 * rd_op_wide_size(c->out[0]) + 2 * largest : rd_op_wide_size(c->out[0]));
 }
 
 /* NaN wins, as in NumPy. */
