@@ -27,7 +27,8 @@ struct example {
     int outputs;
     double low, high;   /* range of the values; both 0: -1..1 */
     const char *values; /* "1:0,-1;2:3": input 1 is int64 and holds these, ...; "0b:1,0": bool;
-                           "0i:": int32; "0f:": float32, which stay as they are */
+                           "0i:": int32; "0f:": float32 and "0r:": the type of the
+                           others, which stay as they are */
 };
 
 /* clang-format off */
@@ -120,6 +121,14 @@ static const struct example examples[] = {
     EX("GridSample", 20, "1,2,4,3 1,3,2,2", "mode=nearest padding_mode=reflection align_corners=1", 1, .low = -1.8, .high = 1.8),
     EX("GridSample", 20, "1,2,3,4,3 1,2,1,2,3", "padding_mode=border", 1, .low = -1.4, .high = 1.4),
     EX("GridSample", 20, "1,2,5 1,4,1", "mode=cubic", 1, .low = -1.4, .high = 1.4),
+    EX("RoiAlign", 16, "2,2,6,5 3,4 3", "output_height=2 output_width=3 spatial_scale=0.5", 1, .values = "1r:0,1,7,9,3,-2,8,5,1.3,2.2,2.9,11.5;2:1,0,1"),
+    EX("RoiAlign", 10, "1,2,6,5 2,4 2", "output_height=2 output_width=2 sampling_ratio=2", 1, .values = "1r:0,1,3.3,4.2,3.5,2,3.9,2.1;2:0,0"),
+    EX("RoiAlign", 22, "1,2,6,5 2,4 2", "output_height=2 output_width=2 mode=max coordinate_transformation_mode=output_half_pixel", 1, .values = "1r:0,1,3.3,4.2,-3.5,-2,1.9,2.1;2:0,0"),
+    EX("MaxRoiPool", 13, "2,2,6,5 2,5", "pooled_shape=2,3 spatial_scale=0.5", 1, .values = "1r:1,0,1,7,9,0,3,-2,8,5"),
+    EX("DeformConv", 19, "2,2,4,4 3,2,2,2 2,8,3,3 3 2,4,3,3", "", 1, .low = -1.1, .high = 1.1),
+    EX("DeformConv", 22, "1,4,4,3 2,2,3,3 1,36,2,2", "group=2 offset_group=2 pads=1,1,1,1 strides=2,2", 1, .low = -1.1, .high = 1.1),
+    EX("DeformConv", 19, "1,2,5,5 2,1,2,3 1,12,3,3 - 1,6,3,3", "group=2 dilations=2,1", 1, .low = -1.1, .high = 1.1),
+    EX("DeformConv", 19, "1,2,2,3,2 2,2,2,1,2 1,12,1,3,1", "", 1, .low = -1.1, .high = 1.1),
     EX("AffineGrid", 20, "2,2,3 4", "", 1, .values = "1:2,3,3,4"),
     EX("AffineGrid", 20, "1,3,4 5", "align_corners=1", 1, .values = "1:1,2,2,3,1"),
     EX("Flatten", 13, "2,3,4", "axis=2", 1),
@@ -429,6 +438,24 @@ static void parse_attrs(struct rig *r, const char *text)
     r->node.attr = r->attr;
 }
 
+static double get(const struct rd_tensor *t, size_t i)
+{
+    return t->dtype == RD_F64 ? ((const double *)t->data)[i] : (double)((const float *)t->data)[i];
+}
+
+static void put(struct rd_tensor *t, size_t i, double v)
+{
+    if (t->dtype == RD_F64)
+        ((double *)t->data)[i] = v;
+    else
+        ((float *)t->data)[i] = (float)v;
+}
+
+static bool is_real(const struct rd_tensor *t)
+{
+    return t->dtype == RD_F64 || t->dtype == RD_F32;
+}
+
 static void make_values(struct rig *r, const struct example *e, int i, enum rd_dtype type)
 {
     struct rd_rng rng = rd_rng_stream(5, e->op, (uint64_t)i);
@@ -445,13 +472,15 @@ static void make_values(struct rig *r, const struct example *e, int i, enum rd_d
         if (list[0] - '0' != i)
             continue;
         v = aligned(n * sizeof *v);
+        t->data = v;
         t->dtype = list[1] == 'b'   ? RD_BOOL
                    : list[1] == 'i' ? RD_I32
                    : list[1] == 'f' ? RD_F32
+                   : list[1] == 'r' ? type
                                     : RD_I64;
-        for (size_t k = 0; k < n && t->dtype == RD_F32; k++)
-            ((float *)v)[k] = strtof(at + 1, &at);
-        for (size_t k = 0; k < n && t->dtype != RD_F32; k++) {
+        for (size_t k = 0; k < n && is_real(t); k++)
+            put(t, k, (double)strtof(at + 1, &at));
+        for (size_t k = 0; k < n && !is_real(t); k++) {
             const long one = strtol(at + 1, &at, 10);
 
             if (t->dtype == RD_BOOL)
@@ -461,7 +490,6 @@ static void make_values(struct rig *r, const struct example *e, int i, enum rd_d
             else
                 v[k] = one;
         }
-        t->data = v;
         r->fixed[i] = true;
         return;
     }
@@ -585,24 +613,6 @@ static void run_forward(struct rig *r)
 
     assert_int_equal(r->node.row->forward(&c), RD_OK);
     check_scratch(&c);
-}
-
-static double get(const struct rd_tensor *t, size_t i)
-{
-    return t->dtype == RD_F64 ? ((const double *)t->data)[i] : (double)((const float *)t->data)[i];
-}
-
-static void put(struct rd_tensor *t, size_t i, double v)
-{
-    if (t->dtype == RD_F64)
-        ((double *)t->data)[i] = v;
-    else
-        ((float *)t->data)[i] = (float)v;
-}
-
-static bool is_real(const struct rd_tensor *t)
-{
-    return t->dtype == RD_F64 || t->dtype == RD_F32;
 }
 
 /* The cotangent of output 0; the other outputs have none. */
