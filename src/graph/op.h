@@ -283,5 +283,11 @@ struct rd_window {
 /* Of a Conv, MaxPool or AveragePool node; in[0] (and for Conv in[1]) have shapes. Free batch is
  * fine; free spatial dims give out -1. RD_E_INPUT says what is wrong. */
 rd_status rd_op_window(const struct rd_op_call *c, struct rd_window *window_out);
+/* Of a Slice node with constant numbers: of each axis the first element, the step and how many; -1:
+ * all of a free axis. false: not known, or wrong. */
+bool rd_op_slice_numbers(const struct rd_op_call *c, int64_t *start, int64_t *step, int64_t *count);
+/* Of a Pad node with zeros: how many at both ends of each axis. false: not known, wrong, or other
+ * values than zeros. */
+bool rd_op_pad_zeros(const struct rd_op_call *c, int64_t *begin, int64_t *end);
 
 #endif

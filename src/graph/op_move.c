@@ -559,6 +559,22 @@ static rd_status cut_of(const struct rd_op_call *c, struct cut *k)
     return RD_OK;
 }
 
+bool rd_op_slice_numbers(const struct rd_op_call *c, int64_t *start, int64_t *step, int64_t *count)
+{
+    struct cut k;
+
+    if (cut_of(c, &k))
+        return false;
+    for (int i = 0; i < c->in[0]->ndim; i++) {
+        start[i] = k.start[i];
+        step[i] = k.step[i];
+        count[i] = k.count[i];
+        if (k.count[i] == -1 && !k.whole[i])
+            return false;
+    }
+    return true;
+}
+
 static rd_status slice_infer(struct rd_op_call *c)
 {
     struct cut k;

@@ -84,6 +84,30 @@ static rd_status pads_of(const struct rd_op_call *c, struct pad *p)
     return RD_OK;
 }
 
+bool rd_op_pad_zeros(const struct rd_op_call *c, int64_t *begin, int64_t *end)
+{
+    const struct rd_tensor *value = rd_op_in(c, 2);
+    struct pad p;
+
+    if (!mode_is(c, "constant") || pads_of(c, &p) || !p.known)
+        return false;
+    if (value) {
+        float v = 1;
+
+        if (value->dtype == RD_F32 && rd_tensor_count(value) == 1)
+            memcpy(&v, value->data, sizeof v);
+        if (v != 0)
+            return false;
+    } else if (rd_op_float(c->node, "value", 0) != 0) {
+        return false;
+    }
+    for (int i = 0; i < c->in[0]->ndim; i++) {
+        begin[i] = p.begin[i];
+        end[i] = p.end[i];
+    }
+    return true;
+}
+
 static rd_status infer(struct rd_op_call *c)
 {
     const struct rd_tensor *x = c->in[0], *value = rd_op_in(c, 2);

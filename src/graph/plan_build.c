@@ -560,8 +560,9 @@ rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kern
             b.base[node->output[0]] = b.base[node->input[0]];
         else if (!plan_build_conv(&b, (int)at) && !plan_build_pool(&b, (int)at) &&
                  !plan_build_add(&b, (int)at) && !plan_build_scale(&b, (int)at) &&
-                 !plan_build_mean(&b, (int)at) && !build_dense(&b, (int)at) &&
-                 !plan_build_norm(&b, (int)at) && !build_dropout(&b, (int)at))
+                 !plan_build_pick(&b, (int)at) && !plan_build_mean(&b, (int)at) &&
+                 !build_dense(&b, (int)at) && !plan_build_norm(&b, (int)at) &&
+                 !build_dropout(&b, (int)at))
             build_node(&b, (int)at);
     }
     c->output = b.refused ? -1 : plan_plain(&b, output);

@@ -28,6 +28,12 @@ int plan_node_in(const struct rd_graph_node *node, int i);
 /* The one node that reads v, when v is read once and is not the output; else -1. */
 int plan_only_reader(const struct builder *b, int v);
 
+/* Is v a batch of images, all dims known? Is it there as pixels already? */
+bool plan_is_image(const struct builder *b, int v);
+bool plan_has_pixels(const struct builder *b, int v);
+/* The PIXELS slot of image v, made by the step added last. */
+int plan_add_image(struct builder *b, int v);
+
 /* NULL or -1: refused, as b says. */
 struct plan_step *plan_add_step(struct builder *b, enum plan_kind kind, int node);
 int plan_add_slot(struct builder *b, int value, enum plan_form form, size_t count);
@@ -48,6 +54,7 @@ bool plan_build_pool(struct builder *b, int at);
 bool plan_build_add(struct builder *b, int at);
 bool plan_build_scale(struct builder *b, int at);
 bool plan_build_norm(struct builder *b, int at);
+bool plan_build_pick(struct builder *b, int at);
 bool plan_build_mean(struct builder *b, int at);
 
 #endif

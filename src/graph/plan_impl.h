@@ -61,6 +61,7 @@ enum plan_kind {
     PLAN_NODE,      /* by the operator row */
     PLAN_ADD,       /* of two PIXELS, + relu */
     PLAN_SCALE,     /* PIXELS: times a number and plus a number for each channel */
+    PLAN_PICK,      /* of PIXELS some, with zeros around: plan_pick.c */
     PLAN_MEAN,      /* over the pixels of each channel: PIXELS to PLAIN */
     PLAN_DROPOUT,   /* training only */
     PLAN_MOMENTS,   /* training only: sums of BATCHNORM, the step behind it; see plan_norm.c */
@@ -105,6 +106,7 @@ struct plan_step {
     int in, out;
     int in2;                          /* ADD, CONV: the other summand, before relu */
     const struct plan_affine *affine; /* SCALE */
+    const struct plan_pick *pick;     /* PICK */
     bool back_data2, add2;            /* back_data and add of in2 */
     int segment;
     bool back;      /* runs in the backward pass */
@@ -266,6 +268,11 @@ void plan_phase_fill(const struct rd_kernels *kernels, struct plan_pack *p, cons
 /* Lines y .. end of dx from the lines of dy from (y + pad) / stride - (reach - 1) on. */
 void plan_phases(const struct plan_code *code, const struct plan_step *s, const float *dy,
     size_t dy_row, float *dx, size_t y, size_t end);
+/* plan_pick.c: one example of a step. */
+void plan_pick_forward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+void plan_pick_backward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
 /* plan_pixels.c: one example of a step. */
 void plan_add_forward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i);

@@ -22,7 +22,8 @@ static bool per_image(const struct plan_step *s)
 {
     return s->kind == PLAN_CONV || s->kind == PLAN_POOL || s->kind == PLAN_TO_PIXELS ||
            s->kind == PLAN_TO_PLAIN || s->kind == PLAN_ADD || s->kind == PLAN_SCALE ||
-           s->kind == PLAN_MEAN || s->kind == PLAN_MOMENTS || s->kind == PLAN_BATCHNORM;
+           s->kind == PLAN_PICK || s->kind == PLAN_MEAN || s->kind == PLAN_MOMENTS ||
+           s->kind == PLAN_BATCHNORM;
 }
 
 static bool make_segments(struct plan_code *c, struct rd_arena *arena)
@@ -188,6 +189,7 @@ static rd_status size_steps(struct plan_code *c, size_t rows, struct rd_arena *a
         case PLAN_TO_PIXELS:
         case PLAN_TO_PLAIN:
         case PLAN_SCALE:
+        case PLAN_PICK:
         case PLAN_MEAN:
         case PLAN_MOMENTS:
             break;

@@ -13,7 +13,7 @@ enum {
 
 /* --- made --- */
 
-static bool is_image(const struct builder *b, int v)
+bool plan_is_image(const struct builder *b, int v)
 {
     const struct rd_graph_value *x = plan_value_at(b, v);
 
@@ -23,13 +23,13 @@ static bool is_image(const struct builder *b, int v)
 
 static bool same_image(const struct builder *b, int v, int w)
 {
-    return is_image(b, v) && is_image(b, w) &&
+    return plan_is_image(b, v) && plan_is_image(b, w) &&
            memcmp(plan_value_at(b, v)->dim + 1, plan_value_at(b, w)->dim + 1,
                3 * sizeof(int64_t)) == 0;
 }
 
 /* Is it there as pixels already? */
-static bool has_pixels(const struct builder *b, int v)
+bool plan_has_pixels(const struct builder *b, int v)
 {
     for (int i = 0; i < b->code->n_slots; i++)
         if (b->code->slot[i].value == b->base[v] && b->code->slot[i].form == PLAN_PIXELS)
@@ -49,7 +49,7 @@ static bool take_relu(struct builder *b, int *out)
     return true;
 }
 
-static int add_image(struct builder *b, int v)
+int plan_add_image(struct builder *b, int v)
 {
     const struct rd_graph_value *x = plan_value_at(b, v);
     int slot;
@@ -124,7 +124,7 @@ bool plan_build_add(struct builder *b, int at)
 
     if (!plan_is_op(node, "Add") || !same_image(b, node->input[0], node->input[1]) ||
         plan_value_at(b, node->input[0])->weight || plan_value_at(b, node->input[1])->weight ||
-        (!has_pixels(b, node->input[0]) && !has_pixels(b, node->input[1])))
+        (!plan_has_pixels(b, node->input[0]) && !plan_has_pixels(b, node->input[1])))
         return false;
     if (fuse_add(b, node))
         return true;
@@ -139,7 +139,7 @@ bool plan_build_add(struct builder *b, int at)
     s->in = in;
     s->in2 = in2;
     s->relu = relu;
-    s->out = add_image(b, out);
+    s->out = plan_add_image(b, out);
     return true;
 }
 
@@ -263,7 +263,7 @@ static const struct plan_affine *take_chain(
         const struct rd_graph_node *node = &b->graph->node[next];
 
         memcpy(try, scale, 2 * c * sizeof *try);
-        if (node->n_outputs < 1 || node->output[0] < 0 || !is_image(b, node->output[0]) ||
+        if (node->n_outputs < 1 || node->output[0] < 0 || !plan_is_image(b, node->output[0]) ||
             !same_image(b, in, node->output[0]) ||
             !(normalization(b, node, in, c, try, try + c) ||
                 (!fold && arithmetic(b, node, in, c, try, try + c))))
@@ -286,7 +286,8 @@ const struct plan_affine *plan_take_norm(struct builder *b, int *out)
 {
     const int next = plan_only_reader(b, *out);
 
-    if (next < 0 || !plan_is_op(&b->graph->node[next], "BatchNormalization") || !is_image(b, *out))
+    if (next < 0 || !plan_is_op(&b->graph->node[next], "BatchNormalization") ||
+        !plan_is_image(b, *out))
         return NULL;
     return take_chain(b, next, *out, (size_t)plan_value_at(b, *out)->dim[1], true, out);
 }
@@ -313,7 +314,7 @@ bool plan_build_scale(struct builder *b, int at)
     for (int i = 0; ours && in < 0 && i < 2 && i < node->n_inputs; i++)
         if (node->input[i] >= 0 && !plan_value_at(b, node->input[i])->weight)
             in = node->input[i];
-    if (in < 0 || !is_image(b, in) || b->code->mode == PLAN_TRAIN)
+    if (in < 0 || !plan_is_image(b, in) || b->code->mode == PLAN_TRAIN)
         return false;
     out = node->output[0];
     {
@@ -325,7 +326,7 @@ bool plan_build_scale(struct builder *b, int at)
         }
         memcpy(before, b->taken, b->graph->n_nodes * sizeof *before);
         affine = take_chain(b, at, in, (size_t)plan_value_at(b, in)->dim[1], false, &out);
-        if (!affine || (!has_pixels(b, in) && !leads_to_conv(b, out))) {
+        if (!affine || (!plan_has_pixels(b, in) && !leads_to_conv(b, out))) {
             memcpy(b->taken, before, b->graph->n_nodes * sizeof *before);
             return b->refused;
         }
@@ -336,7 +337,7 @@ bool plan_build_scale(struct builder *b, int at)
         return true;
     s->in = slot;
     s->affine = affine;
-    s->out = add_image(b, out);
+    s->out = plan_add_image(b, out);
     return true;
 }
 
@@ -377,7 +378,8 @@ bool plan_build_mean(struct builder *b, int at)
     struct plan_step *s;
     int in;
 
-    if (!is_mean(b, node) || !is_image(b, node->input[0]) || !has_pixels(b, node->input[0]))
+    if (!is_mean(b, node) || !plan_is_image(b, node->input[0]) ||
+        !plan_has_pixels(b, node->input[0]))
         return false;
     in = plan_pixels(b, node->input[0]);
     s = in < 0 ? NULL : plan_add_step(b, PLAN_MEAN, at);

@@ -335,6 +335,10 @@ static void image_forward(const struct plan_code *code, const struct plan_contex
         zero_out_halo(code, ctx, s, i);
         plan_scale_forward(code, ctx, s, i);
         break;
+    case PLAN_PICK:
+        zero_out_halo(code, ctx, s, i);
+        plan_pick_forward(code, ctx, s, i);
+        break;
     case PLAN_MEAN:
         plan_mean_forward(code, ctx, s, i);
         break;
@@ -369,6 +373,9 @@ static void image_backward(const struct plan_code *code, const struct plan_conte
         break;
     case PLAN_SCALE:
         plan_scale_backward(code, ctx, s, i);
+        break;
+    case PLAN_PICK:
+        plan_pick_backward(code, ctx, s, i);
         break;
     case PLAN_MEAN:
         plan_mean_backward(code, ctx, s, i);

@@ -235,7 +235,7 @@ static inline int hand_norm(struct hand *h, int x, int64_t c)
     return hand_node(h, "BatchNormalization", in, 5, NULL, 0);
 }
 
-enum { ZOO = 14 };
+enum { ZOO = 15 };
 
 static inline struct rd_graph *hand_zoo(int which, struct rd_arena *arena, enum rd_dtype dtype)
 {
@@ -368,6 +368,29 @@ static inline struct rd_graph *hand_zoo(int which, struct rd_arena *arena, enum 
         x = hand_unary(&h, "Relu", hand_conv(&h, x, 20, 17, 2, 3, 9, 1, 1, true));
         x = hand_unary(&h, "Flatten", hand_unary(&h, "GlobalAveragePool", x));
         return hand_end(&h, hand_gemm(&h, x, 17, 4, false, true, 1));
+    case 14: /* shortcuts without weights: every second pixel, more channels of zeros */
+        x = hand_input(&h, 4, color);
+        x = hand_unary(&h, "Relu", hand_conv(&h, x, 3, 8, 3, 1, 1, 1, 1, true));
+        {
+            int in[] = { x, hand_ints(&h, 2, (int64_t[]){ 0, 1 }),
+                hand_ints(&h, 2, (int64_t[]){ INT32_MAX, -1 }),
+                hand_ints(&h, 2, (int64_t[]){ 2, -1 }), hand_ints(&h, 2, (int64_t[]){ 2, 2 }) };
+
+            y = hand_node(&h, "Slice", in, 5, NULL, 0);
+            in[0] = y; /* of channels: 1, 4 and 7 */
+            in[1] = hand_ints(&h, 1, (int64_t[]){ 1 });
+            in[2] = hand_ints(&h, 1, (int64_t[]){ 8 });
+            in[3] = hand_ints(&h, 1, (int64_t[]){ 1 });
+            in[4] = hand_ints(&h, 1, (int64_t[]){ 3 });
+            y = hand_node(&h, "Slice", in, 5, NULL, 0);
+            in[0] = y;
+            in[1] = hand_ints(&h, 8, (int64_t[]){ 0, 6, 0, 1, 0, 9, 0, 0 });
+            y = hand_node(&h, "Pad", in, 2, NULL, 0);
+        }
+        z = hand_conv(&h, x, 8, 18, 3, 2, 1, 1, 1, false);
+        x = hand_unary(&h, "Relu", hand_binary(&h, "Add", z, y));
+        x = hand_unary(&h, "Flatten", x);
+        return hand_end(&h, hand_gemm(&h, x, 18 * 25, 4, false, true, 1));
     default: /* a padded convolution fed by a pool, dense layer on pixels with a halo */
         x = hand_input(&h, 4, gray);
         x = hand_pool(&h, "MaxPool", hand_conv(&h, x, 1, 16, 3, 1, 1, 1, 1, true), 2, 2, 0);
