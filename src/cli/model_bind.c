@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/zip.h"
 #include "data/csv.h"
+#include "data/table.h"
 #include "tensor/npy.h"
 
 #include <math.h>
@@ -22,6 +23,10 @@ struct binding {
     const char **from; /* the file of each, NULL: none yet */
     const struct rd_tensor **input;
     bool missing; /* the model knows what to do with NaN and infinities */
+    /* Arrays and columns that are no inputs: how many, and the first. */
+    size_t strays;
+    const char *stray_file, *stray;
+    size_t stray_len;
 };
 
 static const struct rd_graph_value *value_of(const struct binding *b, size_t i)
@@ -52,6 +57,9 @@ static rd_status take(
 
     (void)rd_text_safe_in(safe, sizeof safe, b->name[i]);
     (void)rd_text_safe_in(file, sizeof file, path);
+    if (b->from[i] == path)
+        return RD_FAIL(
+            err, RD_E_INPUT, "'%s' has two columns or arrays for input '%s'", file, safe);
     if (b->from[i])
         return RD_FAIL(err, RD_E_USAGE, "two files for input '%s': '%s' and '%s'", safe,
             rd_text_safe_in(other, sizeof other, b->from[i]), file);
@@ -68,6 +76,12 @@ static rd_status take(
     return rd_model_convert(b->cli, value_of(b, i), path, &b->input[i]);
 }
 
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c & 0x80;
+}
+
 static size_t input_of(const struct binding *b, const char *name, size_t len)
 {
     size_t i = 0;
@@ -75,6 +89,37 @@ static size_t input_of(const struct binding *b, const char *name, size_t len)
     while (i < b->graph->n_inputs && (strncmp(b->name[i], name, len) || b->name[i][len]))
         i++;
     return i;
+}
+
+/* Exporters write "_" where a name has what a variable's may not ("hours-per-week"): such an input,
+ * when it is only one. */
+static size_t input_nearly(const struct binding *b, const char *name, size_t len)
+{
+    const size_t n = b->graph->n_inputs, exact = input_of(b, name, len);
+    size_t found = n;
+
+    for (size_t i = 0; i < n && exact == n; i++) {
+        size_t k = 0;
+
+        while (k < len && b->name[i][k] &&
+               (b->name[i][k] == name[k] || (b->name[i][k] == '_' && !is_word(name[k]))))
+            k++;
+        if (k < len || b->name[i][k])
+            continue;
+        if (found < n)
+            return n;
+        found = i;
+    }
+    return exact < n ? exact : found;
+}
+
+static void add_stray(struct binding *b, const char *path, const char *name, size_t len)
+{
+    if (b->strays++)
+        return;
+    b->stray_file = path;
+    b->stray = name;
+    b->stray_len = len;
 }
 
 /* --- archives --- */
@@ -91,22 +136,18 @@ static rd_status bind_npz(struct binding *b, const char *path, struct rd_bytes b
     struct rd_error *err = b->cli->run.err;
     struct rd_zip *zip;
     struct rd_tensor *t;
-    char file[SHOWN];
     rd_status st = rd_zip_open(path, bytes.data, bytes.size, NULL, b->cli->run.scratch, &zip, err);
 
-    (void)rd_text_safe_in(file, sizeof file, path);
     /* The only array of a file may be called anything. */
     *bound = st || zip->n != 1 ||
-             input_of(b, zip->entry[0].name, stem(zip->entry[0].name)) < b->graph->n_inputs;
+             input_nearly(b, zip->entry[0].name, stem(zip->entry[0].name)) < b->graph->n_inputs;
     for (size_t e = 0; !st && *bound && e < zip->n; e++) {
         const char *name = zip->entry[e].name;
-        const size_t i = input_of(b, name, stem(name));
+        const size_t i = input_nearly(b, name, stem(name));
 
         if (i == b->graph->n_inputs) {
-            st =
-                RD_FAIL(err, RD_E_INPUT, "'%s' holds an array that is no input of the model", file);
-            return rd_model_no_name(
-                b->cli, "input", name, stem(name), b->name, b->graph->n_inputs, st);
+            add_stray(b, path, name, stem(name));
+            continue;
         }
         st = rd_npz_parse_any(
             path, name, bytes.data, bytes.size, NULL, b->cli->run.scratch, &t, err);
@@ -118,17 +159,80 @@ static rd_status bind_npz(struct binding *b, const char *path, struct rd_bytes b
 
 /* --- tables --- */
 
-/* The separator that the header line shows: cells may hold the others. */
-static char separator_of(struct rd_bytes bytes)
+/* The separator that stands most often in the header line, outside quotes: cells may hold the
+ * others. *n_out: how often. */
+static char separator_of(struct rd_bytes bytes, size_t *n_out)
 {
     static const char all[] = ",;\t|";
-    const char *end = memchr(bytes.data, '\n', bytes.size);
-    const size_t n = end ? (size_t)(end - (const char *)bytes.data) : bytes.size;
+    size_t count[sizeof all] = { 0 }, best = 0;
+    const char *text = (const char *)bytes.data;
+    bool quoted = false;
 
-    for (const char *s = all; *s; s++)
-        if (memchr(bytes.data, *s, n))
-            return *s;
-    return ',';
+    for (size_t i = 0; i < bytes.size && (quoted || text[i] != '\n'); i++) {
+        const char *s = text[i] ? strchr(all, text[i]) : NULL;
+
+        if (text[i] == '"')
+            quoted = !quoted;
+        else if (s && !quoted)
+            count[s - all]++;
+    }
+    for (size_t k = 1; k + 1 < sizeof all; k++)
+        if (count[k] > count[best])
+            best = k;
+    *n_out = count[best];
+    return all[best];
+}
+
+/* Blank lines at the end are no rows of a table with several columns. */
+static size_t without_blank_end(struct rd_bytes bytes, size_t separators)
+{
+    const char *text = (const char *)bytes.data;
+    size_t n = bytes.size;
+
+    while (separators && n > 1 && text[n - 1] == '\n') {
+        const size_t before = n - 1 - (text[n - 2] == '\r');
+
+        if (!before || text[before - 1] != '\n')
+            break;
+        n = before;
+    }
+    return n;
+}
+
+/* The input that a header cell names, as it stands or without the blanks around it. */
+static size_t input_of_cell(const struct binding *b, const struct rd_csv_cell *cell)
+{
+    const struct rd_csv_cell trimmed = rd_cell_trim(cell);
+    const size_t i = input_of(b, cell->text, cell->len);
+
+    return i < b->graph->n_inputs ? i : input_nearly(b, trimmed.text, trimmed.len);
+}
+
+/* Is the table the one matrix that the model wants? Then its columns may be called anything. */
+static bool is_matrix(const struct binding *b, const struct rd_csv *csv)
+{
+    const struct rd_graph_value *v = value_of(b, 0);
+
+    if (b->graph->n_inputs != 1 || b->from[0] || v->ndim != 2 || csv->columns < 2 ||
+        (v->dim[1] >= 0 && (uint64_t)v->dim[1] != csv->columns))
+        return false;
+    for (size_t c = 0; c < csv->columns; c++)
+        if (input_of_cell(b, &csv->cell[c]) == 0)
+            return false;
+    return true;
+}
+
+/* Numbers that are none: *nan, *inf. */
+static void look(const struct rd_tensor *t, bool *nan, bool *inf)
+{
+    for (size_t k = 0, n = rd_tensor_count(t); k < n; k++) {
+        const double x = t->dtype == RD_F32   ? (double)((const float *)t->data)[k]
+                         : t->dtype == RD_F64 ? ((const double *)t->data)[k]
+                                              : 0;
+
+        *nan = *nan || isnan(x);
+        *inf = *inf || isinf(x);
+    }
 }
 
 /* input: of NAME=FILE, which takes all columns; n_inputs: each column finds its own. */
@@ -137,41 +241,38 @@ static rd_status bind_csv(struct binding *b, const char *path, struct rd_bytes b
     struct rd_error *err = b->cli->run.err;
     const struct rd_tensor *t;
     struct rd_csv *csv;
-    char file[SHOWN], safe[SHOWN];
-    bool empty = false;
-    rd_status st = rd_csv_parse(
-        path, bytes.data, bytes.size, separator_of(bytes), NULL, b->cli->run.scratch, &csv, err);
+    char file[SHOWN];
+    bool nan = false, inf = false;
+    size_t separators;
+    const char separator = separator_of(bytes, &separators);
+    rd_status st = rd_csv_parse(path, bytes.data, without_blank_end(bytes, separators), separator,
+        NULL, b->cli->run.scratch, &csv, err);
 
     (void)rd_text_safe_in(file, sizeof file, path);
     if (!st && csv->rows < 2)
         st = RD_FAIL(err, RD_E_INPUT, "'%s' has no row below its header line", file);
+    if (!st && input == b->graph->n_inputs && is_matrix(b, csv))
+        input = 0;
     for (size_t c = 0; !st && c < csv->columns; c++) {
         const struct rd_csv_cell *head = &csv->cell[c];
-        size_t i = input;
+        const bool all = input < b->graph->n_inputs;
+        const size_t i = all ? input : input_of_cell(b, head);
 
-        if (input == b->graph->n_inputs) {
-            i = input_of(b, head->text, head->len);
-            if (i == b->graph->n_inputs) {
-                st = RD_FAIL(
-                    err, RD_E_INPUT, "'%s' has a column that is no input of the model", file);
-                if (b->graph->n_inputs == 1 && csv->columns > 1)
-                    (void)rd_error_hint(err, "--input %s=FILE.csv takes all columns as one matrix",
-                        rd_text_safe_in(safe, sizeof safe, b->name[0]));
-                return rd_model_no_name(
-                    b->cli, "input", head->text, head->len, b->name, b->graph->n_inputs, st);
-            }
+        if (i == b->graph->n_inputs) {
+            add_stray(b, path, head->text, head->len);
+            continue;
         }
-        st = rd_model_column(
-            b->cli, value_of(b, i), csv, c, input < b->graph->n_inputs ? csv->columns : 1, &t);
+        st = rd_model_column(b->cli, value_of(b, i), csv, c, all ? csv->columns : 1, &t);
+        if (!st)
+            look(t, &nan, &inf);
+        if (!st && inf && !b->missing)
+            st = RD_FAIL(err, RD_E_INPUT, "'%s' holds an infinity in column %zu", file, c + 1);
         if (!st)
             st = take(b, i, path, t, false);
-        for (size_t k = 0, n = st ? 0 : rd_tensor_count(t); k < n && !empty; k++)
-            empty = (t->dtype == RD_F32 && isnan(((const float *)t->data)[k])) ||
-                    (t->dtype == RD_F64 && isnan(((const double *)t->data)[k]));
-        if (input < b->graph->n_inputs)
+        if (all)
             break;
     }
-    if (!st && empty && !b->missing)
+    if (!st && nan && !b->missing)
         rd_cli_warn(b->cli,
             "'%s' has empty cells, and nothing in the model knows missing values: NaN goes through",
             file);
@@ -238,14 +339,33 @@ static rd_status same_rows(const struct binding *b)
     return RD_OK;
 }
 
+/* An input is missing, and something was there that is called otherwise. */
+static rd_status no_input(const struct binding *b)
+{
+    struct rd_error *err = b->cli->run.err;
+    char safe[SHOWN];
+    const rd_status st =
+        RD_FAIL(err, RD_E_INPUT, "'%s' has a column or array that is no input of the model",
+            rd_text_safe_in(safe, sizeof safe, b->stray_file));
+
+    if (b->graph->n_inputs == 1 && b->strays > 1)
+        (void)rd_error_hint(err, "--input %s=FILE.csv takes all columns as one matrix",
+            rd_text_safe_in(safe, sizeof safe, b->name[0]));
+    return rd_model_no_name(
+        b->cli, "input", b->stray, b->stray_len, b->name, b->graph->n_inputs, st);
+}
+
 static rd_status all_there(const struct binding *b)
 {
+    struct rd_buf stray = { .limit = SHOWN };
     char safe[SHOWN], type[160];
     rd_status st;
 
     for (size_t i = 0; i < b->graph->n_inputs; i++) {
         if (b->input[i])
             continue;
+        if (b->strays)
+            return no_input(b);
         st = RD_FAIL(b->cli->run.err, RD_E_USAGE,
             "input '%s' of the model is not given (--input [NAME=]FILE)",
             rd_text_safe_in(safe, sizeof safe, b->name[i]));
@@ -253,6 +373,14 @@ static rd_status all_there(const struct binding *b)
             rd_model_type_text(value_of(b, i), type, sizeof type));
         return st;
     }
+    if (!b->strays)
+        return RD_OK;
+    rd_text_safe(&stray, b->stray, b->stray_len);
+    rd_cli_warn(b->cli,
+        "'%s': %zu of its columns or arrays are no inputs of the model and are left "
+        "out, first '%s'",
+        rd_text_safe_in(safe, sizeof safe, b->stray_file), b->strays, rd_buf_text(&stray));
+    rd_buf_release(&stray);
     return RD_OK;
 }
 

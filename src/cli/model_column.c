@@ -185,6 +185,19 @@ static bool is_whole(const struct rd_csv_cell *c, __int128 *out)
     return true;
 }
 
+/* "inf" as pandas and others write it. */
+static bool is_endless(const struct rd_csv_cell *c, double *out)
+{
+    static const char *const word[] = { "inf", "-inf", "Infinity", "-Infinity" };
+
+    for (size_t i = 0; i < sizeof word / sizeof *word; i++)
+        if (rd_cell_is(c, word[i])) {
+            *out = i & 1 ? -HUGE_VAL : HUGE_VAL;
+            return true;
+        }
+    return false;
+}
+
 static rd_status put_cell(struct column *k, const struct rd_csv_cell *cell, size_t row, size_t at,
     size_t i, struct rd_tensor *t)
 {
@@ -204,8 +217,10 @@ static rd_status put_cell(struct column *k, const struct rd_csv_cell *cell, size
             return RD_OK;
     } else if (t->dtype == RD_F32 || t->dtype == RD_F64) {
         const bool missing = !c.len || rd_cell_is(&c, "nan") || rd_cell_is(&c, "NaN");
-        const bool good = missing || (rd_cell_number(&c, &x) &&
-                                         (t->dtype == RD_F64 || isfinite((double)(float)x)));
+        const bool endless = is_endless(&c, &x);
+        const bool good =
+            missing || endless ||
+            (rd_cell_number(&c, &x) && (t->dtype == RD_F64 || isfinite((double)(float)x)));
 
         k->empty += missing;
         if (missing)
