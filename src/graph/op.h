@@ -189,7 +189,9 @@ struct rd_op {
      */
     unsigned moves, sizes, types;
     bool shape_only;
-    bool view;   /* output 0 has input 0's bytes in the same order, only another shape */
+    size_t
+        many;  /* rows that forward likes to have at once where there are so many; 0: any number */
+    bool view; /* output 0 has input 0's bytes in the same order, only another shape */
     bool random; /* never folded */
     /*
      * Control flow: forward runs subgraphs and gives its outputs through c->flow; infer is asked

@@ -580,7 +580,7 @@ static double *run(struct rd_op_call *c)
     if (!rows)
         return score;
     if (c->in[0]->dtype == RD_F32)
-        rd_trees_run_f32(f->trees, c->in[0]->data, rows, features, score,
+        rd_trees_run_f32(f->trees, c->kernels, c->in[0]->data, rows, features, score,
             rd_op_take(c, rd_trees_room(f->trees)));
     else
         rd_trees_run_f64(f->trees, rd_op_wide(c, c->in[0]), rows, features, score);
@@ -727,6 +727,7 @@ const struct rd_op rd_op_treeensembleclassifier = {
     .forward = classifier_forward,
     .scratch = scratch,
     .flops = flops,
+    .many = 512,
     .per_example = rd_ml_per_row,
 };
 
@@ -745,6 +746,7 @@ const struct rd_op rd_op_treeensembleregressor = {
     .forward = scores_forward,
     .scratch = scratch,
     .flops = flops,
+    .many = 512,
     .per_example = rd_ml_per_row,
 };
 
@@ -763,5 +765,6 @@ const struct rd_op rd_op_treeensemble = {
     .forward = scores_forward,
     .scratch = scratch,
     .flops = flops,
+    .many = 512,
     .per_example = rd_ml_per_row,
 };

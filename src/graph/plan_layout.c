@@ -392,10 +392,25 @@ static bool sane(const struct list *l, size_t floats)
     return true;
 }
 
+/* Examples that a context holds at most: as many as its rows like when they only answer. */
+static size_t most_rows(const struct plan_code *c)
+{
+    size_t most = ROWS_MAX;
+
+    for (int i = 0; i < c->n_steps && c->mode == PLAN_INFER; i++) {
+        const struct rd_op *row = c->graph->node[c->step[i].node].row;
+
+        if (c->step[i].kind == PLAN_NODE && row->many > most)
+            most = row->many;
+    }
+    return most;
+}
+
 rd_status plan_layout(struct plan_code *c, const struct plan_limits *limits, struct rd_arena *arena)
 {
     struct list l = { 0 };
     struct plan_buf **placed;
+    const size_t most = limits->rows ? limits->rows : most_rows(c);
     size_t spread = 0;
     rd_status st;
 
@@ -403,7 +418,7 @@ rd_status plan_layout(struct plan_code *c, const struct plan_limits *limits, str
         return RD_E_MEMORY;
     for (int i = 0; i < c->n_slots; i++)
         size_slot(&c->slot[i]);
-    st = size_steps(c, limits->rows ? limits->rows : ROWS_MAX, arena);
+    st = size_steps(c, most, arena);
     if (st)
         return st;
     use_all(c);
@@ -428,8 +443,8 @@ rd_status plan_layout(struct plan_code *c, const struct plan_limits *limits, str
     }
     c->rows = limits->rows;
     if (!c->rows) {
-        c->rows = spread ? CACHE_FLOATS / spread : ROWS_MAX;
-        c->rows = c->rows < 1 ? 1 : c->rows > ROWS_MAX ? ROWS_MAX : c->rows;
+        c->rows = spread ? CACHE_FLOATS / spread : most;
+        c->rows = c->rows < 1 ? 1 : c->rows > most ? most : c->rows;
     }
     c->floats = assign(&l, c->rows, placed);
     while (c->floats > limits->floats && !limits->rows && c->rows > 1) {

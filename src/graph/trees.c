@@ -428,6 +428,8 @@ rd_status rd_trees_make(const struct rd_trees_spec *spec, struct rd_arena *arena
         st = measure(&m, &own);
     if (!st)
         st = lay_heaps(&m, arena);
+    if (!st && !trees_lay_sweeps(m.t, arena, &own))
+        st = RD_FAIL(err, RD_E_MEMORY, "no memory for %zu trees", m.t->n_trees);
     if (!st)
         *trees_out = m.t;
 out:

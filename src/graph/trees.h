@@ -54,7 +54,8 @@ struct rd_trees_spec {
     enum rd_tree_sum sum;
 };
 
-struct rd_trees; /* immutable; in the arena of its making */
+struct rd_kernels; /* tensor/kernel.h */
+struct rd_trees;   /* immutable; in the arena of its making */
 
 /*
  * RD_E_INPUT names the node or leaf by its index: a child, feature, mode or target out of range, a
@@ -68,15 +69,16 @@ size_t rd_trees_features(const struct rd_trees *t); /* the largest feature read,
 size_t rd_trees_targets(const struct rd_trees *t);
 double rd_trees_work(const struct rd_trees *t); /* steps of one row */
 
-size_t rd_trees_room(
-    const struct rd_trees *t); /* bytes of room for rd_trees_run_f32, 64-byte aligned */
+/* Bytes of room for rd_trees_run_f32, 64-byte aligned. */
+size_t rd_trees_room(const struct rd_trees *t);
 /*
  * score (rows, targets): the sum, average, least or largest over the trees, 0 where no tree has a
  * say. x (rows, features) float32 or float64, features at least rd_trees_features. Sums are in
- * float64 and in the order of the trees: a row's score depends on nothing but the row.
+ * float64 and in the order of the trees: a row's score depends on nothing but the row. kernels may
+ * be NULL: every row goes down every tree.
  */
-void rd_trees_run_f32(const struct rd_trees *t, const float *x, size_t rows, size_t features,
-    double *score, void *room);
+void rd_trees_run_f32(const struct rd_trees *t, const struct rd_kernels *kernels, const float *x,
+    size_t rows, size_t features, double *score, void *room);
 void rd_trees_run_f64(
     const struct rd_trees *t, const double *x, size_t rows, size_t features, double *score);
 

@@ -3,6 +3,7 @@
 #define RD_GRAPH_TREES_IMPL_H
 
 #include "graph/trees.h"
+#include "tensor/kernel.h"
 
 enum { /* bits of what */
     TREES_NAN_RIGHT = 1,
@@ -35,6 +36,26 @@ struct trees_heap {
     uint32_t at; /* where its feature's row of the transposed block begins */
 };
 
+/*
+ * And trees of few leaves lie there a third time, for many rows side by side (trees_sweep.c): their
+ * nodes for rd_kernels.sweep, and the columns of ranks that these read, RD_SWEEP_ROWS bytes each. A
+ * column holds the ranks of up to RD_SWEEP_RANKS thresholds. Where there is equality, each column
+ * stands there again backwards, behind all. And where rows have NaN, everything again: low bytes
+ * for NaN in the first copy, high ones in the second, which the nodes read that send NaN right.
+ */
+enum { TREES_SWEEP_LEAVES = 1 << 26 };
+struct trees_source { /* a feature and the thresholds it is compared with, ascending */
+    uint32_t feature;
+    size_t n, column;
+    const float *threshold;
+};
+struct trees_sweep {
+    const struct rd_sweep_node *node;
+    const uint32_t *leaf;     /* from left to right: its index */
+    const double *weight;     /* of these, when they are single */
+    size_t n_nodes, n_leaves; /* no leaves: the tree is none of those */
+};
+
 struct rd_trees {
     size_t n_trees, n_targets, n_features, n_places;
     enum rd_tree_sum sum;
@@ -61,7 +82,20 @@ struct rd_trees {
     const uint32_t *first; /* n_leaves + 1 */
     const uint32_t *target;
     const double *weight;
+    /* Of sweeps; sweep NULL: there are none. */
+    struct trees_sweep *sweep; /* a tree */
+    const struct trees_source *source;
+    size_t n_sources, n_forward, n_columns; /* forward: columns that do not run backwards */
+    bool mixed;                             /* some trees are too large */
     bool single; /* one target and exactly one weight a leaf: weight[leaf] it is */
 };
+
+/* trees_sweep.c; own: what only the making needs. false: memory. */
+bool trees_lay_sweeps(struct rd_trees *t, struct rd_arena *arena, struct rd_arena *own);
+size_t trees_sweep_room(const struct rd_trees *t);
+/* The columns of at most RD_SWEEP_ROWS rows, in room of trees_sweep_room bytes; what to add to
+ * offsets for nodes that send NaN right. */
+uint32_t trees_rank(const struct rd_trees *t, const struct rd_kernels *kernels, const float *x,
+    size_t rows, size_t features, int8_t *column);
 
 #endif

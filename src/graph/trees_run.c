@@ -240,25 +240,24 @@ static void plain_places(
     EIGHT(THERE)
 }
 
-static void block_f32(const struct rd_trees *t, const float *transposed, size_t rows, double *score)
+/* Rows of a transposed block down one tree. */
+static void tree_f32(
+    const struct rd_trees *t, size_t tree, const float *transposed, size_t rows, double *score)
 {
+    const bool heap = t->heap[tree] != UINT32_MAX;
+    const uint32_t depth = t->depth[tree], inner = ((uint32_t)1 << (depth & 31)) - 1;
+    const uint32_t *const leaf = t->heap_at + t->heap_leaf[tree];
     uint32_t at[GROUP];
 
-    for (size_t tree = 0; tree < t->n_trees; tree++) {
-        const bool heap = t->heap[tree] != UINT32_MAX;
-        const uint32_t depth = t->depth[tree], inner = ((uint32_t)1 << (depth & 31)) - 1;
-        const uint32_t *const leaf = t->heap_at + t->heap_leaf[tree];
+    for (size_t r = 0; r < rows; r += GROUP) {
+        const size_t n = rows - r < GROUP ? rows - r : GROUP;
 
-        for (size_t r = 0; r < rows; r += GROUP) {
-            const size_t n = rows - r < GROUP ? rows - r : GROUP;
-
-            if (heap)
-                heap_leaves(t->heap_node + t->heap[tree], depth, transposed + r, at);
-            else
-                plain_places(t, t->root[tree], depth, transposed + r, at);
-            for (size_t l = 0; l < n; l++)
-                add(t, heap ? leaf[at[l] - inner] : t->leaf[at[l]], score + (r + l) * t->n_targets);
-        }
+        if (heap)
+            heap_leaves(t->heap_node + t->heap[tree], depth, transposed + r, at);
+        else
+            plain_places(t, t->root[tree], depth, transposed + r, at);
+        for (size_t l = 0; l < n; l++)
+            add(t, heap ? leaf[at[l] - inner] : t->leaf[at[l]], score + (r + l) * t->n_targets);
     }
 }
 
@@ -268,26 +267,107 @@ static bool by_blocks(const struct rd_trees *t)
     return !t->equals && !t->members && t->n_features <= TREES_FEATURES;
 }
 
-size_t rd_trees_room(const struct rd_trees *t)
+/* Bytes of a transposed block, with its second copy. */
+static size_t block_bytes(const struct rd_trees *t)
 {
     const size_t copies = t->nan_left && t->nan_right ? 2 : 1;
 
     return by_blocks(t) ? copies * t->n_features * BLOCK * sizeof(float) : 0;
 }
 
-void rd_trees_run_f32(const struct rd_trees *t, const float *x, size_t rows, size_t features,
+/* --- very many rows --- */
+
+enum { SWEEP = RD_SWEEP_ROWS, SWEEP_LEAST = 64, SWEEP_BLOCKS = SWEEP / BLOCK };
+
+/* A node of a sweep costs a row about 3 / width, a level of a descent about 4 (cycles). */
+static bool sweeps(const struct rd_trees *t, const struct rd_kernels *kernels, size_t tree)
+{
+    const struct trees_sweep *s = &t->sweep[tree];
+
+    return s->n_leaves && (!by_blocks(t) || 3 * s->n_nodes <= 16 * kernels->lanes * t->depth[tree]);
+}
+
+static void sweep_tree(const struct rd_trees *t, const struct rd_kernels *kernels, size_t tree,
+    const int8_t *column, uint32_t nan_right, size_t rows, double *score)
+{
+    const struct trees_sweep *s = &t->sweep[tree];
+    uint8_t at[SWEEP] __attribute__((aligned(64)));
+
+    kernels->sweep(&(struct rd_sweep){ .node = s->node,
+        .n = s->n_nodes,
+        .rows = rows,
+        .column = column,
+        .nan_right = nan_right,
+        .at = (int8_t *)at });
+    if (t->single && t->sum <= RD_TREE_SUM)
+        for (size_t r = 0; r < rows; r++)
+            score[r] += s->weight[at[r]];
+    else
+        for (size_t r = 0; r < rows; r++)
+            add(t, s->leaf[at[r]], score + r * t->n_targets);
+}
+
+/* At most SWEEP rows; false: not this way. */
+static bool sweep_f32(const struct rd_trees *t, const struct rd_kernels *kernels, const float *x,
+    size_t rows, size_t features, double *score, char *room)
+{
+    const size_t block = block_bytes(t);
+    int8_t *const column = (int8_t *)room + SWEEP_BLOCKS * block;
+    bool all = true;
+    uint32_t nan_right;
+
+    for (size_t tree = 0; tree < t->n_trees && all; tree++)
+        all = sweeps(t, kernels, tree);
+    for (size_t r = 0; r < rows && !all; r += BLOCK)
+        if (!transpose(t, x + r * features, rows - r < BLOCK ? rows - r : BLOCK, features,
+                (float *)(void *)(room + r / BLOCK * block)))
+            return false;
+    nan_right = trees_rank(t, kernels, x, rows, features, column);
+    for (size_t tree = 0; tree < t->n_trees; tree++) {
+        if (sweeps(t, kernels, tree)) {
+            sweep_tree(t, kernels, tree, column, nan_right, rows, score);
+            continue;
+        }
+        for (size_t r = 0; r < rows; r += BLOCK)
+            tree_f32(t, tree, (const float *)(const void *)(room + r / BLOCK * block),
+                rows - r < BLOCK ? rows - r : BLOCK, score + r * t->n_targets);
+    }
+    return true;
+}
+
+size_t rd_trees_room(const struct rd_trees *t)
+{
+    return (t->sweep ? SWEEP_BLOCKS : 1) * block_bytes(t) + trees_sweep_room(t);
+}
+
+/* At most BLOCK rows. */
+static void block_f32(const struct rd_trees *t, const float *x, size_t rows, size_t features,
     double *score, void *room)
 {
+    if (rows < GROUP || !by_blocks(t) || !transpose(t, x, rows, features, room)) {
+        run_f32(t, x, rows, features, score);
+        return;
+    }
+    for (size_t tree = 0; tree < t->n_trees; tree++)
+        tree_f32(t, tree, room, rows, score);
+}
+
+void rd_trees_run_f32(const struct rd_trees *t, const struct rd_kernels *kernels, const float *x,
+    size_t rows, size_t features, double *score, void *room)
+{
+    const bool swept = t->sweep && kernels && kernels->sweep;
+    size_t n;
+
     start(t, score, rows);
-    for (size_t r = 0; r < rows; r += BLOCK) {
-        const size_t n = rows - r < BLOCK ? rows - r : BLOCK;
+    for (size_t r = 0; r < rows; r += n) {
         const float *const from = x + r * features;
         double *const to = score + r * t->n_targets;
 
-        if (n < GROUP || !by_blocks(t) || !transpose(t, from, n, features, room))
-            run_f32(t, from, n, features, to);
-        else
-            block_f32(t, room, n, to);
+        n = rows - r < SWEEP ? rows - r : SWEEP;
+        if (swept && n >= SWEEP_LEAST && sweep_f32(t, kernels, from, n, features, to, room))
+            continue;
+        n = n < BLOCK ? n : BLOCK;
+        block_f32(t, from, n, features, to, room);
     }
     finish(t, score, rows);
 }

@@ -196,6 +196,35 @@ struct rd_norm {
     bool relu, accumulate;
 };
 
+/*
+ * Decision trees for RD_SWEEP_ROWS rows side by side (graph/trees_sweep.c). at[r] begins at 0; a
+ * node moves the rows that stand at `from` and whose byte in its column is above `rank` on to `to`.
+ * Bytes are signed; those of the nodes stand four times in a word.
+ */
+enum { RD_SWEEP_ROWS = 256, RD_RANK_ROWS = 64, RD_SWEEP_RANKS = 255 };
+struct rd_sweep_node {
+    uint32_t column;    /* where its bytes begin */
+    uint32_t nan_right; /* all ones: plus rd_sweep.nan_right */
+    uint32_t from, to, rank;
+};
+struct rd_sweep {
+    const struct rd_sweep_node *node;
+    size_t n, rows; /* those behind `rows` may be left out */
+    const int8_t *column;
+    uint32_t nan_right;
+    int8_t *at; /* RD_SWEEP_ROWS */
+};
+/*
+ * For RD_RANK_ROWS numbers: how many of the n ascending thresholds are below x, which is none for
+ * NaN; minus 128 in the first column (they lie RD_SWEEP_ROWS apart), what is above RD_SWEEP_RANKS
+ * in the second and so on. n at least 1.
+ */
+struct rd_rank {
+    const float *x, *threshold;
+    size_t n;
+    int8_t *to;
+};
+
 struct rd_kernels {
     const char *name; /* "scalar", "sse2", "avx2", "avx512", "neon" */
     size_t lanes;     /* floats in a vector; weights are packed by it */
@@ -225,6 +254,9 @@ struct rd_kernels {
     void (*norm_back)(const struct rd_norm *q);
     void (*sgd)(const struct rd_update *u);
     void (*adam)(const struct rd_update *u);
+    /* scalar has neither */
+    void (*sweep)(const struct rd_sweep *q);
+    void (*rank)(const struct rd_rank *q);
     void (*quantize)(const struct rd_quantize *q);
     /* out = x - zero, x being int8 (is_signed) or uint8 */
     void (*from_bytes)(const void *x, bool is_signed, float zero, float *out, size_t n);

@@ -107,6 +107,9 @@ extern const struct rd_math RD_NAMED(rd_math);
 void RD_NAMED(rd_rows)(const struct rd_rows *q);
 void RD_NAMED(rd_pooled)(const struct rd_pooled *q);
 void RD_NAMED(rd_narrow)(const struct rd_rows *q);
+/* sweep.c */
+void RD_NAMED(rd_sweep)(const struct rd_sweep *q);
+void RD_NAMED(rd_rank)(const struct rd_rank *q);
 /* single.c: as many columns of one row as make whole groups, the rest is left; their number. No
  * lines, mask or plus. */
 size_t RD_NAMED(rd_single)(const struct rd_rows *q);

@@ -3,14 +3,23 @@
 
 #include "base/rng.h"
 #include "graph/trees.h"
+#include "tensor/kernel.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-static float room[64 * 32]; /* rd_trees_room of the forests here */
+enum {
+    NODES = 600,
+    TREES = 24,
+    FEATURES = 5,
+    TARGETS = 3,
+    ROWS = 600,
+    MEMBERS = 4,
+    ROOM = 1 << 16
+};
 
-enum { NODES = 600, TREES = 24, FEATURES = 5, TARGETS = 3, ROWS = 150, MEMBERS = 4 };
+static float room[ROOM] __attribute__((aligned(64))); /* rd_trees_room of the forests here */
 
 struct forest {
     struct rd_trees_spec spec;
@@ -18,6 +27,9 @@ struct forest {
     uint8_t mode[NODES];
     double threshold[NODES], weight[2 * NODES], member[MEMBERS * NODES];
     bool missing[NODES], finite; /* finite: of all thresholds */
+    bool real;                   /* thresholds that hardly occur twice */
+    bool single;                 /* one target, in which each leaf has a say */
+    uint64_t features;           /* that are read */
     size_t member_first[NODES + 1], leaf_first[NODES + TREES + 1];
 };
 
@@ -34,11 +46,11 @@ static double grid(struct rd_rng *rng)
 static int64_t leaf_new(struct forest *f, struct rd_rng *rng)
 {
     struct rd_trees_spec *s = &f->spec;
-    const size_t n = rd_rng_below(rng, 3); /* targets it has a say in */
+    const size_t n = f->single ? 1 : rd_rng_below(rng, 3); /* targets it has a say in */
     size_t at = f->leaf_first[s->n_leaves];
 
     for (size_t i = 0; i < n; i++, at++) {
-        f->target[at] = (int64_t)rd_rng_below(rng, TARGETS);
+        f->target[at] = (int64_t)rd_rng_below(rng, f->single ? 1 : TARGETS);
         f->weight[at] = rd_rng_unit(rng) * 4 - 2;
     }
     f->leaf_first[++s->n_leaves] = at;
@@ -57,10 +69,10 @@ static int64_t tree_new(struct forest *f, struct rd_rng *rng, size_t size, int m
     for (size_t i = first; i < s->n_nodes; i++) {
         int64_t *const to[2] = { &f->yes[i], &f->no[i] };
 
-        f->feature[i] = (int64_t)rd_rng_below(rng, FEATURES);
+        f->feature[i] = (int64_t)rd_rng_below(rng, f->features);
         f->mode[i] = (uint8_t)rd_rng_below(rng, (uint64_t)modes);
         do
-            f->threshold[i] = grid(rng);
+            f->threshold[i] = f->real ? rd_rng_unit(rng) * 2 - 1 : grid(rng);
         while (f->finite && !isfinite(f->threshold[i]));
         f->missing[i] = rd_rng_below(rng, 2);
         f->member_first[i + 1] = f->member_first[i];
@@ -77,12 +89,20 @@ static int64_t tree_new(struct forest *f, struct rd_rng *rng, size_t size, int m
     return (int64_t)first;
 }
 
-static void forest_new(struct forest *f, uint64_t seed, int modes, bool finite)
+/*
+ * Of seed's kind: in some, no threshold is infinite; in some, one feature is asked for hundreds of
+ * thresholds; in some, one tree is larger than the others together.
+ */
+static void forest_new(struct forest *f, uint64_t seed, int modes)
 {
     struct rd_rng rng = rd_rng_stream(seed, "test/trees", 0);
+    const bool large = seed % 7 > 4;
 
     memset(f, 0, sizeof *f);
-    f->finite = finite;
+    f->finite = seed % 4 < 2;
+    f->real = seed % 5 > 2;
+    f->single = seed % 11 > 7;
+    f->features = f->real && seed % 2 ? 1 : FEATURES;
     f->spec = (struct rd_trees_spec){ .feature = f->feature,
         .mode = f->mode,
         .threshold = f->threshold,
@@ -95,10 +115,15 @@ static void forest_new(struct forest *f, uint64_t seed, int modes, bool finite)
         .target = f->target,
         .weight = f->weight,
         .root = f->root,
-        .n_targets = TARGETS,
+        .n_targets = f->single ? 1 : TARGETS,
         .sum = RD_TREE_SUM };
-    for (size_t t = 0; t < TREES; t++)
-        f->root[f->spec.n_roots++] = tree_new(f, &rng, rd_rng_below(&rng, NODES / TREES), modes);
+    for (size_t t = 0; t < TREES; t++) {
+        const uint64_t size = large && t == 3 ? NODES / 2
+                              : large         ? rd_rng_below(&rng, NODES / TREES / 2)
+                                              : rd_rng_below(&rng, NODES / TREES);
+
+        f->root[f->spec.n_roots++] = tree_new(f, &rng, size, modes);
+    }
 }
 
 static bool is_yes(const struct forest *f, size_t i, double x)
@@ -155,17 +180,26 @@ static void walk(const struct forest *f, const double *x, double score[TARGETS])
         score[k] /= TREES;
 }
 
-/* Bit for bit: both sum in the order of the trees. For every number of rows up to a block and some.
+/* got (n, targets), want (n, TARGETS) */
+static void compare(
+    const double *got, const double *want, size_t n, size_t targets, uint64_t seed, const char *how)
+{
+    for (size_t r = 0; r < n; r++)
+        if (memcmp(want + r * TARGETS, got + r * targets, targets * sizeof *want) != 0)
+            fail_msg("seed %d, %s, row %zu of %zu", (int)seed, how, r, n);
+}
+
+/* Bit for bit: all sum in the order of the trees. For every number of rows up to a block and some.
  */
 static void rows_reach_the_leaves_that_the_document_says(void **state)
 {
     static struct forest f;
-    static double wide[ROWS * FEATURES], widened[ROWS * FEATURES], score[ROWS * TARGETS];
+    static double wide[ROWS * FEATURES], score[ROWS * TARGETS];
+    static double want[ROWS * TARGETS], want_narrow[ROWS * TARGETS];
     static float narrow[ROWS * FEATURES];
-    double want[TARGETS];
 
     (void)state;
-    for (uint64_t seed = 0; seed < 60; seed++) {
+    for (uint64_t seed = 0; seed < 120; seed++) {
         /* Some forests of the plain tests alone, some with equality, some with sets. */
         const int modes = seed % 3 == 0   ? RD_TREE_EQ
                           : seed % 3 == 1 ? RD_TREE_MEMBER
@@ -175,31 +209,38 @@ static void rows_reach_the_leaves_that_the_document_says(void **state)
         const struct rd_trees *t;
         struct rd_error err = { 0 };
 
-        forest_new(&f, seed, modes, seed % 4 < 2);
+        forest_new(&f, seed, modes);
         f.spec.sum = (enum rd_tree_sum)(seed / 3 % 4);
         if (rd_trees_make(&f.spec, &arena, &t, &err))
             fail_msg("%s", err.frame[0].text);
         assert_true(rd_trees_features(t) <= FEATURES);
         assert_true(rd_trees_room(t) <= sizeof room);
         for (size_t i = 0; i < ROWS * FEATURES; i++) {
-            wide[i] = grid(&rng);
-            if (isnan(wide[i]) && seed % 2) /* without NaN rows go another way */
+            const bool odd = rd_rng_below(&rng, 9) == 0; /* and thresholds themselves */
+
+            wide[i] = f.real && !odd          ? rd_rng_unit(&rng) * 2 - 1
+                      : f.spec.n_nodes && odd ? f.threshold[rd_rng_below(&rng, f.spec.n_nodes)]
+                                              : grid(&rng);
+            if (isnan(wide[i]) && seed / 8 % 2) /* without NaN rows go another way */
                 wide[i] = 0.25;
             narrow[i] = (float)wide[i];
-            widened[i] = (double)narrow[i];
         }
-        for (size_t n = 1; n <= ROWS; n += n < 20 ? 1 : 13) {
-            for (int type = 0; type < 2; type++) {
-                if (type)
-                    rd_trees_run_f64(t, wide, n, FEATURES, score);
-                else
-                    rd_trees_run_f32(t, narrow, n, FEATURES, score, room);
-                for (size_t r = 0; r < n; r++) {
-                    walk(&f, (type ? wide : widened) + r * FEATURES, want);
-                    if (memcmp(want, score + r * TARGETS, sizeof want) != 0)
-                        fail_msg(
-                            "seed %d, %s, row %zu of %zu", (int)seed, type ? "f64" : "f32", r, n);
-                }
+        for (size_t r = 0; r < ROWS; r++) {
+            double widened[FEATURES];
+
+            for (size_t i = 0; i < FEATURES; i++)
+                widened[i] = (double)narrow[r * FEATURES + i];
+            walk(&f, wide + r * FEATURES, want + r * TARGETS);
+            walk(&f, widened, want_narrow + r * TARGETS);
+        }
+        for (size_t n = 1; n <= ROWS; n += n < 20 ? 1 : n < 300 ? 29 : 150) {
+            rd_trees_run_f64(t, wide, n, FEATURES, score);
+            compare(score, want, n, f.spec.n_targets, seed, "f64");
+            rd_trees_run_f32(t, NULL, narrow, n, FEATURES, score, room);
+            compare(score, want_narrow, n, f.spec.n_targets, seed, "f32");
+            for (const struct rd_kernels *const *k = rd_kernels_all(); *k; k++) {
+                rd_trees_run_f32(t, *k, narrow, n, FEATURES, score, room);
+                compare(score, want_narrow, n, f.spec.n_targets, seed, (*k)->name);
             }
         }
         rd_arena_release(&arena);
@@ -341,7 +382,7 @@ static void a_chain_is_a_tree(void **state)
         no[i] = RD_TREE_LEAF(0);
     }
     assert_int_equal(rd_trees_make(&spec, &arena, &t, NULL), RD_OK);
-    rd_trees_run_f32(t, &x, 1, 1, &score, room);
+    rd_trees_run_f32(t, NULL, &x, 1, 1, &score, room);
     assert_true(score == 2);
     assert_true(rd_trees_work(t) > DEEP);
     rd_arena_release(&arena);
