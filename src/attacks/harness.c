@@ -291,7 +291,7 @@ static rd_status settings(struct rd_harness *h)
 
     for (const struct rd_option *o = r->attack->options; o && o->type != RD_OPT_END; o++)
         n++;
-    pair = RD_NEW_ARRAY(h->arena, struct rd_pair, n + 4);
+    pair = RD_NEW_ARRAY(h->arena, struct rd_pair, n + 5);
     if (!pair)
         return rd_run_no_memory(h->run, "settings");
     n = 0;
@@ -305,6 +305,8 @@ static rd_status settings(struct rd_harness *h)
             pair[n++] = (struct rd_pair){ "image", rd_arena_strdup(h->arena, digest) };
         } else if (strcmp(o->name, "student"))
             pair[n++] = (struct rd_pair){ o->name, value_text(h->arena, o, r->options) };
+    if (r->straight_through)
+        pair[n++] = (struct rd_pair){ "surrogate", "straight-through" };
     if (r->attack->kind == RD_EVADE) {
         pair[n++] = (struct rd_pair){ "norm", rd_norm_name(r->norm) };
         pair[n++] = (struct rd_pair){ "box-low",

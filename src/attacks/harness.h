@@ -36,6 +36,7 @@ struct rd_trial_request {
     } dress;
     double noticing;       /* poison: a loss of clean accuracy above it is noticed; 0: 0.02 */
     bool pool_is_labeled;  /* the thief owns the pool's labels: no-query baseline trains on them */
+    bool straight_through; /* the target's gradients are: said in the record, not done here */
     enum rd_norm norm;     /* evade; 0: the first the attack knows of linf, l2 */
     unsigned actor_access; /* mask; 0: whatever the attack declares */
     uint64_t

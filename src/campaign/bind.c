@@ -372,6 +372,7 @@ static rd_status bind_declared(struct binder *b, const struct rd_threats *threat
         return RD_FAIL(b->run->err, RD_E_INPUT, "test '%s': no attack '%s'", d->id, d->attack);
     *used = true;
     t->norm = !d->norm ? (enum rd_norm)0 : !strcmp(d->norm, "l2") ? RD_L2 : RD_LINF;
+    t->straight_through = d->surrogate && !strcmp(d->surrogate, "straight-through");
     return finish(b, t, d->actor, d->artifact, &d->set, d->criterion, d->runs);
 }
 

@@ -29,6 +29,7 @@ struct rd_bound_test {
      * control around training may stand */
     const bool *upstream;
     enum rd_norm norm;
+    bool straight_through; /* gradients go through what has none */
     double criterion;
     size_t runs;         /* 0: as many as the attack's option says */
     double budget_rows;  /* rows the actor can pay for, 0: no bound */

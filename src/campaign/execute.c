@@ -260,7 +260,7 @@ static rd_status defended(struct runner *r, const struct rd_bound_test *t, int w
         return RD_OK; /* no network: its controls are screens of accounts */
     if (retrains(t))
         return treated(r, t, without, with, q);
-    st = rd_things_target(&r->things, t->model, t->eval, &q->target);
+    st = rd_things_target(&r->things, t->model, t->eval, t->straight_through, &q->target);
     if (!st)
         st = layers(r, t, IN_FRONT, without, with, &front);
     if (!st)
@@ -305,6 +305,7 @@ static rd_status request_of(
 
     *q = (struct rd_trial_request){ .attack = t->attack,
         .options = t->options,
+        .straight_through = t->straight_through && !retrains(t),
         .norm = t->norm,
         .actor_access = actor->access,
         .runs = t->runs,

@@ -103,6 +103,8 @@ rd_status rd_keep_key(struct rd_run *run, const struct rd_trial_request *r, char
     rd_json_ktext(&j, "pool", r->pool ? r->pool->digest : "");
     rd_json_kbool(&j, "pool_is_labeled", r->pool_is_labeled);
     rd_json_ktext(&j, "student", student);
+    if (r->straight_through)
+        rd_json_ktext(&j, "surrogate", "straight-through");
     rd_json_kint(&j, "norm", (int64_t)r->norm);
     rd_json_kint(&j, "access", (int64_t)r->actor_access);
     rd_json_ku64(&j, "budget", r->budget);

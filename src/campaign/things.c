@@ -19,6 +19,7 @@ rd_status rd_things_init(struct rd_things *t, struct rd_run *run, const struct r
         .arena = arena,
         .offline = offline,
         .target = RD_NEW_ARRAY(arena, struct rd_target *, n),
+        .straight = RD_NEW_ARRAY(arena, struct rd_target *, n),
         .dataset = RD_NEW_ARRAY(arena, struct rd_dataset *, n),
         .clicks = RD_NEW_ARRAY(arena, struct rd_clicks *, n),
         .recipe = RD_NEW_ARRAY(arena, struct rd_recipe *, n),
@@ -27,7 +28,8 @@ rd_status rd_things_init(struct rd_things *t, struct rd_run *run, const struct r
             system->scope.given ? system->scope.max_requests_per_second : (double)NAN,
             system->scope.given ? system->scope.max_spend : (double)NAN,
             RD_NEW(arena, struct rd_target_tally) } };
-    return t->target && t->dataset && t->clicks && t->recipe && t->recommender && t->limits.tally
+    return t->target && t->straight && t->dataset && t->clicks && t->recipe && t->recommender &&
+                   t->limits.tally
                ? RD_OK
                : rd_run_no_memory(run, "a campaign");
 }
@@ -260,12 +262,13 @@ static rd_status train_target(
               : rd_target_open_graph(graph, a->id, t->run->pool, t->arena, target_out, t->run->err);
 }
 
-rd_status rd_things_target(
-    struct rd_things *t, int artifact, int eval, struct rd_target **target_out)
+rd_status rd_things_target(struct rd_things *t, int artifact, int eval, bool straight_through,
+    struct rd_target **target_out)
 {
     const struct rd_artifact *a = &t->system->artifacts[artifact];
     const struct rd_dataset *data = NULL;
-    struct rd_target *target = t->target[artifact];
+    struct rd_target **kept = &(straight_through ? t->straight : t->target)[artifact];
+    struct rd_target *target = *kept;
     rd_status st = RD_OK;
 
     if (!target && a->kind == RD_ARTIFACT_MODEL && a->trained_by != RD_NONE) {
@@ -279,9 +282,11 @@ rd_status rd_things_target(
             return st;
         st = open_asked(t, a, data, &target);
     }
-    if (!st && !t->target[artifact]) {
+    if (!st && straight_through && !*kept)
+        st = rd_target_straight_through(target, t->run->pool, t->arena, t->run->err);
+    if (!st && !*kept) {
         target->price_per_1000 = a->price_per_1000_queries;
-        t->target[artifact] = target;
+        *kept = target;
     }
     *target_out = target;
     return in_artifact(t, a, st);

@@ -12,6 +12,7 @@
 enum { CURVE_MAX = 16, WORDS_MAX = 64 };
 
 static const char *const norms[] = { "any", "linf", "l2", NULL };
+static const char *const surrogates[] = { "none", "straight-through", NULL };
 static const char *const protocols[] = { "auto", "v2", "v1", "mlflow", "mlflow-split",
     "mlflow-records", "template", NULL };
 static const char *const optimizers[] = { "adam", "sgd", NULL };
@@ -92,6 +93,8 @@ const struct rd_option rd_attack_input_options[] = {
     RD_REAL(struct rd_attack_input, noticing, "noticing", "0.02", 1e-6, 1, "share",
         "poisoning: a larger loss of clean accuracy is noticed"),
     RD_CHOICE(struct rd_attack_input, norm, "norm", "any", norms, "evasion: norm of the ball"),
+    RD_CHOICE(struct rd_attack_input, surrogate, "surrogate", "none", surrogates,
+        "gradients through what has none (quantizers, rounding, sign): as if it were the identity"),
     RD_LIST(struct rd_attack_input, set, "set", "NAME=VALUE",
         "option of the attack (attack info shows them)"),
     RD_INT(struct rd_attack_input, budget, "budget", "0", 0, 1e15, "rows",
@@ -452,6 +455,8 @@ static rd_status open_target(
     else
         st = rd_target_open_onnx(
             o->target, cli->run.pool, cli->run.scratch, &q->target, cli->run.err);
+    if (!st && q->straight_through)
+        st = rd_target_straight_through(q->target, cli->run.pool, cli->run.scratch, cli->run.err);
     if (!st)
         q->target->price_per_1000 = o->price;
     return st;
@@ -465,6 +470,9 @@ static rd_status check(struct rd_cli *cli, const struct rd_attack_input *o, cons
     const bool trains = a->kind == RD_POISON || a->kind == RD_INFER;
     struct rd_error *err = cli->run.err;
 
+    if (strcmp(o->surrogate, "none") && trains)
+        return RD_FAIL(err, RD_E_USAGE,
+            "%s trains its victims, which have gradients: --surrogate is not for it", name);
     if (o->target && o->command)
         return RD_FAIL(err, RD_E_USAGE, "--target and --command exclude each other");
     if (a->inject)
@@ -515,6 +523,7 @@ rd_status rd_attack_request(struct rd_cli *cli, const struct rd_attack_input *o,
     if (st)
         return st;
     q->norm = !strcmp(o->norm, "linf") ? RD_LINF : !strcmp(o->norm, "l2") ? RD_L2 : (enum rd_norm)0;
+    q->straight_through = !strcmp(o->surrogate, "straight-through");
     q->budget = (uint64_t)o->budget;
     q->save = o->save_model ? o->save_model : o->save;
     q->save_trigger = o->save_trigger;

@@ -26,7 +26,7 @@ struct rd_attack_input {
     int64_t epochs, batch;
     double lr, momentum, weight_decay, noticing;
     /* the attack, and how it is judged */
-    const char *norm, *criterion, *accuracy, *box, *curve;
+    const char *norm, *surrogate, *criterion, *accuracy, *box, *curve;
     struct rd_option_list set;
     int64_t budget;
     double price;

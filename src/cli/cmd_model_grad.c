@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "graph/rewrite.h"
+#include "graph/surrogate.h"
 #include "tensor/npy.h"
 
 #include <math.h>
@@ -13,8 +14,10 @@
 
 struct model_grad {
     struct rd_option_list input, wrt, output;
-    const char *labels, *cotangent;
+    const char *labels, *cotangent, *surrogate;
 };
+
+static const char *const surrogates[] = { "none", "straight-through", NULL };
 
 static const struct rd_option options[] = {
     RD_LIST(struct model_grad, input, "input", "[NAME=]FILE",
@@ -25,6 +28,8 @@ static const struct rd_option options[] = {
         "gradient of the sum of this array times the first output"),
     RD_LIST(struct model_grad, wrt, "wrt", "TENSOR",
         "with respect to this tensor of the graph; without: every float input"),
+    RD_CHOICE(struct model_grad, surrogate, "surrogate", "none", surrogates,
+        "through what has no gradient (quantizers, rounding, sign): as if it were the identity"),
     RD_LIST(struct model_grad, output, "output", "[NAME=]FILE",
         "where gradients go, by name of the tensor or in order"),
     RD_OPTION_END,
@@ -121,14 +126,30 @@ static double largest(const struct rd_tensor *t)
 }
 
 /* Of a classifier that answers a label first: its scores. */
-static rd_status open_scores(struct rd_cli *cli, const char *path, struct rd_model *m)
+static rd_status open_scores(
+    struct rd_cli *cli, const char *path, bool is_straight, struct rd_model *m)
 {
     const struct rd_graph *alone;
     rd_status st = rd_model_open(cli, path, m);
 
     if (!st)
         st = rd_graph_scores_alone(m->graph, cli->run.scratch, &alone, cli->run.err);
+    if (!st && is_straight)
+        st = rd_graph_straight_through(alone, cli->run.scratch, &alone, cli->run.err);
     return st || alone == m->graph ? st : rd_model_open_graph(cli, alone, m);
+}
+
+/* Would --surrogate help? */
+static void hint_surrogate(struct rd_cli *cli, const struct rd_graph *g)
+{
+    const struct rd_graph *straight;
+    struct rd_error ignored = { 0 };
+    const char *why;
+
+    if (!rd_graph_straight_through(g, cli->run.scratch, &straight, &ignored) && straight != g &&
+        !rd_graph_not_differentiable(straight, cli->run.scratch, &why, &ignored) && !why)
+        (void)rd_error_hint(cli->run.err,
+            "--surrogate straight-through goes through it as if it were the identity");
 }
 
 /* With respect to what. */
@@ -219,13 +240,14 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     (void)argc;
     if (!o->labels == !o->cotangent)
         return RD_FAIL(err, RD_E_USAGE, "model grad needs either --labels or --cotangent");
-    st = open_scores(cli, argv[0], &m);
+    st = open_scores(cli, argv[0], !strcmp(o->surrogate, "straight-through"), &m);
     if (st)
         return st;
     (void)rd_text_safe_in(safe, sizeof safe, argv[0]);
     if (!o->wrt.n && rd_net_not_differentiable(m.net)) {
         st = RD_FAIL(err, RD_E_USAGE, "%s", rd_net_not_differentiable(m.net));
         hint_words(cli, m.graph);
+        hint_surrogate(cli, m.graph);
         return RD_WRAP(err, st, "'%s' has no gradient", safe);
     }
     input = RD_NEW_ARRAY(scratch, const struct rd_tensor *, m.graph->n_inputs);
@@ -259,6 +281,8 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     if (st)
         return st;
     rd_json_object(cli->result);
+    if (strcmp(o->surrogate, "none"))
+        rd_json_ktext(cli->result, "surrogate", o->surrogate);
     if (!q.cotangent)
         put_loss(cli, &q);
     rd_json_karray(cli->result, "gradients");

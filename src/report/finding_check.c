@@ -373,6 +373,8 @@ static void put_settings(struct command *c, const struct rd_bound_test *t)
         cannot(c, "attack run makes one run of this attack");
     if (t->norm)
         put(c, "norm", rd_norm_name(t->norm));
+    if (t->straight_through)
+        put(c, "surrogate", "straight-through");
     if (!isnan(t->criterion))
         put_real(c, "criterion", t->criterion);
 }

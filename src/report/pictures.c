@@ -119,7 +119,7 @@ static rd_status ask(struct album *a, const struct rd_tested *t, const float *x,
         return RD_OK;
     if (!before || !after)
         return rd_run_no_memory(a->run, "pictures");
-    st = rd_things_target(&a->things, model, t->test->eval, &target);
+    st = rd_things_target(&a->things, model, t->test->eval, false, &target);
     if (!st)
         st = target->labels(target->self, x, n, before, a->run->err);
     if (!st)

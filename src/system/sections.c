@@ -22,6 +22,7 @@ static const char *const optimizer_words[] = { "adam", "sgd", NULL };
 static const char *const control_words[] = { "active", "proposed", "retired", NULL };
 static const char *const measure_words[] = { "ale", "tvar", NULL };
 static const char *const norm_words[] = { "linf", "l2", NULL };
+static const char *const surrogate_words[] = { "none", "straight-through", NULL };
 static const char *const manipulation_words[] = { "none", "digital", "printed", NULL };
 static const char *const decision_words[] = { "accepted", "false-positive", NULL };
 
@@ -259,6 +260,7 @@ static const struct rd_field test[] = {
     { RD_F_REF, .key = "actor", .space = RD_SPACE_ACTOR, .offset = AT(rd_test_decl, actor), .help = "whose access and budget it has" },
     { RD_F_REF, .key = "artifact", .space = RD_SPACE_ARTIFACT, .offset = AT(rd_test_decl, artifact), .help = "the model it attacks; may be left out when the element has one" },
     { RD_F_WORD, .key = "norm", .words = norm_words, .offset = AT(rd_test_decl, norm), .help = "of the ball an evasion stays in; the attack's first when left out" },
+    { RD_F_WORD, .key = "surrogate", .words = surrogate_words, .offset = AT(rd_test_decl, surrogate), .help = "gradients through what has none (quantizers, rounding, sign): as if it were the identity; none when left out" },
     { RD_F_SHARE, .key = "criterion", .max = 1, .offset = AT(rd_test_decl, criterion), .help = "what counts as demonstrated; the rule's when left out" },
     { RD_F_INT, .key = "runs", .min = 1, .max = 1000, .unit = "runs", .offset = AT(rd_test_decl, runs), .help = "independent repetitions; the attack's when left out, 3 or more decide" },
     { RD_F_SET, .key = "set", .offset = AT(rd_test_decl, set), .offset2 = AT(rd_test_decl, attack), .space = RD_SPACE_TEST, .help = "options of the attack" },

@@ -219,9 +219,10 @@ struct rd_test_decl {
     const char *id, *name;
     const char *threat, *attack; /* threat: "<rule>@<element or flow id>" */
     int actor, artifact;
-    const char *norm; /* "linf" | "l2" | NULL: the attack's first */
-    double criterion; /* NaN: from the rule */
-    int64_t runs;     /* 0: from the attack */
+    const char *norm;      /* "linf" | "l2" | NULL: the attack's first */
+    const char *surrogate; /* "none" | "straight-through" | NULL: none */
+    double criterion;      /* NaN: from the rule */
+    int64_t runs;          /* 0: from the attack */
     struct rd_settings set;
     struct rd_place at;
 };

@@ -17,6 +17,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "graph/rewrite.h"
+#include "graph/surrogate.h"
 
 #include <math.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct onnx_file {
     struct rd_target target;
     struct rd_net *net;    /* what the endpoint answers */
     struct rd_net *logits; /* the same without its last Softmax; net itself when there is none */
+    const struct rd_graph *answered; /* what logits runs */
     bool probabilities;
     float *score; /* (LABEL_ROWS, classes) */
 };
@@ -224,12 +226,42 @@ static rd_status loss_gradient(void *self, const float *x, const int *label, siz
     return RD_OK;
 }
 
+/* Whether gradients can be had, and why not. */
+static rd_status describe_gradients(
+    struct onnx_file *f, struct rd_arena *arena, struct rd_error *err)
+{
+    struct rd_target *t = &f->target;
+    char safe[160];
+
+    t->no_gradients = NULL;
+    t->access &= ~(unsigned)RD_ACCESS_GRADIENTS;
+    t->vjp = NULL;
+    t->loss_gradient = NULL;
+    if (rd_net_not_differentiable(f->logits)) {
+        const struct rd_graph *straight;
+        const char *why = NULL;
+        rd_status st = rd_graph_straight_through(f->answered, arena, &straight, err);
+
+        if (!st)
+            st = rd_graph_not_differentiable(straight, arena, &why, err);
+        if (st)
+            return st;
+        t->no_gradients = rd_arena_printf(arena, "%s%s",
+            rd_text_safe_in(safe, sizeof safe, rd_net_not_differentiable(f->logits)),
+            why ? "" : "; a straight-through one can be asked for: surrogate");
+        return t->no_gradients ? RD_OK : RD_FAIL(err, RD_E_MEMORY, "no memory for '%s'", t->label);
+    }
+    t->access |= RD_ACCESS_GRADIENTS;
+    t->vjp = vjp;
+    t->loss_gradient = loss_gradient;
+    return RD_OK;
+}
+
 static rd_status describe(
     struct onnx_file *f, const struct rd_graph *graph, struct rd_arena *arena, struct rd_error *err)
 {
     struct rd_target *t = &f->target;
     const int64_t *dims = rd_net_input_dims(f->net, &t->ndim);
-    char safe[96];
 
     t->inputs = rd_net_inputs(f->net);
     t->classes = rd_net_outputs(f->net);
@@ -250,17 +282,11 @@ static rd_status describe(
     t->controls = "";
     t->scores = scores;
     t->labels = labels;
-    if (rd_net_not_differentiable(f->logits)) {
-        t->no_gradients = rd_arena_strdup(
-            arena, rd_text_safe_in(safe, sizeof safe, rd_net_not_differentiable(f->logits)));
-        if (!t->no_gradients)
-            return RD_FAIL(err, RD_E_MEMORY, "no memory for '%s'", t->label);
-    } else {
-        t->access |= RD_ACCESS_GRADIENTS;
-        t->vjp = vjp;
-        t->loss_gradient = loss_gradient;
+    {
+        const rd_status st = describe_gradients(f, arena, err);
+
+        return st ? st : rd_graph_digest(graph, t->digest, err);
     }
-    return rd_graph_digest(graph, t->digest, err);
 }
 
 rd_status rd_target_open_graph(const struct rd_graph *graph, const char *label,
@@ -296,6 +322,7 @@ rd_status rd_target_open_graph(const struct rd_graph *graph, const char *label,
     f->probabilities = f->probabilities || (!st && cut && cut != scored);
     if (!st && cut && cut != scored)
         st = open_net(arena, cut, pool, &f->logits, err);
+    f->answered = cut ? cut : scored;
     if (!st)
         st = describe(f, graph, arena, err);
     if (st)
@@ -317,4 +344,22 @@ rd_status rd_target_open_onnx(const char *path, struct rd_pool *pool, struct rd_
     if (st)
         return RD_WRAP(err, st, "opening '%s'", rd_text_safe_in(safe, sizeof safe, path));
     return rd_target_open_graph(graph, path, pool, arena, target_out, err);
+}
+
+rd_status rd_target_straight_through(
+    struct rd_target *target, struct rd_pool *pool, struct rd_arena *arena, struct rd_error *err)
+{
+    struct onnx_file *f = target->self;
+    const struct rd_graph *straight;
+    rd_status st;
+
+    if (target->scores != scores)
+        return RD_FAIL(err, RD_E_USAGE,
+            "'%s' is no ONNX file: a surrogate gradient goes through a graph", target->label);
+    st = rd_graph_straight_through(f->answered, arena, &straight, err);
+    if (!st && straight != f->answered)
+        st = open_net(arena, straight, pool, &f->logits, err);
+    if (!st)
+        st = describe_gradients(f, arena, err);
+    return st ? RD_WRAP(err, st, "surrogate gradient of '%s'", target->label) : RD_OK;
 }

@@ -53,5 +53,11 @@ rd_status rd_target_open_onnx(const char *path, struct rd_pool *pool, struct rd_
 rd_status rd_target_open_graph(const struct rd_graph *graph, const char *label,
     struct rd_pool *pool, struct rd_arena *arena, struct rd_target **target_out,
     struct rd_error *err);
+/*
+ * From now on an ONNX file just opened gives straight-through gradients (graph/surrogate.h); scores
+ * and labels stay the model's own. RD_E_USAGE: the target is no ONNX file.
+ */
+rd_status rd_target_straight_through(
+    struct rd_target *target, struct rd_pool *pool, struct rd_arena *arena, struct rd_error *err);
 
 #endif
