@@ -5,6 +5,11 @@
  * From opset 11 on there are sizes instead of scales, a region (tf_crop_and_resize) and other
  * places; from 18 on chosen axes, antialiasing and sizes that keep the proportions.
  *
+ * Where scale * input is no whole number, align_corners can be read in two ways: the standard's
+ * text means the output's size, its reference code and test data the unrounded product. PyTorch,
+ * and ONNX Runtime too, go by the size; PyTorch's exporters are known by a nearest_mode given where
+ * it says nothing.
+ *
  * Nearest moves elements of any type; linear and cubic compute in float64 and round once, float32
  * by the kernels in float32.
  */
@@ -72,6 +77,7 @@ static rd_status attributes(const struct rd_op_call *c, struct rd_resize *r)
     r->mode = (enum rd_resize_mode)m;
     r->where = is_old(c) ? RD_RESIZE_ASYMMETRIC : (enum rd_resize_where)w;
     r->round = is_old(c) ? RD_RESIZE_SIMPLE : (enum rd_resize_round)k;
+    r->whole = m != RD_RESIZE_NEAREST && rd_op_attr(c->node, "nearest_mode");
     r->antialias = rd_op_int(c->node, "antialias", 0) != 0;
     r->exclude_outside = rd_op_int(c->node, "exclude_outside", 0) != 0;
     r->cubic = (double)rd_op_float(c->node, "cubic_coeff_a", -0.75f);
@@ -202,7 +208,7 @@ static rd_status by_sizes(const struct rd_op_call *c, struct rd_resize *r, const
     int count = n, keep;
     rd_status st = choose(c, "keep_aspect_ratio_policy", policy, 3, 0, &keep);
 
-    r->from_size = true;
+    r->from_size = r->whole = true;
     if (!st && t)
         st = entries(c, t, "sizes", n);
     if (!st && t && t->data)

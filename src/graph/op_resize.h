@@ -37,6 +37,7 @@ struct rd_resize {
     double cubic, extrapolation;
     bool known;     /* sizes: not while they are still to be computed */
     bool from_size; /* scales are quotients of sizes, not float32 numbers of the model */
+    bool whole;     /* align_corners measures the output as it is, not scale * input */
     int rank;
     int64_t in[RD_MAX_DIMS], out[RD_MAX_DIMS]; /* -1: not known */
     double scale[RD_MAX_DIMS];                 /* 1: the axis stays as it is */

@@ -59,8 +59,7 @@ static double snap(const struct rd_resize *r, double x)
 static double coordinate(const struct rd_resize *r, int axis, int64_t o)
 {
     const double scale = r->scale[axis], in = (double)r->in[axis], x = (double)o;
-    /* What the standard calls output_width: not rounded down. */
-    const double length = r->from_size ? (double)r->out[axis] : scale * in;
+    const double length = r->whole ? (double)r->out[axis] : scale * in;
     const double span = r->end[axis] - r->begin[axis];
 
     switch (r->where) {
