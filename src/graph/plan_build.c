@@ -463,14 +463,15 @@ static void mark_back(struct builder *b)
         if (s->kind == PLAN_CONV) {
             struct plan_pack want = *s->forward_pack;
 
-            want.kind = s->phases    ? (s->narrow ? PACK_PHASES_NARROW : PACK_PHASES)
+            want.kind = s->depth     ? PACK_DEPTH_PHASES
+                        : s->phases  ? (s->narrow ? PACK_PHASES_NARROW : PACK_PHASES)
                         : s->narrow  ? PACK_CONV_NARROW
                         : s->flipped ? PACK_CONV_FLIPPED
                                      : PACK_CONV_COLUMNS;
             want.kw = s->kw;
             want.stride_h = s->stride_h;
             want.stride_w = s->stride_w;
-            want.k = s->flipped ? want.taps * want.o : want.o;
+            want.k = s->depth ? want.taps : s->flipped ? want.taps * want.o : want.o;
             want.n = s->flipped ? want.c : want.taps * want.c;
             s->back_pack = plan_pack(b, &want);
         }

@@ -68,6 +68,37 @@ static void conv_rows(const struct plan_code *code, const struct plan_step *s, c
     }
 }
 
+/* Of each channel by itself. */
+static void depth_rows(const struct plan_code *code, const struct plan_step *s, const float *in,
+    float *out, uint8_t *mask)
+{
+    const struct plan_slot *from = &code->slot[s->in], *to = &code->slot[s->out];
+    const size_t row = plan_slot_row(from), c = from->c;
+    struct rd_depth q = {
+        .in = in - s->pad_top * row - s->pad_left * c,
+        .w = s->forward_pack->packed,
+        .bias = s->bias_pack ? s->bias_pack->packed : NULL,
+        .out = out,
+        .mask = mask,
+        .width = s->ow,
+        .channels = c,
+        .ny = s->kh,
+        .nx = s->kw,
+        .in_step = (ptrdiff_t)(s->stride_w * c),
+        .y_step = (ptrdiff_t)row,
+        .x_step = (ptrdiff_t)c,
+        .out_step = (ptrdiff_t)c,
+        .relu = s->relu,
+    };
+
+    for (size_t y = 0; y < s->oh; y++) {
+        code->kernels->depth(&q);
+        q.in += s->stride_h * row;
+        q.out += plan_slot_row(to);
+        q.mask = q.mask ? q.mask + s->ow * c : NULL;
+    }
+}
+
 /* Convolution and 2 x 2 pool at once. */
 static void conv_pooled(const struct plan_code *code, const struct plan_step *s, const float *in,
     float *out, uint8_t *index)
@@ -96,6 +127,10 @@ void plan_conv_forward(const struct plan_code *code, const struct plan_context *
     float *lines;
 
     plan_zero_halo(to, base);
+    if (s->depth) {
+        depth_rows(code, s, in, out, index);
+        return;
+    }
     if (!s->pool) {
         const float *plus =
             s->in2 < 0 ? NULL

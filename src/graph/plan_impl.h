@@ -82,6 +82,8 @@ struct plan_pack {
         PACK_CONV_NARROW,  /* flipped, for rd_kernels.narrow: spans ky, rows c, floats (kx, o) */
         PACK_PHASES,       /* plan_phase.c */
         PACK_PHASES_NARROW,
+        PACK_DEPTH, /* a channel each: taps, channels */
+        PACK_DEPTH_PHASES,
         PACK_DENSE,      /* rows input (pixel order when c > 0), columns unit */
         PACK_DENSE_BACK, /* rows unit, columns input */
         PACK_BIAS,
@@ -121,6 +123,7 @@ struct plan_step {
     size_t kh, kw, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
     size_t pool_kh, pool_kw, pool_stride_h, pool_stride_w, pool_top, pool_left;
     bool flipped; /* gradient by the flipped kernel, else by columns */
+    bool depth;   /* CONV: of each channel by itself */
     bool phases;  /* flipped, each phase of the strides by itself */
     bool narrow;  /* flipped, to so few channels that lanes go along the sum */
     size_t dy_top, dy_left, dy_bottom, dy_right; /* halo of dy */

@@ -75,6 +75,8 @@ static size_t row_offset(const struct plan_pack *p, size_t r)
     case PACK_CONV_NARROW:
     case PACK_PHASES:
     case PACK_PHASES_NARROW:
+    case PACK_DEPTH:
+    case PACK_DEPTH_PHASES:
     case PACK_SHIFT:
         break;
     case PACK_DENSE:
@@ -103,6 +105,8 @@ static size_t column_offset(const struct plan_pack *p, size_t j)
     case PACK_CONV_NARROW:
     case PACK_PHASES:
     case PACK_PHASES_NARROW:
+    case PACK_DEPTH:
+    case PACK_DEPTH_PHASES:
     case PACK_BIAS:
     case PACK_SHIFT:
         break;
@@ -199,7 +203,8 @@ void plan_pack_fill(
     const loose *from = weight->data;
     float *to = p->packed;
 
-    if (p->kind == PACK_PHASES || p->kind == PACK_PHASES_NARROW) {
+    if (p->kind == PACK_PHASES || p->kind == PACK_PHASES_NARROW || p->kind == PACK_DEPTH ||
+        p->kind == PACK_DEPTH_PHASES) {
         plan_phase_fill(kernels, p, weight->data);
         return;
     }

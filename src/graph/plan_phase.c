@@ -59,6 +59,23 @@ static float element(
     return p->affine ? v * p->affine->scale[o] : v;
 }
 
+/* w (c, 1, kh, kw) -> (ky, kx, c), of one phase */
+static float *fill_depth(const struct plan_pack *p, const struct phase *f, const char *w, float *to)
+{
+    const bool flip = p->kind == PACK_DEPTH_PHASES;
+
+    for (size_t y = 0; y < f->taps_h; y++)
+        for (size_t x = 0; x < f->taps_w; x++)
+            for (size_t c = 0; c < p->c; c++, to++) {
+                const size_t ky = f->first_h + (flip ? f->taps_h - 1 - y : y) * p->stride_h;
+                const size_t kx = f->first_w + (flip ? f->taps_w - 1 - x : x) * p->stride_w;
+
+                memcpy(to, w + (c * p->taps + ky * p->kw + kx) * sizeof *to, sizeof *to);
+                *to *= p->affine ? p->affine->scale[c] : 1;
+            }
+    return to;
+}
+
 void plan_phase_fill(const struct rd_kernels *kernels, struct plan_pack *p, const char *w)
 {
     float *to = p->packed;
@@ -68,6 +85,10 @@ void plan_phase_fill(const struct rd_kernels *kernels, struct plan_pack *p, cons
             const struct phase f = phase_at(p, py, px);
             const size_t len = f.taps_w * p->o, rows = f.taps_h * len;
 
+            if (p->kind == PACK_DEPTH || p->kind == PACK_DEPTH_PHASES) {
+                to = fill_depth(p, &f, w, to);
+                continue;
+            }
             if (p->kind == PACK_PHASES_NARROW) {
                 for (size_t y = 0; y < f.taps_h; y++)
                     for (size_t c = 0; c < p->c; c++)
@@ -84,6 +105,29 @@ void plan_phase_fill(const struct rd_kernels *kernels, struct plan_pack *p, cons
         }
 }
 
+/* The same lines where each channel is by itself. */
+static void depth_lines(
+    const struct rd_kernels *kernels, const struct rd_rows *q, size_t taps, size_t lines)
+{
+    struct rd_depth d = {
+        .in = q->in,
+        .w = q->packed,
+        .out = q->out,
+        .width = q->rows,
+        .channels = q->n,
+        .ny = q->ny,
+        .nx = taps,
+        .in_step = (ptrdiff_t)q->n,
+        .y_step = q->y_step,
+        .x_step = (ptrdiff_t)q->n,
+        .out_step = q->out_step,
+        .accumulate = q->accumulate,
+    };
+
+    for (size_t y = 0; y < lines; y++, d.in += q->in_line, d.out += q->out_line)
+        kernels->depth(&d);
+}
+
 /* Lines of dx with remainder py, from `line` on, `lines` of them; dy: the line of (y + pad) / s of
  * the first, less the longest reach. */
 static void run_lines(const struct plan_code *code, const struct plan_step *s, const float *dy,
@@ -93,14 +137,15 @@ static void run_lines(const struct plan_code *code, const struct plan_step *s, c
     const size_t c = from->c, o = code->slot[s->out].c,
                  reach = plan_phase_reach(s->kh, s->stride_h);
     const struct plan_pack *p = s->back_pack;
-    const size_t width = s->narrow ? c : rd_packed_width(code->kernels, c);
+    /* floats of a tap */
+    const size_t width = s->depth ? c : s->narrow ? o * c : o * rd_packed_width(code->kernels, c);
     const float *packed = p->packed;
 
     for (size_t y = 0; y < py; y++)
         for (size_t x = 0; x < p->stride_w; x++) {
             const struct phase f = phase_at(p, y, x);
 
-            packed += f.taps_h * f.taps_w * o * width;
+            packed += f.taps_h * f.taps_w * width;
         }
     for (size_t px = 0; px < s->stride_w; px++) {
         const struct phase f = phase_at(p, py, px);
@@ -126,9 +171,13 @@ static void run_lines(const struct plan_code *code, const struct plan_step *s, c
             .out_line = (ptrdiff_t)(s->stride_h * from->w * c),
         };
 
-        packed += f.taps_h * f.taps_w * o * width;
+        packed += f.taps_h * f.taps_w * width;
         if (!f.taps_h || !f.taps_w || !q.rows) /* nothing reaches these; they are zero already */
             continue;
+        if (s->depth) {
+            depth_lines(code->kernels, &q, f.taps_w, lines);
+            continue;
+        }
         if (!s->narrow) {
             code->kernels->rows(&q);
             continue;

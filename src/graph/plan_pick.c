@@ -44,7 +44,8 @@ static bool extend(const struct builder *b, int at, struct plan_pick *p, bool *p
         if (node->input[i] >= 0 && !plan_value_at(b, node->input[i])->weight)
             return false;
     call_for(b, node, &shape, in, &call);
-    if (slice ? !rd_op_slice_numbers(&call, first, step, last) : !rd_op_pad_zeros(&call, first, last))
+    if (slice ? !rd_op_slice_numbers(&call, first, step, last)
+              : !rd_op_pad_zeros(&call, first, last))
         return false;
     for (int i = 1; i < 4; i++)
         if (slice ? step[i] < 1 || first[i] < 0 || last[i] < 1 : first[i] < 0 || last[i] < 0)

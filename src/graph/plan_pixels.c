@@ -72,7 +72,7 @@ static int bare_conv(const struct builder *b, int v)
         const struct plan_step *s = slot->producer < 0 ? NULL : &c->step[slot->producer];
 
         if (slot->value == b->base[v] && slot->form == PLAN_PIXELS && s && s->kind == PLAN_CONV &&
-            s->out == i && !s->relu && !s->pool && s->in2 < 0 && b->base[v] == v)
+            s->out == i && !s->relu && !s->pool && !s->depth && s->in2 < 0 && b->base[v] == v)
             return slot->producer;
     }
     return -1;

@@ -88,7 +88,9 @@ static void choose_gradient(
     const size_t reach_h = (s->kh - 1) * s->dilation_h, reach_w = (s->kw - 1) * s->dilation_w;
     const size_t lanes = b->code->kernels->lanes;
 
-    if (s->stride_h == 1 && s->stride_w == 1) {
+    if (s->depth) {
+        s->flipped = s->phases = true;
+    } else if (s->stride_h == 1 && s->stride_w == 1) {
         s->flipped = s->pad_top <= reach_h && (size_t)w->pad_end[0] <= reach_h &&
                      s->pad_left <= reach_w && (size_t)w->pad_end[1] <= reach_w;
         s->narrow = s->flipped && c <= RD_NARROW && s->dilation_w == 1 && s->kw * o % lanes == 0;
@@ -96,7 +98,7 @@ static void choose_gradient(
         s->flipped = s->phases = true;
         s->narrow = c <= RD_NARROW && o % lanes == 0;
     }
-    s->flipped = s->narrow || (s->flipped && 2 * c > lanes);
+    s->flipped = s->narrow || s->depth || (s->flipped && 2 * c > lanes);
     s->phases = s->phases && s->flipped;
     if (s->phases) {
         plan_phase_halo(
@@ -109,6 +111,16 @@ static void choose_gradient(
         s->dy_left = reach_w - s->pad_left;
         s->dy_right = reach_w - (size_t)w->pad_end[1];
     }
+}
+
+/* Each channel by itself, once; training goes by the operator's row. */
+static bool is_depth(
+    const struct builder *b, const struct rd_graph_node *node, const struct rd_window *w)
+{
+    const int64_t c = plan_value_at(b, node->input[0])->dim[1];
+
+    return b->code->mode != PLAN_TRAIN && w->group == c && w->dilation[0] == 1 &&
+           w->dilation[1] == 1 && plan_value_at(b, node->input[1])->dim[0] == c;
 }
 
 bool plan_build_conv(struct builder *b, int at)
@@ -126,7 +138,7 @@ bool plan_build_conv(struct builder *b, int at)
     if (!plan_is_op(node, "Conv") || !plan_is_weight(b, node->input[1]) ||
         (bias >= 0 && !plan_is_weight(b, bias)) ||
         plan_value_at(b, node->input[0])->dtype != RD_F32 || !window_of(b, node, &w) ||
-        w.group != 1)
+        (w.group != 1 && !is_depth(b, node, &w)))
         return false;
     c = (size_t)plan_value_at(b, node->input[0])->dim[1];
     o = (size_t)plan_value_at(b, node->input[1])->dim[0];
@@ -141,7 +153,7 @@ bool plan_build_conv(struct builder *b, int at)
 
         if (!relu && plan_is_op(n, "Relu"))
             relu = true;
-        else if (!pooled && pool_window(b, n, &pw) && pool_fuses(&pw)) {
+        else if (!pooled && w.group == 1 && pool_window(b, n, &pw) && pool_fuses(&pw)) {
             pooled = true;
             pool = pw;
         } else
@@ -177,9 +189,13 @@ bool plan_build_conv(struct builder *b, int at)
     s->out = plan_add_pixels(
         b, out, o, pooled ? (size_t)pool.out[0] : s->oh, pooled ? (size_t)pool.out[1] : s->ow);
     b->code->n_steps++;
-    s->forward_pack = plan_pack(b, &(struct plan_pack){ .kind = PACK_CONV,
+    s->depth = w.group != 1;
+    s->forward_pack = plan_pack(b, &(struct plan_pack){ .kind = s->depth ? PACK_DEPTH : PACK_CONV,
                                        .value = s->weight,
-                                       .k = s->kh * s->kw * c,
+                                       .kw = s->depth ? s->kw : 0,
+                                       .stride_h = s->depth,
+                                       .stride_w = s->depth,
+                                       .k = s->kh * s->kw * (s->depth ? 1 : c),
                                        .n = o,
                                        .c = c,
                                        .taps = s->kh * s->kw,

@@ -79,6 +79,23 @@ struct rd_pooled {
 enum { RD_NARROW = 4 };
 
 /*
+ * A row of a convolution of each channel by itself:
+ *
+ *   out[x * out_step + k] = act(start + sum over a < ny, b < nx of
+ *                               in[x * in_step + a * y_step + b * x_step + k] * w[a * nx + b][k])
+ *
+ * for x < width and k < channels; start, act and mask as of `rows`, the mask (width, channels).
+ */
+struct rd_depth {
+    const float *in, *w, *bias;
+    float *out;
+    uint8_t *mask;
+    size_t width, channels, ny, nx;
+    ptrdiff_t in_step, y_step, x_step, out_step;
+    bool relu, accumulate;
+};
+
+/*
  * Gradient of such a product with respect to W:
  *
  *   dw[c * dw_step + j] += sum over a < ny, b < nx of x[a * x_y + b * x_x + c] * dy[a * dy_y + b *
@@ -231,6 +248,7 @@ struct rd_kernels {
     void (*rows)(const struct rd_rows *q);
     void (*pooled)(const struct rd_pooled *q);
     void (*narrow)(const struct rd_rows *q);
+    void (*depth)(const struct rd_depth *q);
     void (*outer)(const struct rd_outer *q);
     void (*pool_row)(const struct rd_pool_row *q);
     void (*unpool_row)(const struct rd_unpool_row *q);

@@ -118,6 +118,24 @@ static void ref_narrow(const struct rd_rows *q)
         }
 }
 
+static void ref_depth(const struct rd_depth *q)
+{
+    for (size_t x = 0; x < q->width; x++)
+        for (size_t k = 0; k < q->channels; k++) {
+            float *out = q->out + (ptrdiff_t)x * q->out_step + k;
+            float sum = q->accumulate ? *out : q->bias ? q->bias[k] : 0;
+
+            for (size_t a = 0; a < q->ny; a++)
+                for (size_t b = 0; b < q->nx; b++)
+                    sum += q->in[(ptrdiff_t)x * q->in_step + (ptrdiff_t)a * q->y_step +
+                                 (ptrdiff_t)b * q->x_step + (ptrdiff_t)k] *
+                           q->w[(a * q->nx + b) * q->channels + k];
+            if (q->mask)
+                q->mask[x * q->channels + k] = sum > 0 ? 0 : RD_POOL_OFF;
+            *out = q->relu ? relu_of(sum) : sum;
+        }
+}
+
 static void ref_outer(const struct rd_outer *q)
 {
     for (size_t c = 0; c < q->len; c++)
@@ -372,6 +390,7 @@ const struct rd_kernels rd_kernels_scalar = {
     .rows = ref_rows,
     .pooled = ref_pooled,
     .narrow = ref_narrow,
+    .depth = ref_depth,
     .outer = ref_outer,
     .pool_row = ref_pool_row,
     .unpool_row = ref_unpool_row,

@@ -107,6 +107,8 @@ extern const struct rd_math RD_NAMED(rd_math);
 void RD_NAMED(rd_rows)(const struct rd_rows *q);
 void RD_NAMED(rd_pooled)(const struct rd_pooled *q);
 void RD_NAMED(rd_narrow)(const struct rd_rows *q);
+/* depth.c */
+void RD_NAMED(rd_depth)(const struct rd_depth *q);
 /* sweep.c */
 void RD_NAMED(rd_sweep)(const struct rd_sweep *q);
 void RD_NAMED(rd_rank)(const struct rd_rank *q);

@@ -430,6 +430,7 @@ const struct rd_kernels RD_NAMED(rd_kernels) = {
     .rows = RD_NAMED(rd_rows),
     .pooled = RD_NAMED(rd_pooled),
     .narrow = RD_NAMED(rd_narrow),
+    .depth = RD_NAMED(rd_depth),
     .outer = vec_outer,
     .pool_row = vec_pool_row,
     .unpool_row = vec_unpool_row,

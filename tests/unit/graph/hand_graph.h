@@ -235,7 +235,7 @@ static inline int hand_norm(struct hand *h, int x, int64_t c)
     return hand_node(h, "BatchNormalization", in, 5, NULL, 0);
 }
 
-enum { ZOO = 15 };
+enum { ZOO = 16 };
 
 static inline struct rd_graph *hand_zoo(int which, struct rd_arena *arena, enum rd_dtype dtype)
 {
@@ -391,6 +391,18 @@ static inline struct rd_graph *hand_zoo(int which, struct rd_arena *arena, enum 
         x = hand_unary(&h, "Relu", hand_binary(&h, "Add", z, y));
         x = hand_unary(&h, "Flatten", x);
         return hand_end(&h, hand_gemm(&h, x, 18 * 25, 4, false, true, 1));
+    case 15: /* each channel by itself, with and without strides */
+        x = hand_input(&h, 4, color);
+        x = hand_unary(&h, "Relu", hand_conv(&h, x, 3, 37, 1, 1, 0, 1, 1, true));
+        x = hand_conv(&h, x, 37, 37, 3, 1, 1, 1, 37, false);
+        x = hand_unary(&h, "Relu", hand_norm(&h, x, 37));
+        x = hand_unary(&h, "Relu", hand_conv(&h, x, 37, 37, 5, 2, 2, 1, 37, true));
+        x = hand_conv(&h, x, 37, 12, 1, 1, 0, 1, 1, true);
+        y = hand_unary(&h, "Relu", hand_conv(&h, x, 12, 12, 2, 1, 3, 1, 12, true));
+        y = hand_conv(&h, y, 12, 12, 3, 3, 0, 1, 12, true);
+        x = hand_unary(&h, "Flatten", hand_unary(&h, "GlobalAveragePool", x));
+        y = hand_unary(&h, "Flatten", hand_unary(&h, "GlobalAveragePool", y));
+        return hand_end(&h, hand_gemm(&h, hand_binary(&h, "Add", x, y), 12, 4, false, true, 1));
     default: /* a padded convolution fed by a pool, dense layer on pixels with a halo */
         x = hand_input(&h, 4, gray);
         x = hand_pool(&h, "MaxPool", hand_conv(&h, x, 1, 16, 3, 1, 1, 1, 1, true), 2, 2, 0);

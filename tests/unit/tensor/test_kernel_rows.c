@@ -289,6 +289,75 @@ static void lines_and_what_is_added_match_float64(void **state)
     }
 }
 
+/* --- each channel by itself --- */
+
+static void check_depth(const struct rd_kernels *k, size_t width, size_t c, size_t ny, size_t nx,
+    size_t stride, int start, bool relu)
+{
+    const size_t row = (width * stride + nx) * c + 3, out_step = c + 4;
+    float *in = numbers((ny + 1) * row), *w = numbers(ny * nx * c), *bias = numbers(c);
+    float *out = numbers(width * out_step), *before = numbers(width * out_step);
+    uint8_t *mask = rd_alloc(width * c);
+    const struct rd_depth q = { .in = in,
+        .w = w,
+        .bias = start == 1 ? bias : NULL,
+        .out = out,
+        .mask = relu ? mask : NULL,
+        .width = width,
+        .channels = c,
+        .ny = ny,
+        .nx = nx,
+        .in_step = (ptrdiff_t)(stride * c),
+        .y_step = (ptrdiff_t)row,
+        .x_step = (ptrdiff_t)c,
+        .out_step = (ptrdiff_t)out_step,
+        .relu = relu,
+        .accumulate = start == 2 };
+    const double u = 0x1p-24, gamma = (double)(ny * nx + 2) * u / (1 - (double)(ny * nx + 2) * u);
+
+    assert_non_null(mask);
+    memcpy(before, out, width * out_step * sizeof *out);
+    k->depth(&q);
+    for (size_t x = 0; x < width; x++)
+        for (size_t j = 0; j < out_step; j++) {
+            const float got = out[x * out_step + j], old = before[x * out_step + j];
+            double sum = start == 1 && j < c ? (double)bias[j] : start == 2 ? (double)old : 0;
+            double size = fabs(sum);
+
+            if (j >= c) { /* nothing beside the channels was touched */
+                assert_true(got == old);
+                continue;
+            }
+            for (size_t t = 0; t < ny * nx; t++) {
+                const double v =
+                    (double)in[t / nx * row + (x * stride + t % nx) * c + j] * (double)w[t * c + j];
+
+                sum += v;
+                size += fabs(v);
+            }
+            assert_true(fabs((double)got - (relu && sum < 0 ? 0 : sum)) <= gamma * size);
+            if (relu && fabs(sum) > gamma * size)
+                assert_int_equal(mask[x * c + j], sum > 0 ? 0 : RD_POOL_OFF);
+        }
+    rd_free(in);
+    rd_free(w);
+    rd_free(bias);
+    rd_free(out);
+    rd_free(before);
+    rd_free(mask);
+}
+
+static void channels_by_themselves_match_float64(void **state)
+{
+    (void)state;
+    for (const struct rd_kernels *const *k = rd_kernels_all(); *k; k++) {
+        rng = rd_rng_stream(6, "test/kernel", 0);
+        for (size_t width = 1; width <= 27; width++)
+            check_depth(*k, width, 1 + 7 * width % 50, 1 + width % 5, 1 + width % 3, 1 + width % 2,
+                (int)(width % 3), width % 4 < 2);
+    }
+}
+
 /* --- masks --- */
 
 static void masks_say_what_relu_let_through(void **state)
@@ -351,6 +420,7 @@ int main(void)
         cmocka_unit_test(pooled_has_the_bits_of_rows_and_pool),
         cmocka_unit_test(narrow_products_match_float64),
         cmocka_unit_test(lines_and_what_is_added_match_float64),
+        cmocka_unit_test(channels_by_themselves_match_float64),
         cmocka_unit_test(masks_say_what_relu_let_through),
     };
 
