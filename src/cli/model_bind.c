@@ -318,14 +318,18 @@ static rd_status bind_array(struct binding *b, const char *path, size_t input)
         b->cli->run.err, st, "input '%s'", rd_text_safe_in(safe, sizeof safe, b->name[input]));
 }
 
-/* Rows that are computed one by one must be as many in every input. */
+/* Rows that are computed one by one must be as many in every input; where no output has them, words
+ * and the places where bags of them begin may be the inputs. */
 static rd_status same_rows(const struct binding *b)
 {
     size_t first = SIZE_MAX;
     char safe[SHOWN], other[SHOWN];
+    bool asked = false;
 
+    for (size_t i = 0; i < b->graph->n_outputs; i++)
+        asked = asked || b->graph->value[b->graph->output[i]].batched;
     for (size_t i = 0; i < b->graph->n_inputs; i++) {
-        if (!value_of(b, i)->batched || b->input[i]->ndim < 1)
+        if (!asked || !value_of(b, i)->batched || b->input[i]->ndim < 1)
             continue;
         if (first == SIZE_MAX)
             first = i;

@@ -52,6 +52,9 @@ model("together.onnx", [node("ReduceSum", ["x"], ["s"]) + part(5, part(1, "keepd
                         node("Greater", ["s", "bound"], ["c"]),
                         node("If", ["c"], ["y"]) + branch("then", "Identity") + branch("else", "Neg")],
       [value("x", FLOAT, "n", 3)], [value("y", FLOAT, "n", 3)], [part(2, FLOAT) + part(8, "bound") + part(9, struct.pack("<f", 100))])
+# a sum over two inputs of any lengths
+model("lengths.onnx", [node("ReduceSum", ["age"], ["s"]), node("ReduceSum", ["weight"], ["t"]), node("Add", ["s", "t"], ["y"])],
+      [value("age", FLOAT, "a", 1), value("weight", FLOAT, "b", 1)], [value("y", FLOAT, 1, 1)])
 
 def npy(descr, shape, code, *values):
     head = ("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }" % (descr, shape)).encode()
@@ -118,6 +121,10 @@ expect 0 "$REDOUBT" model run "$T/together.onnx" --input "$T/three.npy" --output
 [ "$(cat "$T/y.txt")" = $'1 2 3\n40 50 -6\n7 8 9' ] || fail "rows that depend on each other: $(cat "$T/y.txt")"
 expect 0 "$REDOUBT" model grad "$T/together.onnx" --input "$T/three.npy" --cotangent "$T/three-c.npy" --output "$T/g.txt"
 [ "$(cat "$T/g.txt")" = $'1 2 3\n4 5 6\n7 8 9' ] || fail "their gradients: $(cat "$T/g.txt")"
+
+printf 'age\n30\n40\n' >"$T/age.csv"
+expect 0 "$REDOUBT" model run "$T/lengths.onnx" --input "$T/age.csv" --input "weight=$T/weight3.npy" --output "$T/y.txt"
+[ "$(cat "$T/y.txt")" = 76 ] || fail "inputs of other lengths: $(cat "$T/y.txt")"
 
 # --- values that are no tensors ---
 corpus=$(dirname "$0")/../../fuzz/corpus/onnx

@@ -198,8 +198,8 @@ def residual(rng):
 
 
 def unpool(rng):
-    net = F1(lambda m, x: m.up(*m.down(torch.relu(m.conv(x)))), conv=nn.Conv2d(1, 4, 3, padding=1), down=nn.MaxPool2d(2, return_indices=True), up=nn.MaxUnpool2d(2))
-    return Spec(net, lambda n: (torch.randn(n, 1, 8, 8),), rows="images", by="script")
+    net = F1(lambda m, x: m.up(*m.down(torch.relu(m.conv(x))), output_size=(8, 8)), conv=nn.Conv2d(1, 4, 3, padding=1), down=nn.MaxPool2d(2, return_indices=True), up=nn.MaxUnpool2d(2))
+    return Spec(net, lambda n: (torch.randn(n, 1, 8, 8),), rows="images", by="dynamo")
 
 
 def functional_pads(rng):
