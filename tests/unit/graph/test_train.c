@@ -77,9 +77,7 @@ static void gradients_of_weights_match_finite_differences(void **state)
     };
 
     (void)state;
-    for (int z = 0; z < ZOO;
-         z +=
-         z == 7 || z == 11 ? 2 : 1) { /* not 8, 12: batch statistics: tests/golden/train_torch.py */
+    for (int z = 0; z < ZOO; z++) {
         struct rd_arena arena = RD_ARENA_INIT, scratch = RD_ARENA_INIT;
         const struct rd_graph *g = hand_zoo(z, &arena, RD_F32);
         struct rd_graph *wide = hand_zoo(z, &arena, RD_F64), *after;
@@ -91,6 +89,11 @@ static void gradients_of_weights_match_finite_differences(void **state)
         int label[N];
         float *x;
 
+        if (z == 8 || z == 12 || z == 15) { /* batch statistics: tests/golden/train_torch.py */
+            rd_arena_release(&scratch);
+            rd_arena_release(&arena);
+            continue;
+        }
         sizes(g, &inputs, &classes);
         x = random_rows(&arena, N * inputs);
         for (int r = 0; r < N; r++)
