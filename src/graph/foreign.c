@@ -96,11 +96,28 @@ static rd_status quote_nan(
     return RD_OK;
 }
 
+/* Where XGBoost before 3.1 keeps leaves of several numbers. */
+static bool wants_base_weights(const struct rd_doc *doc)
+{
+    const struct rd_doc *booster = rd_doc_get(rd_doc_get(doc, "learner"), "gradient_booster");
+    const struct rd_doc *inner = rd_doc_get(booster, "gbtree");
+    const struct rd_doc *trees = rd_doc_get(rd_doc_get(inner ? inner : booster, "model"), "trees");
+    const struct rd_doc *first =
+        trees && trees->kind == RD_DOC_LIST && trees->n ? trees->item : NULL;
+    int64_t vector = 1;
+
+    return rd_forest_int(
+               rd_doc_get(rd_doc_get(first, "tree_param"), "size_leaf_vector"), &vector) &&
+           vector > 1 && !rd_doc_get(first, "leaf_weights");
+}
+
 static rd_status document(struct rd_forest *f, enum kind kind, const void *bytes, size_t size,
     struct rd_graph **graph_out)
 {
     static const char *const unread[] = { "base_weights", "loss_changes", "parents", "sum_hessian",
         NULL };
+    const void *const file = bytes;
+    const size_t file_size = size;
     struct rd_arena own = { .limit = f->limits->memory_bytes };
     struct rd_limits limits = *f->limits;
     struct rd_buf text = { 0 };
@@ -118,6 +135,13 @@ static rd_status document(struct rd_forest *f, enum kind kind, const void *bytes
     }
     if (!st)
         st = rd_doc_read_json(f->name, bytes, size, &limits, &own, &doc, f->err);
+    if (!st && kind == UBJ && wants_base_weights(doc)) {
+        rd_buf_release(&text);
+        rd_arena_release(&own);
+        st = rd_ubj_to_json(file, file_size, unread + 1, &limits, &text, f->err);
+        if (!st)
+            st = rd_doc_read_json(f->name, text.text, text.len, &limits, &own, &doc, f->err);
+    }
     rd_buf_release(&text);
     if (!st && rd_doc_get(doc, "learner"))
         st = rd_xgboost_read(f, doc, graph_out);

@@ -191,9 +191,8 @@ static rd_status wide_leaves(const struct booster *b, const struct rd_doc *doc, 
         !(t->wide->n % t->vector))
         return RD_OK;
     return RD_FAIL(b->f->err, RD_E_INPUT,
-        "tree %zu has neither 'leaf_weights' nor 'base_weights' for leaves of %zu numbers (save a "
-        "model of XGBoost 2 as .json)",
-        b->tree, t->vector);
+        "tree %zu has neither 'leaf_weights' nor 'base_weights' for leaves of %zu numbers", b->tree,
+        t->vector);
 }
 
 /* The child a node of the file has become: its leaf, or a node that is to be set later. */

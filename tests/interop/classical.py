@@ -191,6 +191,8 @@ def judge(program, case, folder):
     theirs = onnx_runtime(case)
     if isinstance(ours, str):
         if isinstance(theirs, str):
+            if re.search("Type Error|INVALID_GRAPH|is not a registered", theirs):
+                raise Skip(f"{case.name}: the export is no valid ONNX: " + theirs.split("Type Error: ")[-1][:120])
             raise Skip(f"{case.name}: runs neither here nor in ONNX Runtime: " + ours.split("because: ")[-1].split("\n")[0][:200] + f" [{theirs}]")
         return ours
     words = "; ".join(f"output {i}: {w}" for i, (d, w) in far.items() if d > 1)
@@ -201,6 +203,8 @@ def judge(program, case, folder):
             if far[i][0] > max(1, 2 * theirs_far) and distance(ours[i], theirs[i], as_one)[0] > 1:
                 return words + f" [ONNX Runtime: {theirs_words or 'right'}]"
         raise Skip(f"{case.name}: the export differs from the library, in ONNX Runtime too" + (f": {words} [{theirs_words}]" if os.environ.get("INTEROP_TRACE") else ""))
+    if isinstance(theirs, str) and re.search("Type Error|INVALID_GRAPH", theirs):
+        raise Skip(f"{case.name}: the export is no valid ONNX: " + theirs.split("Type Error: ")[-1][:120])
     return words + f" [ONNX Runtime: {theirs}]"
 
 

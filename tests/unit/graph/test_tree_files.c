@@ -20,7 +20,7 @@
 static const char *const models[] = { "xgb_binary.json", "xgb_softprob.ubj", "xgb_dart.ubj",
     "xgb_sets.json", "xgb17_binary.json", "xgb21_sets.json", "lgb_binary.txt", "lgb_multiclass.txt",
     "lgb_sets.txt", "lgb_forest.txt", "cat_binary.json", "cat_multiclass.json", "xgb_vector.json",
-    "lgb_linear.txt", "cat_lossguide.json", "cat_uncertainty.json" };
+    "xgb21_vector.ubj", "lgb_linear.txt", "cat_lossguide.json", "cat_uncertainty.json" };
 enum { MODELS = sizeof(models) / sizeof(*models) };
 
 static const struct rd_tensor *array(struct rd_arena *arena, const char *name)
