@@ -1,8 +1,8 @@
 # The vector kernels of tensor/, compiled once per instruction set: each file of src/tensor/simd becomes one object each.
 # RD_LANES floats in a vector, RD_TILE rows in a register tile. kernel.c picks one when the program starts.
+file(GLOB simd_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/src/tensor/simd/*.c)
 function(rd_kernel table lanes tile)
-  add_library(rd_kernel_${table} OBJECT src/tensor/simd/ints.c src/tensor/simd/norm.c src/tensor/simd/math.c src/tensor/simd/rows.c src/tensor/simd/depth.c
-    src/tensor/simd/single.c src/tensor/simd/sweep.c src/tensor/simd/vec.c)
+  add_library(rd_kernel_${table} OBJECT ${simd_sources})
   target_include_directories(rd_kernel_${table} PRIVATE include src)
   target_compile_definitions(rd_kernel_${table} PRIVATE RD_TABLE=${table} RD_LANES=${lanes} RD_TILE=${tile})
   # -std=gnu17 keeps contraction available; written out here because its absence would halve the speed silently.

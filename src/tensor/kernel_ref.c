@@ -136,18 +136,29 @@ static void ref_depth(const struct rd_depth *q)
         }
 }
 
-static void ref_outer(const struct rd_outer *q)
+static void outer_tap(const struct rd_outer *q, size_t t)
 {
     for (size_t c = 0; c < q->len; c++)
         for (size_t j = 0; j < q->n; j++) {
             float sum = 0;
 
-            for (size_t a = 0; a < q->ny; a++)
-                for (size_t b = 0; b < q->nx; b++)
-                    sum += q->x[(ptrdiff_t)a * q->x_y + (ptrdiff_t)b * q->x_x + (ptrdiff_t)c] *
-                           q->dy[(ptrdiff_t)a * q->dy_y + (ptrdiff_t)b * q->dy_x + (ptrdiff_t)j];
-            q->dw[(ptrdiff_t)c * q->dw_step + (ptrdiff_t)j] += sum;
+            for (size_t i = 0; i < (q->images ? q->images : 1); i++) {
+                const float *x = (q->images ? q->xs[i] : q->x) + (ptrdiff_t)t * q->x_tap;
+                const float *dy = q->images ? q->dys[i] : q->dy;
+
+                for (size_t a = 0; a < q->ny; a++)
+                    for (size_t b = 0; b < q->nx; b++)
+                        sum += x[(ptrdiff_t)a * q->x_y + (ptrdiff_t)b * q->x_x + (ptrdiff_t)c] *
+                               dy[(ptrdiff_t)a * q->dy_y + (ptrdiff_t)b * q->dy_x + (ptrdiff_t)j];
+            }
+            q->dw[(ptrdiff_t)t * q->dw_tap + (ptrdiff_t)c * q->dw_step + (ptrdiff_t)j] += sum;
         }
+}
+
+static void ref_outer(const struct rd_outer *q)
+{
+    for (size_t t = 0; t < (q->taps ? q->taps : 1); t++)
+        outer_tap(q, t);
 }
 
 static bool inside(ptrdiff_t x, size_t width)

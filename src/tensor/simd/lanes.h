@@ -17,9 +17,11 @@
 
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_LONG _Pragma("clang loop unroll(full)")
 #define UNROLL_SHORT /* clang unrolls constant bounds unasked, and warns of others when asked */
 #else
 #define UNROLL _Pragma("GCC unroll 18")
+#define UNROLL_LONG _Pragma("GCC unroll 32")
 #define UNROLL_SHORT _Pragma("GCC unroll 4")
 #endif
 
@@ -88,6 +90,16 @@ INLINE vec relu_of(vec v)
 #else
 #define X_UP_TO_14(X)
 #endif
+/* X(TILE + 1) ... X(2 * TILE) */
+#if RD_TILE >= 14
+#define EACH_TILE_TWICE(X)                                                                         \
+    X(15)                                                                                          \
+    X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28)
+#elif RD_TILE >= 12
+#define EACH_TILE_TWICE(X) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24)
+#else
+#define EACH_TILE_TWICE(X) X(7) X(8) X(9) X(10) X(11) X(12)
+#endif
 /* X(1) ... X(TILE + 2) */
 #if RD_TILE >= 14
 #define EACH_SLIDE(X) EACH_TILE(X) X(15) X(16)
@@ -115,6 +127,8 @@ void RD_NAMED(rd_rank)(const struct rd_rank *q);
 /* single.c: as many columns of one row as make whole groups, the rest is left; their number. No
  * lines, mask or plus. */
 size_t RD_NAMED(rd_single)(const struct rd_rows *q);
+/* outer.c */
+void RD_NAMED(rd_outer)(const struct rd_outer *q);
 /* norm.c */
 void RD_NAMED(rd_norm_moments)(const struct rd_norm *q);
 void RD_NAMED(rd_norm_values)(const struct rd_norm *q);

@@ -1,99 +1,8 @@
-/* vec.c - gradients of weights, pools, element by element; and the table. rows.c has the products.
- */
+/* vec.c - pools, element by element; and the table. */
 #include "tensor/kernel_tables.h"
 #include "tensor/simd/lanes.h"
 
 #include <math.h>
-
-/* --- outer --- */
-
-INLINE void outer_tile(const int R, const int V, const struct rd_outer *q, const float *x,
-    const float *dy, float *dw, size_t last)
-{
-    vec sum[TILE][2];
-
-    UNROLL
-    for (int r = 0; r < R; r++)
-        sum[r][0] = sum[r][1] = (vec){ 0 };
-    for (size_t a = 0; a < q->ny; a++) {
-        const float *p = x + (ptrdiff_t)a * q->x_y, *g = dy + (ptrdiff_t)a * q->dy_y;
-
-        for (size_t b = 0; b < q->nx; b++, p += q->x_x, g += q->dy_x) {
-            const vec g0 = V == 2 || last == LANES ? load(g) : load_some(g, last);
-            const vec g1 = V == 1          ? g0
-                           : last == LANES ? load(g + LANES)
-                                           : load_some(g + LANES, last);
-
-            UNROLL
-            for (int r = 0; r < R; r++) {
-                sum[r][0] += p[r] * g0;
-                if (V == 2)
-                    sum[r][1] += p[r] * g1;
-            }
-        }
-    }
-    UNROLL
-    for (int r = 0; r < R; r++)
-        UNROLL
-    for (int v = 0; v < V; v++) {
-        float *to = dw + r * q->dw_step + v * LANES;
-
-        if (v < V - 1 || last == LANES)
-            store(to, load(to) + sum[r][v]);
-        else
-            store_some(to, load_some(to, last) + sum[r][v], last);
-    }
-}
-
-typedef void outer_fn(
-    const struct rd_outer *q, const float *x, const float *dy, float *dw, size_t last);
-/* "full" knows that the last vector is whole: no short loads in the loop. */
-#define OUTER(R)                                                                                   \
-    __attribute__((noinline)) static void outer_##R##_1(                                           \
-        const struct rd_outer *q, const float *x, const float *dy, float *dw, size_t last)         \
-    {                                                                                              \
-        outer_tile(R, 1, q, x, dy, dw, last);                                                      \
-    }                                                                                              \
-    __attribute__((noinline)) static void outer_##R##_2(                                           \
-        const struct rd_outer *q, const float *x, const float *dy, float *dw, size_t last)         \
-    {                                                                                              \
-        outer_tile(R, 2, q, x, dy, dw, last);                                                      \
-    }                                                                                              \
-    __attribute__((noinline)) static void outer_full_##R##_1(                                      \
-        const struct rd_outer *q, const float *x, const float *dy, float *dw, size_t last)         \
-    {                                                                                              \
-        (void)last;                                                                                \
-        outer_tile(R, 1, q, x, dy, dw, LANES);                                                     \
-    }                                                                                              \
-    __attribute__((noinline)) static void outer_full_##R##_2(                                      \
-        const struct rd_outer *q, const float *x, const float *dy, float *dw, size_t last)         \
-    {                                                                                              \
-        (void)last;                                                                                \
-        outer_tile(R, 2, q, x, dy, dw, LANES);                                                     \
-    }
-EACH_TILE(OUTER)
-
-#define OUTER_ROW(R) { outer_##R##_1, outer_##R##_2, outer_full_##R##_1, outer_full_##R##_2 },
-static outer_fn *const outers[TILE][4] = { EACH_TILE(OUTER_ROW) };
-
-static void vec_outer(const struct rd_outer *q)
-{
-    const size_t tiles = (q->len + TILE - 1) / TILE;
-    const size_t height = tiles ? (q->len + tiles - 1) / tiles : 1;
-
-    for (size_t j = 0; j < q->n; j += 2 * LANES) {
-        const size_t left = q->n - j;
-        const size_t vectors = left <= LANES ? 1 : 2;
-        const size_t last = left >= 2 * LANES ? LANES : left - (vectors - 1) * LANES;
-
-        for (size_t c = 0; c < q->len; c += height) {
-            const size_t h = q->len - c < height ? q->len - c : height;
-
-            outers[h - 1][vectors - 1 + (last == LANES ? 2 : 0)](
-                q, q->x + c, q->dy + j, q->dw + (ptrdiff_t)c * q->dw_step + j, last);
-        }
-    }
-}
 
 /* --- pools --- */
 
@@ -431,7 +340,7 @@ const struct rd_kernels RD_NAMED(rd_kernels) = {
     .pooled = RD_NAMED(rd_pooled),
     .narrow = RD_NAMED(rd_narrow),
     .depth = RD_NAMED(rd_depth),
-    .outer = vec_outer,
+    .outer = RD_NAMED(rd_outer),
     .pool_row = vec_pool_row,
     .unpool_row = vec_unpool_row,
     .relu = vec_relu,
