@@ -136,6 +136,8 @@ struct plan_step {
     size_t dy_band;  /* rows of dy, halo included, that are kept: all, or what the cache likes */
     bool dy_in_rows; /* dy holds the convolution rows of one pool row only, made and used at once */
     bool dy_is_grad; /* nothing to undo: dy is the gradient of out itself */
+    bool early;      /* TRAIN: the gradient of the weight is summed on the way back, into dw */
+    struct plan_buf dw; /* (k, n) of the forward pack, then n of the bias */
 
     /* NODE */
     int n_in, n_out;
@@ -248,6 +250,21 @@ void plan_zero_halo(const struct plan_slot *slot, float *p);
 void plan_conv_forward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i);
 void plan_conv_backward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+/* plan_weight.c: gradients of a convolution's weights. Is the kernel small enough to go early? */
+bool plan_weight_early(const struct plan_code *code, const struct plan_step *s);
+/* Of example i: the gradient of the convolution's output, its rows *row floats apart; the pixel
+ * (padding counted) that its first output reads first. */
+const float *plan_conv_dy(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i, size_t *row);
+const float *plan_conv_x(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i);
+/* dw += the gradient; q: x and dy, or images of them, dy_y, taps. */
+void plan_conv_outer(
+    const struct plan_code *code, const struct plan_step *s, struct rd_outer q, float *dw);
+void plan_conv_bias(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t i, float *db);
+void plan_conv_early(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i);
 /* plan_norm.c: one example of MOMENTS or BATCHNORM. The sums of a context: doubles in BATCHNORM's
  * `saved`, 2 * channels of each way. */

@@ -146,6 +146,10 @@ static void size_conv(struct plan_code *c, struct plan_step *s)
         s->dy_band = fit > 2 * least ? fit : 2 * least;
         s->dy_band = s->dy_band < dy_h ? s->dy_band : dy_h;
     }
+    s->early = c->mode == PLAN_TRAIN && s->back && s->weight >= 0 && plan_weight_early(c, s);
+    s->dw.fixed = true;
+    if (s->early)
+        s->dw.each = up16((s->forward_pack->k + 1) * s->forward_pack->n);
     s->dy.fixed = s->dy_in_rows || s->dy_band < dy_h;
     if (s->dy_in_rows)
         s->dy.each = (s->pool ? s->pool_kh : 1) * s->ow * out->c;
@@ -277,7 +281,11 @@ static void use_all(struct plan_code *c)
             use_data(c, s->out, back);
         if (s->kind == PLAN_BATCHNORM)
             use_data(c, s->in, back);
-        if (weights) { /* the pass over weights comes after all others */
+        if (s->early) {
+            use_data(c, s->in, back);
+            use(c, &s->dw, back);
+            use(c, &s->dw, end);
+        } else if (weights) { /* the pass over weights comes after all others */
             use_data(c, s->in, end);
             s->dy_is_grad ? use_grad(c, s->out, end) : use(c, &s->dy, end);
         }
@@ -313,6 +321,7 @@ static void collect(struct plan_code *c, struct list *l)
 
         keep(l, &s->index);
         keep(l, &s->dy);
+        keep(l, &s->dw);
         keep(l, &s->scratch);
         keep(l, &s->back_scratch);
         keep(l, &s->mask);

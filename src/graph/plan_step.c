@@ -364,6 +364,8 @@ static void image_backward(const struct plan_code *code, const struct plan_conte
     switch (s->kind) {
     case PLAN_CONV:
         plan_conv_backward(code, ctx, s, i);
+        if (s->early)
+            plan_conv_early(code, ctx, s, i);
         break;
     case PLAN_POOL:
         pool_backward(code, ctx, s, i);

@@ -45,6 +45,8 @@ static size_t cut(const struct plan_code *code, const struct train_use *u, size_
     *size = 1;
     if (u->input != 1 || s->kind == PLAN_NODE)
         return 1; /* biases, rows' own gradients */
+    if (s->kind == PLAN_CONV && s->early)
+        return 1;
     if (s->kind == PLAN_CONV)
         return s->kh;
     if (s->kind == PLAN_DENSE && s->forward_pack->transposed) {
@@ -107,9 +109,10 @@ static rd_status add_use(
     u->step = step;
     u->input = input;
     u->grad = RD_NEW_ARRAY(arena, float, p->count + 1);
-    if (input == 1 && (s->kind == PLAN_CONV || (s->kind == PLAN_DENSE && s->forward_pack->c)))
+    if (input == 1 &&
+        ((s->kind == PLAN_CONV && !s->early) || (s->kind == PLAN_DENSE && s->forward_pack->c)))
         u->work = RD_NEW_ARRAY(arena, float, p->count + 1);
-    if (!u->grad || (input == 1 && s->kind == PLAN_CONV && !u->work))
+    if (!u->grad || (input == 1 && s->kind == PLAN_CONV && !s->early && !u->work))
         return RD_FAIL(
             err, RD_E_MEMORY, "no memory for the gradient of '%.60s'", t->graph->value[value].name);
     for (end = &p->uses; *end; end = &(*end)->next)
@@ -166,86 +169,118 @@ rd_status train_list(struct train *t, struct rd_arena *arena, struct rd_error *e
     return RD_OK;
 }
 
-/* --- convolution: rows first <= ky < end of the kernel --- */
+/* --- convolution --- */
 
-/* dy of example i, first pixel of the image; *row: floats from row to row. */
-static const float *conv_dy_at(const struct plan_code *code, const struct plan_context *ctx,
-    const struct plan_step *s, size_t i, size_t *row)
+/* Images (or contexts) whose sums are formed in one go, in registers. */
+enum { TOGETHER = 64, TOGETHER_PIXELS = 1 << 13 };
+
+struct together {
+    const float *x[TOGETHER], *dy[TOGETHER];
+    size_t n;
+};
+
+/* Taps first .. end of the sum of n gradients (ky, kx, c, o), set or added in the order of the
+ * weight, (o, c, ky, kx). */
+struct reordered {
+    const float *const *work;
+    size_t n, first, end;
+    bool add;
+};
+
+static void reorder(const struct plan_pack *p, struct reordered r, float *grad)
 {
-    const size_t o = code->slot[s->out].c;
+    enum { AT_ONCE = 16 };
 
-    *row = (s->dy_left + s->ow + s->dy_right) * o;
-    if (s->dy_is_grad)
-        return plan_grad(code, ctx, s->out, i);
-    return plan_buf_at(ctx, &s->dy, i) + s->dy_top * *row + s->dy_left * o;
+    for (size_t j = 0; j < p->o; j += AT_ONCE) {
+        const size_t some = p->o - j < AT_ONCE ? p->o - j : AT_ONCE;
+
+        for (size_t c = 0; c < p->c; c++)
+            for (size_t tap = r.first; tap < r.end; tap++) {
+                float sum[AT_ONCE], *to = grad + (j * p->c + c) * p->taps + tap;
+                const size_t from = (tap * p->c + c) * p->o + j;
+
+                for (size_t i = 0; i < some; i++)
+                    sum[i] = r.add ? to[i * p->c * p->taps] : 0;
+                for (size_t at = 0; at < r.n; at++)
+                    for (size_t i = 0; i < some; i++)
+                        sum[i] += r.work[at][from + i];
+                for (size_t i = 0; i < some; i++)
+                    to[i * p->c * p->taps] = sum[i];
+            }
+    }
 }
 
-static void conv_weight(struct train *t, const struct train_task *k)
+/* What each context has summed on the way back. */
+static void conv_early(struct train *t, const struct train_use *u)
+{
+    const struct plan_step *s = &t->code->step[u->step];
+    const struct plan_pack *p = s->forward_pack;
+
+    for (size_t at = 0; at < t->n_contexts; at += TOGETHER) {
+        const float *work[TOGETHER];
+        struct reordered r = { .work = work, .end = p->taps, .add = at > 0 };
+
+        for (; r.n < TOGETHER && at + r.n < t->n_contexts; r.n++)
+            work[r.n] = plan_buf_at(&t->context[at + r.n], &s->dw, 0);
+        if (u->input == 1) {
+            reorder(p, r, u->grad);
+            continue;
+        }
+        if (!at)
+            memset(u->grad, 0, p->n * sizeof *u->grad);
+        for (size_t i = 0; i < r.n; i++)
+            t->code->kernels->add(u->grad, work[i] + p->k * p->n, u->grad, p->n);
+    }
+}
+
+/* Rows first <= ky < end of a large kernel. */
+static void conv_late(struct train *t, const struct train_task *k)
 {
     const struct plan_code *code = t->code;
     const struct plan_step *s = &code->step[k->use->step];
-    const struct plan_slot *from = &code->slot[s->in];
-    const size_t c = from->c, o = code->slot[s->out].c, taps = s->kh * s->kw;
-    const size_t row = plan_slot_row(from);
-    const bool run = s->dilation_w == 1;
+    const size_t row = s->forward_pack->n * s->kw * s->forward_pack->c;
+    const size_t most = 1 + TOGETHER_PIXELS / (s->oh * s->ow);
+    float *work = k->use->work + k->first * row;
+    struct together l = { .n = 0 };
+    size_t dy_row = 0;
 
-    memset(k->use->work + k->first * s->kw * c * o, 0,
-        (k->end - k->first) * s->kw * c * o * sizeof(float));
+    memset(work, 0, (k->end - k->first) * row * sizeof *work);
     for (size_t at = 0; at < t->n_contexts; at++)
         for (size_t i = 0; i < t->context[at].n; i++) {
-            const struct plan_context *ctx = &t->context[at];
-            const float *x = plan_data(code, ctx, s->in, i) + plan_slot_inside(from);
-            size_t dy_row;
-            const float *dy = conv_dy_at(code, ctx, s, i, &dy_row);
+            const bool last = at + 1 == t->n_contexts && i + 1 == t->context[at].n;
 
-            x -= s->pad_top * row + s->pad_left * c;
-            for (size_t ky = k->first; ky < k->end; ky++)
-                for (size_t kx = 0; kx < (run ? 1 : s->kw); kx++)
-                    code->kernels->outer(&(struct rd_outer){
-                        .x = x + ky * s->dilation_h * row + kx * s->dilation_w * c,
-                        .dy = dy,
-                        .dw = k->use->work + (ky * s->kw + kx) * c * o,
-                        .len = run ? s->kw * c : c,
-                        .n = o,
-                        .ny = s->oh,
-                        .nx = s->ow,
-                        .x_y = (ptrdiff_t)(s->stride_h * row),
-                        .x_x = (ptrdiff_t)(s->stride_w * c),
-                        .dy_y = (ptrdiff_t)dy_row,
-                        .dy_x = (ptrdiff_t)o,
-                        .dw_step = (ptrdiff_t)o,
-                    });
+            l.x[l.n] = plan_conv_x(code, &t->context[at], s, i) +
+                       k->first * s->dilation_h * plan_slot_row(&code->slot[s->in]);
+            l.dy[l.n++] = plan_conv_dy(code, &t->context[at], s, i, &dy_row);
+            if (!last && l.n < TOGETHER && l.n < most)
+                continue;
+            plan_conv_outer(code, s,
+                (struct rd_outer){ .xs = l.x,
+                    .dys = l.dy,
+                    .images = l.n,
+                    .taps = k->end - k->first,
+                    .dy_y = (ptrdiff_t)dy_row },
+                work);
+            l.n = 0;
         }
-    for (size_t tap = k->first * s->kw; tap < k->end * s->kw; tap++)
-        for (size_t ch = 0; ch < c; ch++)
-            for (size_t j = 0; j < o; j++)
-                k->use->grad[(j * c + ch) * taps + tap] = k->use->work[(tap * c + ch) * o + j];
+    {
+        const float *const all[1] = { k->use->work };
+
+        reorder(s->forward_pack,
+            (struct reordered){
+                .work = all, .n = 1, .first = k->first * s->kw, .end = k->end * s->kw },
+            k->use->grad);
+    }
 }
 
-/* Each example is summed alone first: a running float32 sum over all pixels of a batch would lose
- * digits. */
 static void conv_bias(struct train *t, const struct train_use *u)
 {
-    enum { AT_ONCE = 64 };
-    const struct plan_code *code = t->code;
-    const struct plan_step *s = &code->step[u->step];
-    const size_t o = code->slot[s->out].c;
+    const struct plan_step *s = &t->code->step[u->step];
 
-    memset(u->grad, 0, o * sizeof *u->grad);
+    memset(u->grad, 0, s->forward_pack->n * sizeof *u->grad);
     for (size_t at = 0; at < t->n_contexts; at++)
-        for (size_t i = 0; i < t->context[at].n; i++) {
-            size_t row;
-            const float *dy = conv_dy_at(code, &t->context[at], s, i, &row);
-
-            for (size_t j = 0; j < o; j += AT_ONCE) {
-                float one[AT_ONCE] = { 0 };
-                const size_t n = o - j < AT_ONCE ? o - j : AT_ONCE;
-
-                for (size_t y = 0; y < s->oh; y++)
-                    code->kernels->sum_rows(dy + y * row + j, s->ow, (ptrdiff_t)o, n, one);
-                code->kernels->add(u->grad + j, one, u->grad + j, n);
-            }
-        }
+        for (size_t i = 0; i < t->context[at].n; i++)
+            plan_conv_bias(t->code, &t->context[at], s, i, u->grad);
 }
 
 /* --- dense --- */
@@ -374,8 +409,10 @@ static rd_status one_task(void *user, size_t at, size_t worker)
     (void)worker;
     if (s->kind == PLAN_NODE)
         node_weight(t, k->use);
+    else if (s->kind == PLAN_CONV && s->early)
+        conv_early(t, k->use);
     else if (s->kind == PLAN_CONV && k->use->input == 1)
-        conv_weight(t, k);
+        conv_late(t, k);
     else if (s->kind == PLAN_CONV)
         conv_bias(t, k->use);
     else if (s->kind == PLAN_DENSE && k->use->input == 2)

@@ -102,9 +102,9 @@ struct rd_depth {
  * dy_x + j]
  *
  * for c < len, j < n. The sum is formed in the order of (a, b) and then added to dw. With images
- * (more than 0) it runs over all of those, xs[i] and dys[i] taking the place of x and dy. With
- * taps (more than 0) the same is done for each row t < taps of a kernel, x_tap further in x and
- * dw_tap further in dw.
+ * (more than 0) it runs over all of those, xs[i] + x_first and dys[i] taking the place of x and dy.
+ * With taps (more than 0) the same is done for each row t < taps of a kernel, x_tap further in x
+ * and dw_tap further in dw.
  */
 struct rd_outer {
     const float *x, *dy;
@@ -112,7 +112,7 @@ struct rd_outer {
     const float *const *xs, *const *dys;
     size_t images, taps;
     size_t len, n, ny, nx;
-    ptrdiff_t x_y, x_x, x_tap, dy_y, dy_x, dw_step, dw_tap;
+    ptrdiff_t x_first, x_y, x_x, x_tap, dy_y, dy_x, dw_step, dw_tap;
 };
 
 /*

@@ -143,7 +143,8 @@ static void outer_tap(const struct rd_outer *q, size_t t)
             float sum = 0;
 
             for (size_t i = 0; i < (q->images ? q->images : 1); i++) {
-                const float *x = (q->images ? q->xs[i] : q->x) + (ptrdiff_t)t * q->x_tap;
+                const float *x =
+                    (q->images ? q->xs[i] + q->x_first : q->x) + (ptrdiff_t)t * q->x_tap;
                 const float *dy = q->images ? q->dys[i] : q->dy;
 
                 for (size_t a = 0; a < q->ny; a++)

@@ -27,7 +27,7 @@ INLINE void tile(const int T, const int R, const int V, const bool whole, const 
     for (int r = 0; r < T * R; r++)
         sum[r][0] = sum[r][1] = (vec){ 0 };
     for (size_t i = 0; i < images; i++) {
-        const float *x = (q->images ? q->xs[i] : q->x) + at->x;
+        const float *x = (q->images ? q->xs[i] + q->x_first : q->x) + at->x;
         const float *dy = (q->images ? q->dys[i] : q->dy) + at->dy;
 
         for (size_t a = at->first; a < at->end; a++) {
