@@ -3,17 +3,21 @@
  *
  * Where a kernel is small beside its images, each image's part is added on the way back, while
  * the image is in the cache ("early"), into a sum of the context's own; train_grad.c adds those up
- * in the order of the contexts. Where it is large, train_grad.c goes through the weights once, all
- * images of a place together.
+ * in the order of the contexts. Where it is large, train_grad.c goes through the weights once for
+ * as many images as the cache holds.
  */
 #include "graph/plan_impl.h"
 
 #include <string.h>
 
+/* Fewer pixels do not pay for reading and writing the sums of an image. */
+enum { EARLY_PIXELS = 128 };
+
 bool plan_weight_early(const struct plan_code *code, const struct plan_step *s)
 {
-    return s->forward_pack->k * s->forward_pack->n <=
-           code->slot[s->in].count + s->oh * s->ow * code->slot[s->out].c;
+    return s->oh * s->ow >= EARLY_PIXELS &&
+           s->forward_pack->k * s->forward_pack->n <=
+               code->slot[s->in].count + s->oh * s->ow * code->slot[s->out].c;
 }
 
 const float *plan_conv_dy(const struct plan_code *code, const struct plan_context *ctx,

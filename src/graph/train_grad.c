@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SLICE = 28 };
+enum { SLICE = 28, WHOLE = 1 << 18 }; /* units of a slice; weights that are one task */
 
 /* --- what is trained --- */
 
@@ -47,6 +47,8 @@ static size_t cut(const struct plan_code *code, const struct train_use *u, size_
         return 1; /* biases, rows' own gradients */
     if (s->kind == PLAN_CONV && s->early)
         return 1;
+    if (s->kind == PLAN_CONV && s->forward_pack->k * s->forward_pack->n < WHOLE)
+        *size = s->kh;
     if (s->kind == PLAN_CONV)
         return s->kh;
     if (s->kind == PLAN_DENSE && s->forward_pack->transposed) {
@@ -172,7 +174,7 @@ rd_status train_list(struct train *t, struct rd_arena *arena, struct rd_error *e
 /* --- convolution --- */
 
 /* Images (or contexts) whose sums are formed in one go, in registers. */
-enum { TOGETHER = 64, TOGETHER_PIXELS = 1 << 13 };
+enum { TOGETHER = 64, TOGETHER_FLOATS = 96 << 10, TOGETHER_PIXELS = 1 << 13 };
 
 struct together {
     const float *x[TOGETHER], *dy[TOGETHER];
@@ -239,7 +241,10 @@ static void conv_late(struct train *t, const struct train_task *k)
     const struct plan_code *code = t->code;
     const struct plan_step *s = &code->step[k->use->step];
     const size_t row = s->forward_pack->n * s->kw * s->forward_pack->c;
-    const size_t most = 1 + TOGETHER_PIXELS / (s->oh * s->ow);
+    const size_t each = code->slot[s->in].count + s->oh * s->ow * s->forward_pack->n;
+    const size_t by_pixels = 1 + TOGETHER_PIXELS / (s->oh * s->ow);
+    const size_t by_cache = 1 + TOGETHER_FLOATS / each;
+    const size_t most = by_pixels < by_cache ? by_pixels : by_cache;
     float *work = k->use->work + k->first * row;
     struct together l = { .n = 0 };
     size_t dy_row = 0;
