@@ -253,6 +253,8 @@ void plan_conv_backward(const struct plan_code *code, const struct plan_context 
     const struct plan_step *s, size_t i);
 /* plan_weight.c: gradients of a convolution's weights. Is the kernel small enough to go early? */
 bool plan_weight_early(const struct plan_code *code, const struct plan_step *s);
+/* Is the gradient made in the order of the weight? */
+bool plan_weight_direct(const struct plan_step *s);
 /* Of example i: the gradient of the convolution's output, its rows *row floats apart; the pixel
  * (padding counted) that its first output reads first. */
 const float *plan_conv_dy(const struct plan_code *code, const struct plan_context *ctx,

@@ -1,5 +1,6 @@
 /*
- * plan_weight.c - gradients of a convolution's weights, in the order (ky, kx, c, o) of its rows.
+ * plan_weight.c - gradients of a convolution's weights, in the order (ky, kx, c, o) of its rows, or
+ * that of the weight itself where a kernel is one pixel.
  *
  * Where a kernel is small beside its images, each image's part is added on the way back, while
  * the image is in the cache ("early"), into a sum of the context's own; train_grad.c adds those up
@@ -18,6 +19,11 @@ bool plan_weight_early(const struct plan_code *code, const struct plan_step *s)
     return s->oh * s->ow >= EARLY_PIXELS &&
            s->forward_pack->k * s->forward_pack->n <=
                code->slot[s->in].count + s->oh * s->ow * code->slot[s->out].c;
+}
+
+bool plan_weight_direct(const struct plan_step *s)
+{
+    return s->kh == 1 && s->kw == 1;
 }
 
 const float *plan_conv_dy(const struct plan_code *code, const struct plan_context *ctx,
@@ -48,14 +54,32 @@ void plan_conv_outer(
     const bool run = s->dilation_w == 1; /* a row of the kernel is contiguous */
     const float *x = q.x;
 
-    q.len = run ? s->kw * c : c;
-    q.n = o;
     q.ny = s->oh;
     q.nx = s->ow;
     q.x_y = (ptrdiff_t)(s->stride_h * row);
     q.x_x = (ptrdiff_t)(s->stride_w * c);
-    q.x_tap = (ptrdiff_t)(s->dilation_h * row);
     q.dy_x = (ptrdiff_t)o;
+    if (plan_weight_direct(s)) { /* (o, c): what is x and what dy is a matter of names */
+        const struct rd_outer as_it_is = q;
+
+        q.x = as_it_is.dy;
+        q.xs = as_it_is.dys;
+        q.dy = as_it_is.x;
+        q.dys = as_it_is.xs;
+        q.x_y = as_it_is.dy_y;
+        q.x_x = as_it_is.dy_x;
+        q.dy_y = as_it_is.x_y;
+        q.dy_x = as_it_is.x_x;
+        q.len = o;
+        q.n = c;
+        q.dw = dw;
+        q.dw_step = (ptrdiff_t)c;
+        code->kernels->outer(&q);
+        return;
+    }
+    q.len = run ? s->kw * c : c;
+    q.n = o;
+    q.x_tap = (ptrdiff_t)(s->dilation_h * row);
     q.dw_step = (ptrdiff_t)o;
     q.dw_tap = (ptrdiff_t)(s->kw * c * o);
     for (size_t kx = 0; kx < (run ? 1 : s->kw); kx++) {

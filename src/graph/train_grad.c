@@ -111,10 +111,11 @@ static rd_status add_use(
     u->step = step;
     u->input = input;
     u->grad = RD_NEW_ARRAY(arena, float, p->count + 1);
-    if (input == 1 &&
-        ((s->kind == PLAN_CONV && !s->early) || (s->kind == PLAN_DENSE && s->forward_pack->c)))
+    if (input == 1 && ((s->kind == PLAN_CONV && !s->early && !plan_weight_direct(s)) ||
+                          (s->kind == PLAN_DENSE && s->forward_pack->c)))
         u->work = RD_NEW_ARRAY(arena, float, p->count + 1);
-    if (!u->grad || (input == 1 && s->kind == PLAN_CONV && !s->early && !u->work))
+    if (!u->grad ||
+        (input == 1 && s->kind == PLAN_CONV && !s->early && !plan_weight_direct(s) && !u->work))
         return RD_FAIL(
             err, RD_E_MEMORY, "no memory for the gradient of '%.60s'", t->graph->value[value].name);
     for (end = &p->uses; *end; end = &(*end)->next)
@@ -191,25 +192,41 @@ struct reordered {
 
 static void reorder(const struct plan_pack *p, struct reordered r, float *grad)
 {
-    enum { AT_ONCE = 16 };
+    enum { UNITS = 8, FLOATS = 64 };
+    const size_t taps = r.end - r.first, run = taps < FLOATS ? FLOATS / taps : 1;
 
-    for (size_t j = 0; j < p->o; j += AT_ONCE) {
-        const size_t some = p->o - j < AT_ONCE ? p->o - j : AT_ONCE;
-
-        for (size_t c = 0; c < p->c; c++)
-            for (size_t tap = r.first; tap < r.end; tap++) {
-                float sum[AT_ONCE], *to = grad + (j * p->c + c) * p->taps + tap;
-                const size_t from = (tap * p->c + c) * p->o + j;
-
-                for (size_t i = 0; i < some; i++)
-                    sum[i] = r.add ? to[i * p->c * p->taps] : 0;
-                for (size_t at = 0; at < r.n; at++)
-                    for (size_t i = 0; i < some; i++)
-                        sum[i] += r.work[at][from + i];
-                for (size_t i = 0; i < some; i++)
-                    to[i * p->c * p->taps] = sum[i];
-            }
+    if (taps > FLOATS) { /* a block must hold a channel */
+        for (size_t at = r.first; at < r.end; at += FLOATS)
+            reorder(p,
+                (struct reordered){
+                    r.work, r.n, at, at + FLOATS < r.end ? at + FLOATS : r.end, r.add },
+                grad);
+        return;
     }
+    for (size_t j = 0; j < p->o; j += UNITS)
+        for (size_t c = 0; c < p->c; c += run) {
+            const size_t units = p->o - j < UNITS ? p->o - j : UNITS;
+            const size_t channels = p->c - c < run ? p->c - c : run;
+            float block[UNITS][FLOATS];
+
+            for (size_t k = 0; k < channels * taps; k++) {
+                const size_t tap = r.first + k % taps;
+                const size_t from = (tap * p->c + c + k / taps) * p->o + j;
+
+                for (size_t i = 0; i < units; i++)
+                    block[i][k] = r.work[0][from + i];
+                for (size_t at = 1; at < r.n; at++)
+                    for (size_t i = 0; i < units; i++)
+                        block[i][k] += r.work[at][from + i];
+            }
+            for (size_t i = 0; i < units; i++)
+                for (size_t k = 0; k < channels; k++) {
+                    float *to = grad + ((j + i) * p->c + c + k) * p->taps + r.first;
+
+                    for (size_t tap = 0; tap < taps; tap++)
+                        to[tap] = (r.add ? to[tap] : 0) + block[i][k * taps + tap];
+                }
+        }
 }
 
 /* What each context has summed on the way back. */
@@ -217,6 +234,7 @@ static void conv_early(struct train *t, const struct train_use *u)
 {
     const struct plan_step *s = &t->code->step[u->step];
     const struct plan_pack *p = s->forward_pack;
+    const size_t count = u->input == 1 ? p->k * p->n : p->n;
 
     for (size_t at = 0; at < t->n_contexts; at += TOGETHER) {
         const float *work[TOGETHER];
@@ -224,14 +242,15 @@ static void conv_early(struct train *t, const struct train_use *u)
 
         for (; r.n < TOGETHER && at + r.n < t->n_contexts; r.n++)
             work[r.n] = plan_buf_at(&t->context[at + r.n], &s->dw, 0);
-        if (u->input == 1) {
+        if (u->input == 1 && !plan_weight_direct(s)) {
             reorder(p, r, u->grad);
             continue;
         }
         if (!at)
-            memset(u->grad, 0, p->n * sizeof *u->grad);
+            memset(u->grad, 0, count * sizeof *u->grad);
         for (size_t i = 0; i < r.n; i++)
-            t->code->kernels->add(u->grad, work[i] + p->k * p->n, u->grad, p->n);
+            t->code->kernels->add(
+                u->grad, work[i] + (u->input == 1 ? 0 : p->k * p->n), u->grad, count);
     }
 }
 
@@ -245,11 +264,11 @@ static void conv_late(struct train *t, const struct train_task *k)
     const size_t by_pixels = 1 + TOGETHER_PIXELS / (s->oh * s->ow);
     const size_t by_cache = 1 + TOGETHER_FLOATS / each;
     const size_t most = by_pixels < by_cache ? by_pixels : by_cache;
-    float *work = k->use->work + k->first * row;
+    float *work = (k->use->work ? k->use->work : k->use->grad) + k->first * row;
     struct together l = { .n = 0 };
     size_t dy_row = 0;
+    bool fresh = true;
 
-    memset(work, 0, (k->end - k->first) * row * sizeof *work);
     for (size_t at = 0; at < t->n_contexts; at++)
         for (size_t i = 0; i < t->context[at].n; i++) {
             const bool last = at + 1 == t->n_contexts && i + 1 == t->context[at].n;
@@ -264,11 +283,13 @@ static void conv_late(struct train *t, const struct train_task *k)
                     .dys = l.dy,
                     .images = l.n,
                     .taps = k->end - k->first,
+                    .fresh = fresh,
                     .dy_y = (ptrdiff_t)dy_row },
                 work);
             l.n = 0;
+            fresh = false;
         }
-    {
+    if (k->use->work) {
         const float *const all[1] = { k->use->work };
 
         reorder(s->forward_pack,
@@ -319,33 +340,52 @@ static struct inputs dense_x(
     return in;
 }
 
+/* All contexts of one size go together. The examples of each are the pixels of an image. */
+static void dense_outer(struct train *t, const struct plan_step *s, struct rd_outer q,
+    const size_t x_first, const size_t dy_first, bool units)
+{
+    struct together l = { .n = 0 };
+
+    q.ny = 1;
+    q.fresh = true;
+    for (size_t at = 0; at < t->n_contexts; at++) {
+        const struct plan_context *ctx = &t->context[at];
+        const float *in = dense_x(t->code, ctx, s).x + (units ? dy_first : x_first);
+        const float *dy = dense_dy(t->code, ctx, s) + (units ? x_first : dy_first);
+
+        l.x[l.n] = units ? dy : in;
+        l.dy[l.n++] = units ? in : dy;
+        if (at + 1 < t->n_contexts && l.n < TOGETHER && ctx[1].n == ctx->n)
+            continue;
+        q.xs = l.x;
+        q.dys = l.dy;
+        q.images = l.n;
+        q.nx = ctx->n;
+        t->code->kernels->outer(&q);
+        q.fresh = false;
+        l.n = 0;
+    }
+}
+
 /* Weights stored (unit, input): units first <= u < end. */
 static void dense_units(struct train *t, const struct train_task *k)
 {
-    const struct plan_code *code = t->code;
-    const struct plan_step *s = &code->step[k->use->step];
+    const struct plan_step *s = &t->code->step[k->use->step];
     const struct plan_pack *p = s->forward_pack;
+    const struct inputs in = dense_x(t->code, &t->context[0], s);
     float *dw = k->use->work ? k->use->work : k->use->grad;
 
-    memset(dw + k->first * p->k, 0, (k->end - k->first) * p->k * sizeof *dw);
-    for (size_t at = 0; at < t->n_contexts; at++) {
-        const struct plan_context *ctx = &t->context[at];
-        const struct inputs in = dense_x(code, ctx, s);
-
-        for (size_t y = 0; y < in.h; y++)
-            code->kernels->outer(&(struct rd_outer){
-                .x = dense_dy(code, ctx, s) + k->first,
-                .dy = in.x + y * in.row,
+    for (size_t y = 0; y < in.h; y++)
+        dense_outer(t, s,
+            (struct rd_outer){
                 .dw = dw + k->first * p->k + y * in.run,
                 .len = k->end - k->first,
                 .n = in.run,
-                .ny = 1,
-                .nx = ctx->n,
                 .x_x = (ptrdiff_t)p->n,
                 .dy_x = (ptrdiff_t)in.step,
                 .dw_step = (ptrdiff_t)p->k,
-            });
-    }
+            },
+            k->first, y * in.row, true);
     if (k->use->work)
         for (size_t u = k->first; u < k->end; u++)
             rd_to_planes(dw + u * p->k, (ptrdiff_t)p->c, p->c, p->taps, k->use->grad + u * p->k);
@@ -357,29 +397,22 @@ static void dense_inputs(struct train *t, const struct train_task *k)
     const struct plan_code *code = t->code;
     const struct plan_step *s = &code->step[k->use->step];
     const struct plan_pack *p = s->forward_pack;
+    const struct inputs in = dense_x(code, &t->context[0], s);
     const bool pixels = code->slot[s->in].form == PLAN_PIXELS;
     float *dw = k->use->work ? k->use->work : k->use->grad;
     const size_t run = pixels ? code->slot[s->in].w * p->c : 1;
     const size_t first = k->first * run, len = (k->end - k->first) * run;
 
-    memset(dw + first * p->n, 0, len * p->n * sizeof *dw);
-    for (size_t at = 0; at < t->n_contexts; at++) {
-        const struct plan_context *ctx = &t->context[at];
-        const struct inputs in = dense_x(code, ctx, s);
-
-        code->kernels->outer(&(struct rd_outer){
-            .x = in.x + (pixels ? k->first * in.row : first),
-            .dy = dense_dy(code, ctx, s),
+    dense_outer(t, s,
+        (struct rd_outer){
             .dw = dw + first * p->n,
             .len = len,
             .n = p->n,
-            .ny = 1,
-            .nx = ctx->n,
             .x_x = (ptrdiff_t)in.step,
             .dy_x = (ptrdiff_t)p->n,
             .dw_step = (ptrdiff_t)p->n,
-        });
-    }
+        },
+        pixels ? k->first * in.row : first, 0, false);
     for (size_t r = first; k->use->work && r < first + len; r++)
         memcpy(k->use->grad + (r % p->c * p->taps + r / p->c) * p->n, dw + r * p->n,
             p->n * sizeof *dw);

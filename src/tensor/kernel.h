@@ -112,6 +112,7 @@ struct rd_outer {
     const float *const *xs, *const *dys;
     size_t images, taps;
     size_t len, n, ny, nx;
+    bool fresh; /* dw is set, not added to */
     ptrdiff_t x_first, x_y, x_x, x_tap, dy_y, dy_x, dw_step, dw_tap;
 };
 
@@ -164,7 +165,7 @@ struct rd_mix {
  * m / (sqrt(v) * root + epsilon)       rate holds 1 / (1 - beta1^t), root 1 / sqrt(1 - beta2^t)
  */
 struct rd_update {
-    float *w, *m, *v; /* v: adam only */
+    float *w, *m, *v; /* v: adam only; m: sgd may leave it alone where beta1 is 0 */
     const float *g;
     size_t n;
     float rate, decay, beta1, beta2, epsilon, root;

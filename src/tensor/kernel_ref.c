@@ -152,7 +152,11 @@ static void outer_tap(const struct rd_outer *q, size_t t)
                         sum += x[(ptrdiff_t)a * q->x_y + (ptrdiff_t)b * q->x_x + (ptrdiff_t)c] *
                                dy[(ptrdiff_t)a * q->dy_y + (ptrdiff_t)b * q->dy_x + (ptrdiff_t)j];
             }
-            q->dw[(ptrdiff_t)t * q->dw_tap + (ptrdiff_t)c * q->dw_step + (ptrdiff_t)j] += sum;
+            {
+                float *to = q->dw + (ptrdiff_t)t * q->dw_tap + (ptrdiff_t)c * q->dw_step + j;
+
+                *to = q->fresh ? sum : *to + sum;
+            }
         }
 }
 

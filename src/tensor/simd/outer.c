@@ -59,11 +59,12 @@ INLINE void tile(const int T, const int R, const int V, const bool whole, const 
         UNROLL_SHORT
     for (int v = 0; v < V; v++) {
         float *to = at->dw + t * q->dw_tap + r * q->dw_step + v * LANES;
+        const vec s = sum[t * R + r][v];
 
         if (v < V - 1 || last == LANES)
-            store(to, load(to) + sum[t * R + r][v]);
+            store(to, q->fresh ? s : load(to) + s);
         else
-            store_some(to, load_some(to, last) + sum[t * R + r][v], last);
+            store_some(to, q->fresh ? s : load_some(to, last) + s, last);
     }
 }
 

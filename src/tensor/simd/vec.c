@@ -306,6 +306,11 @@ static void vec_sgd(const struct rd_update *u)
     const float *restrict gradient = u->g;
     const float decay = u->decay, beta1 = u->beta1, rate = u->rate;
 
+    if (beta1 == 0) { /* m would be g: half of what moves through memory */
+        for (size_t i = 0; i < u->n; i++)
+            w[i] -= rate * (gradient[i] + decay * w[i]);
+        return;
+    }
     for (size_t i = 0; i < u->n; i++) {
         const float g = gradient[i] + decay * w[i];
 
