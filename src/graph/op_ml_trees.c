@@ -260,7 +260,11 @@ static rd_status read_weights(struct nodes *s, const char *const name[5])
                 "does not exist",
                 i, (long long)number[i], (long long)tree[i]);
         place[i] = s->leaf[at] ? s->leaf_of[at] : SIZE_MAX; /* of a branch: has no meaning */
-        if (s->leaf[at])
+        /* scikit-learn's exporter repeats the number of a leaf once a class, for one target: the
+         * standard's reference adds them, but what is meant is one, as in ONNX Runtime. */
+        if (s->leaf[at] && s->spec.n_targets == 1 && first[place[i] + 2])
+            place[i] = SIZE_MAX;
+        if (place[i] != SIZE_MAX)
             first[place[i] + 2]++;
     }
     for (size_t i = 0; i < s->spec.n_leaves; i++)

@@ -454,5 +454,108 @@ MAKERS |= {
     "table/MLP": mixed(lambda r: pipeline.make_pipeline(preprocessing.StandardScaler(), neural_network.MLPClassifier((6,), max_iter=10))),
 }
 
+# --- what fits none of the above ---
+
+def words_matrix(make, labels_too=False):
+    """(n, columns) of strings through an encoder."""
+    def case(r):
+        columns = int(r.integers(1, 5))
+        lists = [np.array([f"{pick(r, 'a', 'É', 'x y', '')}{k}" for k in range(int(r.integers(2, 7)))]) for _ in range(columns)]
+        draw = lambda n: np.stack([v[r.integers(0, len(v), n)] for v in lists], 1)
+        x, test = draw(300), draw(ROWS)
+        model = make(r).fit(x.astype(object))
+        onx = to_onnx(model, initial_types=[("words", StringTensorType([None, columns]))], target_opset=opsets(r))
+        out = model.transform(test.astype(object))
+        out = out.toarray() if hasattr(out, "toarray") else out
+        return Case(onx.SerializeToString(), {"words": test}, {0: out.astype(np.float32)}, pick(r, "csv", "npz"))
+    return case
+
+
+def label_encoder(r):
+    words = np.array(["red", "blue, dark", "grün", ""])
+    model = preprocessing.LabelEncoder().fit(words)
+    onx = to_onnx(model, initial_types=[("word", StringTensorType([None]))], target_opset=opsets(r))
+    test = words[r.integers(0, 4, ROWS)]
+    return Case(onx.SerializeToString(), {"word": test}, {0: model.transform(test)}, pick(r, "csv", "npz"))
+
+
+def label_binarizer(r):
+    x = r.integers(0, 5, 100)
+    model = preprocessing.LabelBinarizer(neg_label=int(pick(r, 0, -1)), pos_label=1).fit(x)
+    onx = to_onnx(model, initial_types=[("word", Int64TensorType([None]))], target_opset=opsets(r))
+    test = r.integers(0, 5, ROWS)
+    return Case(onx.SerializeToString(), {"word": test}, {0: model.transform(test)}, pick(r, "csv", "npz"))
+
+
+def with_options(make, options, answer, supervised=True, tables=("real",), classes=3, loose=1.0):
+    def case(r):
+        n = int(r.integers(2, 9))
+        x, test = table(r, 150, n, pick(r, *tables)), table(r, ROWS, n, tables[0])
+        y = labels(r, x, classes, False)
+        model = make(r).fit(x, y) if supervised else make(r).fit(x)
+        o = options(r) if callable(options) else options
+        onx = to_onnx(model, initial_types=[("X", FloatTensorType([None, n]))], options={id(model): o}, target_opset=opsets(r, 13))
+        want, scores = answer(model, test)
+        return Case(onx.SerializeToString(), {"X": test}, want, pick(r, "npy", "csv"), scores=scores, loose=loose)
+    return case
+
+
+def with_probabilities(model, x):
+    p = model.predict_proba(x)
+    return {0: model.predict(x), 1: p}, p
+
+
+def many_labels(r):
+    n = int(r.integers(2, 9))
+    x, test = table(r, 200, n), table(r, ROWS, n)
+    y = np.stack([labels(r, x, 3, False) for _ in range(3)], 1)
+    base = pick(r, linear_model.LogisticRegression(), tree.DecisionTreeClassifier(max_depth=3))
+    model = multioutput.MultiOutputClassifier(base).fit(x, y)
+    onx = to_onnx(model, initial_types=[("X", FloatTensorType([None, n]))], options={id(model): {"zipmap": False}}, target_opset=opsets(r))
+    return Case(onx.SerializeToString(), {"X": test}, {0: model.predict(test)}, "npy")
+
+
+def one_vs_rest_labels(r):
+    n = int(r.integers(2, 9))
+    x, test = table(r, 200, n), table(r, ROWS, n)
+    y = np.stack([labels(r, x, 2, False) for _ in range(3)], 1)
+    y = (y == y.max(0)).astype(int)
+    model = pick(r, multiclass.OneVsRestClassifier(linear_model.LogisticRegression()), neighbors.KNeighborsClassifier(3),
+                 ensemble.RandomForestClassifier(n_estimators=5), tree.DecisionTreeClassifier(max_depth=4),
+                 neural_network.MLPClassifier((5,), max_iter=20)).fit(x, y)
+    onx = to_onnx(model, initial_types=[("X", FloatTensorType([None, n]))], options={id(model): {"zipmap": False}}, target_opset=opsets(r))
+    return Case(onx.SerializeToString(), {"X": test}, {0: model.predict(test)}, "npy")
+
+
+MAKERS |= {
+    "words/OneHotEncoder": words_matrix(lambda r: preprocessing.OneHotEncoder(handle_unknown=pick(r, "ignore", "error"), drop=pick(r, None, None, "first"))),
+    "words/OneHotEncoder rare": words_matrix(lambda r: preprocessing.OneHotEncoder(min_frequency=pick(r, 2, 60), handle_unknown="infrequent_if_exist")),
+    "words/OrdinalEncoder": words_matrix(lambda r: preprocessing.OrdinalEncoder()),
+    "LabelEncoder": label_encoder, "LabelBinarizer": label_binarizer, "MultiOutputClassifier": many_labels, "multilabel": one_vs_rest_labels,
+    "options/KNN by CDist": with_options(lambda r: neighbors.KNeighborsClassifier(3),
+                                         {"optim": "cdist", "zipmap": False}, with_probabilities),
+    "options/KNN regressor by CDist": with_options(lambda r: neighbors.KNeighborsRegressor(4), {"optim": "cdist"}, lambda m, x: ({0: m.predict(x)}, None)),
+    "options/KNN weights": with_options(lambda r: neighbors.KNeighborsRegressor(4, weights="distance"), {}, lambda m, x: ({0: m.predict(x)}, None)),
+    "options/GaussianProcess std": with_options(lambda r: gaussian_process.GaussianProcessRegressor(gp.RBF(3.0), alpha=0.5, optimizer=None),
+                                                {"return_std": True}, lambda m, x: (dict(enumerate(m.predict(x, return_std=True))), None), loose=1000),
+    "options/nocl": with_options(lambda r: linear_model.LogisticRegression(), {"nocl": True, "zipmap": False},
+                                 lambda m, x: ({1: m.predict_proba(x)}, None)),
+    "options/class labels": with_options(lambda r: linear_model.LogisticRegression(), {"output_class_labels": True, "zipmap": False}, with_probabilities),
+    "options/decision leaf": with_options(lambda r: tree.DecisionTreeClassifier(max_depth=4), {"decision_leaf": True, "zipmap": False}, 
+                                          lambda m, x: ({0: m.predict(x), 2: m.apply(x)}, m.predict_proba(x))),
+    "options/decision path": with_options(lambda r: tree.DecisionTreeClassifier(max_depth=3), {"decision_path": True, "zipmap": False},
+                                          lambda m, x: ({0: m.predict(x), 2: np.array(["".join(str(int(v)) for v in row) for row in m.decision_path(x).toarray()])}, m.predict_proba(x))),
+    "options/score samples": with_options(lambda r: ensemble.IsolationForest(n_estimators=5), {"score_samples": True},
+                                          lambda m, x: ({0: m.predict(x), 1: m.decision_function(x), 2: m.score_samples(x)}, m.decision_function(x)), supervised=False),
+    "options/mixture scores": with_options(lambda r: mixture.BayesianGaussianMixture(n_components=3, covariance_type=pick(r, "full", "diag")), {"score_samples": True},
+                                           lambda m, x: ({0: m.predict(x), 1: m.predict_proba(x), 2: m.score_samples(x)}, m.predict_proba(x)), supervised=False, loose=10),
+    "RFE": transformer(lambda r: feature_selection.RFE(linear_model.LogisticRegression(), n_features_to_select=1), supervised=True),
+    "SelectFromModel": transformer(lambda r: feature_selection.SelectFromModel(tree.DecisionTreeClassifier(), threshold="median"), supervised=True),
+    "NearestNeighbors": with_options(lambda r: neighbors.NearestNeighbors(n_neighbors=3, radius=None), {},
+                                     lambda m, x: ({0: m.kneighbors(x)[1], 1: m.kneighbors(x)[0]}, None), supervised=False, loose=10),
+    "TunedThreshold": with_options(lambda r: model_selection.TunedThresholdClassifierCV(linear_model.LogisticRegression(), cv=2), {"zipmap": False},
+                                   with_probabilities, classes=2),
+}
+
 if __name__ == "__main__":
     main("scikit-learn by skl2onnx", MAKERS)

@@ -283,6 +283,8 @@ static const struct example examples[] = {
     EX("ReverseSequence", 10, "2,3 2", "batch_axis=0 time_axis=1", 1, .values = "1:3,1"),
     EX("CenterCropPad", 18, "4,3 2", "", 1, .values = "1:3,6"),
     EX("CenterCropPad", 18, "2,3,5 2", "axes=-1,1", 1, .values = "1:2,4"),
+    EX("CDist", 1, "3,2 4,2", "", 1),
+    EX("CDist", 1, "3,2 4,2", "metric=euclidean", 1),
     EX("LpNormalization", 22, "3,4", "", 1),
     EX("LpNormalization", 22, "3,4,2", "p=1 axis=1", 1),
     EX("MeanVarianceNormalization", 13, "2,3,2,4", "", 1),
@@ -511,15 +513,16 @@ static struct rig *rig_new(
 {
     struct rig *r = calloc(1, sizeof *r);
     const char *s = e->shapes;
+    const char *const domain = rd_op_find("", e->op, e->opset, NULL) ? "" : "com.microsoft";
     struct rd_op_call c;
     struct rd_error err = { .status = RD_OK };
 
     assert_non_null(r);
     r->node = (struct rd_graph_node){ .name = "",
         .op = e->op,
-        .domain = "",
+        .domain = domain,
         .opset = e->opset,
-        .row = rd_op_find("", e->op, e->opset, NULL),
+        .row = rd_op_find(domain, e->op, e->opset, NULL),
         .input = r->index,
         .n_outputs = e->outputs };
     assert_non_null(r->node.row);

@@ -104,6 +104,11 @@ static const struct value cases[] = {
         TREES "target_treeids=0,0,7,7 target_nodeids=1,2,1,2 target_ids=0,0,0,1 "
               "target_weights=1,2,4,8 n_targets=2 aggregate_function=AVERAGE base_values=10",
         "f 2,2: 10.5 14 13 10" },
+    { "TreeEnsembleRegressor", 1,
+        "f 2,2: 0 0 1 2", /* a number given twice for one target counts once */
+        TREES "target_treeids=0,0,0,7,7 target_nodeids=1,1,2,1,2 target_ids=0,0,0,0,0 "
+              "target_weights=1,1,2,4,8",
+        "f 2,1: 9 6" },
     { "TreeEnsembleRegressor", 1, "n 2,2: 0 0 1 2",
         TREES "target_treeids=0,0,7,7 target_nodeids=1,2,1,2 target_ids=0,0,0,0 "
               "target_weights=1,2,4,-8 aggregate_function=MAX",
@@ -138,6 +143,11 @@ static const struct value cases[] = {
         "nodes_truenodeids=0 nodes_falsenodeids=0",
         "!node 0 has a mode that does not exist" },
 
+    { "CDist", 1, "f 2,2: 0 0 1 1 ; f 3,2: 3 4 0 0 1 2", "metric=euclidean",
+        "f 2,3: 5 0 2.236068 3.6055513 1.4142135 1" },
+    { "CDist", 1, "d 1,2: 1 1 ; d 2,2: 3 4 0 0", "", "d 1,2: 13 2" },
+    { "CDist", 1, "f 1,2: 1 1 ; f 1,3: 1 2 3", "", "!rows of 2 numbers and rows of 3" },
+    { "CDist", 1, "f 1,2: 1 1 ; f 1,2: 1 2", "metric=cosine", "!must be 'euclidean' or" },
     { "Scaler", 1, "i 2,2: 1 2 3 4", "offset=1,2 scale=2,0.5", "f 2,2: 0 0 4 1" },
     { "Scaler", 1, "f 3: 1 2 3", "offset=1 scale=2", "f 3: 0 2 4" },
     { "Scaler", 1, "f 1,3: 1 2 3", "offset=1,2 scale=2", "!'offset' has 2 entries" },
