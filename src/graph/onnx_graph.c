@@ -12,6 +12,7 @@
  * Source: onnx.proto3 of onnx 1.23, IR version 14.
  */
 #include "base/text.h"
+#include "graph/dialect.h"
 #include "graph/onnx_reading.h"
 #include "graph/op.h"
 
@@ -261,12 +262,15 @@ static rd_status known_op(struct rd_onnx_reading *r, size_t index)
 {
     struct rd_graph_node *node = &r->g->node[index];
     const struct rd_op *known;
+    const char *hint = NULL;
     char op[SHOWN], domain[SHOWN], label[160];
 
     rd_graph_node_label(r->g, index, label, sizeof(label));
     rd_text_safe_in(op, sizeof(op), node->op);
     rd_text_safe_in(domain, sizeof(domain), node->domain[0] ? node->domain : "ai.onnx");
     node->row = rd_op_find(node->domain, node->op, node->opset, &known);
+    if (!node->row)
+        node->row = rd_dialect_find(node->domain, node->op, node->opset, &hint);
     if (node->row)
         return RD_OK;
     if (known)
@@ -274,8 +278,11 @@ static rd_status known_op(struct rd_onnx_reading *r, size_t index)
             "node %s: operator '%s' is supported for opsets %d to %d, the model imports %lld",
             label, op, known->since, known->until ? known->until : RD_OPSET_MAX,
             (long long)node->opset);
-    return RD_FAIL(r->x->err, RD_E_INPUT, "node %s: operator '%s' of domain '%s' is not supported",
+    (void)RD_FAIL(r->x->err, RD_E_INPUT, "node %s: operator '%s' of domain '%s' is not supported",
         label, op, domain);
+    if (hint)
+        (void)rd_error_hint(r->x->err, "%s", hint);
+    return RD_E_INPUT;
 }
 
 static rd_status define(struct rd_onnx_reading *r, size_t index, const char *text, int *out)
@@ -718,5 +725,7 @@ rd_status rd_onnx_graph(struct rd_onnx_reading *r, struct rd_graph_value **decla
         st = node_subgraphs(r, i);
     if (!st)
         st = take_outputs(r, &l);
-    return st ? st : rd_graph_sort(g, x->arena, x->err);
+    if (!st)
+        st = rd_graph_sort(g, x->arena, x->err);
+    return st ? st : rd_dialect_expand(g, x->arena, x->err);
 }

@@ -74,7 +74,7 @@ static bool exists(const struct rd_op_attr *a, int64_t version)
     return version >= a->since && (!a->until || version <= a->until);
 }
 
-static rd_status check_attrs(const struct rd_graph_node *node, struct rd_error *err)
+rd_status rd_op_check_attrs(const struct rd_graph_node *node, struct rd_error *err)
 {
     char safe[SHOWN];
 
@@ -112,7 +112,7 @@ rd_status rd_op_prepare(struct rd_graph_node *node, struct rd_arena *arena, stru
 
     if (!node->row || !node->row->prepare || node->prepared)
         return RD_OK;
-    st = check_attrs(node, err);
+    st = rd_op_check_attrs(node, err);
     return st ? st : node->row->prepare(node, arena, &node->prepared, err);
 }
 
@@ -132,7 +132,7 @@ rd_status rd_op_check(const struct rd_op_call *c)
     const struct rd_op *row = node->row;
     const int n_inputs = node->n_inputs - node->n_captures;
     const enum rd_dtype first = n_inputs && c->in[0] ? c->in[0]->dtype : RD_DTYPE_NONE;
-    rd_status st = check_attrs(node, c->err);
+    rd_status st = rd_op_check_attrs(node, c->err);
 
     if (st)
         return st;

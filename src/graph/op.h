@@ -217,6 +217,8 @@ const struct rd_op *rd_op_find(
 /* Counts, attributes, element types (those known) of a node against its row. Errors do not name the
  * node: wrap. */
 rd_status rd_op_check(const struct rd_op_call *c);
+/* Its attributes against its row: names, types, versions. */
+rd_status rd_op_check_attrs(const struct rd_graph_node *node, struct rd_error *err);
 /* Checks the attributes and fills node->prepared when its row prepares and that is still NULL.
  * Errors do not name the node. */
 rd_status rd_op_prepare(struct rd_graph_node *node, struct rd_arena *arena, struct rd_error *err);

@@ -40,7 +40,7 @@ static bool grow(struct maker *m)
     return true;
 }
 
-static int add_value(struct maker *m, enum rd_dtype dtype)
+int maker_value(struct maker *m, enum rd_dtype dtype)
 {
     const int v = (int)m->g->n_values;
 
@@ -57,7 +57,7 @@ static int add_value(struct maker *m, enum rd_dtype dtype)
 int maker_constant(
     struct maker *m, enum rd_dtype type, int ndim, const int64_t *dim, const void *data)
 {
-    const int v = add_value(m, type);
+    const int v = maker_value(m, type);
     struct rd_tensor *t = NULL;
 
     if (m->failed || rd_tensor_new(m->arena, type, dim, ndim, NULL, &t, NULL)) {
@@ -71,8 +71,7 @@ int maker_constant(
     return v;
 }
 
-/* Puts node behind the others; it owns its outputs from now on. */
-static void put(struct maker *m, const struct rd_graph_node *node)
+void maker_put(struct maker *m, const struct rd_graph_node *node)
 {
     if (m->failed || !grow(m)) {
         m->failed = true;
@@ -84,10 +83,10 @@ static void put(struct maker *m, const struct rd_graph_node *node)
     m->node[m->g->n_nodes++] = *node;
 }
 
-int maker_node(struct maker *m, const struct rd_op *row, const int *in, int n_in,
+static int node_at(struct maker *m, int64_t opset, const struct rd_op *row, const int *in, int n_in,
     const struct rd_attr *attr, size_t n_attrs, int out)
 {
-    const int made = out >= 0 ? out : add_value(m, RD_F32);
+    const int made = out >= 0 ? out : maker_value(m, RD_F32);
     int *io = RD_NEW_ARRAY(m->arena, int, (size_t)n_in + 1);
     struct rd_attr *attrs = RD_NEW_ARRAY(m->arena, struct rd_attr, n_attrs + 1);
 
@@ -99,24 +98,36 @@ int maker_node(struct maker *m, const struct rd_op *row, const int *in, int n_in
     io[n_in] = made;
     if (n_attrs)
         memcpy(attrs, attr, n_attrs * sizeof *attr);
-    put(m, &(struct rd_graph_node){ .name = m->from->name,
-               .op = row->op,
-               .domain = row->domain,
-               .opset = MAKER_OPSET,
-               .row = row,
-               .input = io,
-               .output = io + n_in,
-               .n_inputs = n_in,
-               .n_outputs = 1,
-               .attr = attrs,
-               .n_attrs = n_attrs });
+    maker_put(m, &(struct rd_graph_node){ .name = m->from->name,
+                     .op = row->op,
+                     .domain = row->domain,
+                     .opset = opset,
+                     .row = row,
+                     .input = io,
+                     .output = io + n_in,
+                     .n_inputs = n_in,
+                     .n_outputs = 1,
+                     .attr = attrs,
+                     .n_attrs = n_attrs });
     return made;
+}
+
+int maker_node(struct maker *m, const struct rd_op *row, const int *in, int n_in,
+    const struct rd_attr *attr, size_t n_attrs, int out)
+{
+    return node_at(m, MAKER_OPSET, row, in, n_in, attr, n_attrs, out);
+}
+
+int maker_op_at(struct maker *m, int64_t opset, const char *op, const int *in, int n_in,
+    const struct rd_attr *attr, size_t n_attrs, int out)
+{
+    return node_at(m, opset, rd_op_find("", op, opset, NULL), in, n_in, attr, n_attrs, out);
 }
 
 int maker_op(struct maker *m, const char *op, const int *in, int n_in, const struct rd_attr *attr,
     size_t n_attrs, int out)
 {
-    return maker_node(m, rd_op_find("", op, MAKER_OPSET, NULL), in, n_in, attr, n_attrs, out);
+    return maker_op_at(m, MAKER_OPSET, op, in, n_in, attr, n_attrs, out);
 }
 
 static int cast(struct maker *m, int v, enum rd_dtype to)
@@ -239,7 +250,7 @@ static void copy(struct maker *m, const struct rd_graph_node *node)
     }
     if (in)
         made.input = in;
-    put(m, &made);
+    maker_put(m, &made);
 }
 
 /* Operators that do to floats what they do to the integers, and which of their inputs are such:
@@ -315,7 +326,7 @@ static bool move(struct maker *m, const struct rd_graph_node *node)
     if (m->failed)
         return true;
     made.input = in;
-    put(m, &made);
+    maker_put(m, &made);
     for (int k = 0; k < node->n_outputs; k++)
         if (node->output[k] >= 0 && m->value[node->output[k]].dtype == type)
             maker_carry(m, node->output[k]);
@@ -370,7 +381,7 @@ static bool quantize(struct maker *m, const struct rd_graph_node *node)
         struct rd_graph_node made = *node;
 
         made.row = &rd_op_quantize_floats;
-        put(m, &made);
+        maker_put(m, &made);
     }
     maker_carry(m, node->output[0]);
     return true;
@@ -400,7 +411,7 @@ static bool dequantize(struct maker *m, const struct rd_graph_node *node)
         made.input = q->input;
         made.n_inputs = q->n_inputs;
     }
-    put(m, &made);
+    maker_put(m, &made);
     return true;
 }
 
@@ -422,7 +433,7 @@ static bool straight(struct maker *m, const struct rd_graph_node *node)
     row->grad_in = 1;
     row->reads |= RD_READS_IN;
     made.row = row;
-    put(m, &made);
+    maker_put(m, &made);
     return true;
 }
 
@@ -431,7 +442,7 @@ static bool dynamic(struct maker *m, const struct rd_graph_node *node)
     struct rd_graph_node made = *node;
 
     made.row = &rd_op_dynamic_floats;
-    put(m, &made);
+    maker_put(m, &made);
     maker_carry(m, node->output[0]);
     return true;
 }
@@ -470,31 +481,43 @@ static void turn(struct maker *m, const struct rd_graph_node *node)
         copy(m, node);
 }
 
+rd_status maker_begin(
+    struct maker *m, const struct rd_graph *graph, struct rd_arena *arena, struct rd_error *err)
+{
+    m->arena = arena;
+    m->cap_values = graph->n_values + ROOM;
+    m->cap_nodes = graph->n_nodes + ROOM;
+    m->g = RD_NEW(arena, struct rd_graph);
+    m->value = RD_NEW_ARRAY(arena, struct rd_graph_value, m->cap_values);
+    m->carried = RD_NEW_ARRAY(arena, struct carried, m->cap_values);
+    m->node = RD_NEW_ARRAY(arena, struct rd_graph_node, m->cap_nodes);
+    if (!m->g || !m->value || !m->carried || !m->node)
+        return RD_FAIL(err, RD_E_MEMORY, "no memory to rewrite '%s'", graph->path);
+    *m->g = *graph;
+    memcpy(m->value, graph->value, graph->n_values * sizeof *m->value);
+    for (size_t v = 0; v < graph->n_values; v++)
+        m->carried[v] = (struct carried){ .as_int = -1, .as_float = -1 };
+    m->g->value = m->value;
+    m->g->node = m->node;
+    m->g->n_nodes = 0;
+    return RD_OK;
+}
+
 static rd_status rewrite(const struct rd_graph *graph, bool is_straight, struct rd_arena *arena,
     struct rd_graph **out, struct rd_error *err)
 {
-    struct maker m = { .arena = arena, .straight = is_straight };
+    struct maker m = { .straight = is_straight };
     struct rd_error why = { 0 };
     int *output;
     rd_status st;
 
     *out = NULL;
-    m.cap_values = graph->n_values + ROOM;
-    m.cap_nodes = graph->n_nodes + ROOM;
-    m.g = RD_NEW(arena, struct rd_graph);
-    m.value = RD_NEW_ARRAY(arena, struct rd_graph_value, m.cap_values);
-    m.carried = RD_NEW_ARRAY(arena, struct carried, m.cap_values);
-    m.node = RD_NEW_ARRAY(arena, struct rd_graph_node, m.cap_nodes);
+    st = maker_begin(&m, graph, arena, err);
+    if (st)
+        return st;
     output = RD_NEW_ARRAY(arena, int, graph->n_outputs + 1);
-    if (!m.g || !m.value || !m.carried || !m.node || !output)
+    if (!output)
         return RD_FAIL(err, RD_E_MEMORY, "no memory to rewrite '%s'", graph->path);
-    *m.g = *graph;
-    memcpy(m.value, graph->value, graph->n_values * sizeof *m.value);
-    for (size_t v = 0; v < graph->n_values; v++)
-        m.carried[v] = (struct carried){ .as_int = -1, .as_float = -1 };
-    m.g->value = m.value;
-    m.g->node = m.node;
-    m.g->n_nodes = 0;
     for (size_t i = 0; i < graph->n_nodes && !m.failed; i++)
         turn(&m, &graph->node[i]);
     if (!m.changed && !m.failed)

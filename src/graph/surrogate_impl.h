@@ -24,6 +24,12 @@ struct maker {
     bool straight, changed, failed;   /* failed: no memory; what is made then is never used */
 };
 
+/* A copy of the graph without its nodes, which come one by one. RD_E_MEMORY. */
+rd_status maker_begin(
+    struct maker *m, const struct rd_graph *graph, struct rd_arena *arena, struct rd_error *err);
+/* Puts node behind the others; it owns its outputs from now on. */
+void maker_put(struct maker *m, const struct rd_graph_node *node);
+int maker_value(struct maker *m, enum rd_dtype dtype);
 int maker_constant(
     struct maker *m, enum rd_dtype type, int ndim, const int64_t *dim, const void *data);
 /* A node with one output, `out` or (-1) a new value; the output. attr is copied. */
@@ -31,6 +37,9 @@ int maker_node(struct maker *m, const struct rd_op *row, const int *in, int n_in
     const struct rd_attr *attr, size_t n_attrs, int out);
 int maker_op(struct maker *m, const char *op, const int *in, int n_in, const struct rd_attr *attr,
     size_t n_attrs, int out);
+/* Of a later opset than MAKER_OPSET. */
+int maker_op_at(struct maker *m, int64_t opset, const char *op, const int *in, int n_in,
+    const struct rd_attr *attr, size_t n_attrs, int out);
 /* v, of a type of integers, holds them as floats from now on. */
 void maker_carry(struct maker *m, int v);
 bool maker_carried(const struct maker *m, int v);
