@@ -569,18 +569,18 @@ static rd_status backward(struct rd_op_call *c)
     if (!rd_tensor_count(c->out[0]) || !dx || !c->dout[0])
         return RD_OK;
     j = job_of(c, &r);
-    if (by_kernels(c) && j.n) {
-        rd_resize_backward_f32(
-            &j, c->kernels, c->dout[0]->data, dx->data, rd_op_take(c, 2 * j.most * sizeof(float)));
+    if (!j.n) {
+        for (size_t i = 0, n = rd_tensor_count(dx); i < n; i++)
+            rd_real_add(dx, i, rd_real_at(c->dout[0], i));
+    } else if (by_kernels(c)) {
+        rd_resize_backward_f32(&j, c->kernels, c->dout[0]->data, dx->data,
+            rd_op_take(c, 2 * j.most * sizeof(float)));
     } else {
         const double *g = rd_op_wide(c, c->dout[0]);
         double *wide = rd_op_take(c, rd_op_wide_size(dx));
 
         memset(wide, 0, rd_tensor_count(dx) * sizeof(*wide));
-        if (j.n)
-            rd_resize_backward_f64(&j, NULL, g, wide, rd_op_take(c, 2 * j.most * sizeof(double)));
-        else
-            memcpy(wide, g, rd_tensor_count(dx) * sizeof(*wide));
+        rd_resize_backward_f64(&j, NULL, g, wide, rd_op_take(c, 2 * j.most * sizeof(double)));
         rd_op_narrow(wide, dx, true);
     }
     return RD_OK;

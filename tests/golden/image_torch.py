@@ -87,10 +87,11 @@ def check(what, nodes, inputs, weights, opset, output, grads, loose=1e-4):
         worst[what] = max(worst.get(what, 0), off)
         if not off <= most:
             why = f"{part} differs by {off:.1e} of the largest, at most {most:.0e}"
+            break
     if why:
         failures += 1
         shapes = {k: v.shape for k, v in inputs.items()}
-        print(f"{what}, opset {opset}, {shapes}: {nodes[-1].op_type} "
+        print(f"{what}, opset {opset}, {shapes} -> {tuple(output.shape)}: {nodes[-1].op_type} "
               f"{ {a.name: helper.get_attribute_value(a) for a in nodes[-1].attribute} }: {why}")
 
 

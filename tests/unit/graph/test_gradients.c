@@ -112,6 +112,7 @@ static const struct example examples[] = {
     EX("Resize", 13, "1,1,4,4 8 - 4", "mode=linear coordinate_transformation_mode=tf_crop_and_resize", 1, .values = "1f:0,0,0.4,-0.2,1,1,0.6,0.7;3:1,1,3,4"),
     EX("Resize", 19, "1,1,4,5 - 4", "mode=linear coordinate_transformation_mode=half_pixel_symmetric", 1, .values = "2f:1,1,0.6,1.3"),
     EX("Resize", 19, "2,4,6 - - 2", "mode=linear axes=1,2 keep_aspect_ratio_policy=not_larger", 1, .values = "3:3,3"),
+    EX("Resize", 13, "2,3,4 - - 3", "mode=linear", 1, .values = "3:2,3,4"),
     EX("Resize", 10, "1,2,3,4 4", "mode=linear", 1, .values = "1f:1,1,2,0.5"),
     EX("Resize", 10, "1,2,3,4 4", "", 1, .values = "1f:1,1,2,0.6"),
     EX("Upsample", 9, "1,2,3,2 4", "mode=linear", 1, .values = "1f:1,1,2,3"),
