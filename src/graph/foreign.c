@@ -8,11 +8,76 @@
 
 enum { TEXT = 1 << 30, VALUES = 1 << 24 }; /* of a document: a model is larger than a setting */
 
-enum kind { OTHER, DOCUMENT, UBJ, LIGHTGBM, PICKLE, ARCHIVE, HDF5, SAFETENSORS };
+enum kind { OTHER, DOCUMENT, UBJ, LIGHTGBM, NEVER };
+
+#define EXPORT                                                                                     \
+    "export it where it was trained: torch.onnx.export, skl2onnx, tf2onnx, or Keras' "             \
+    "model.export(format=\"onnx\")"
+#define RUNS ", which can run code when it is loaded, and is not read"
+
+/* What is never read, by its first bytes. */
+static const struct never {
+    size_t at;
+    const char *magic;
+    size_t n;
+    const char *what, *hint;
+} nevers[] = {
+    { 0, "\x80\x02", 2, "this is a pickle (scikit-learn, joblib, an old PyTorch file)" RUNS,
+        EXPORT },
+    { 0, "\x80\x03", 2, "this is a pickle (scikit-learn, joblib, an old PyTorch file)" RUNS,
+        EXPORT },
+    { 0, "\x80\x04", 2, "this is a pickle (scikit-learn, joblib, an old PyTorch file)" RUNS,
+        EXPORT },
+    { 0, "\x80\x05", 2, "this is a pickle (scikit-learn, joblib, an old PyTorch file)" RUNS,
+        EXPORT },
+    { 0, "ccopy_reg\n", 10, "this is a pickle" RUNS, EXPORT },
+    { 0, "csklearn.", 9, "this is a pickle" RUNS, EXPORT },
+    { 0, "(dp", 3, "this is a pickle" RUNS, EXPORT },
+    { 0, "PK\x03\x04", 4, "this is a ZIP archive (PyTorch, Keras)" RUNS, EXPORT },
+    { 0, "\x89HDF\r\n\x1a\n", 8, "this is an HDF5 file (Keras), which is not read", EXPORT },
+    { 0, "\x1f\x8b", 2, "this is a compressed file (joblib's compress, or an archive)" RUNS,
+        EXPORT },
+    { 0, "BZh", 3, "this is a compressed file (joblib's compress, or an archive)" RUNS, EXPORT },
+    { 0, "\xfd\x37zXZ", 5, "this is a compressed file (joblib's compress, or an archive)" RUNS,
+        EXPORT },
+    { 0, "\x5d\0\0", 3, "this is a compressed file (joblib's compress, or an archive)" RUNS,
+        EXPORT },
+    { 0, "\x04\"M\x18", 4, "this is a compressed file (joblib's compress, or an archive)" RUNS,
+        EXPORT },
+    { 0, "\x28\xb5\x2f\xfd", 4, "this is a compressed file, which is not read", EXPORT },
+    { 0, "CBM1", 4, "this is CatBoost's own binary form (.cbm), which is not read",
+        "save it where it was trained: model.save_model(\"model.json\", format=\"json\")" },
+    { 0, "binf", 4, "this is XGBoost's old binary form, which is not read",
+        "save it where it was trained: booster.save_model(\"model.json\") or \"model.ubj\"" },
+    { 2, "\0\0TFL3", 6, "this is a TensorFlow Lite model, which is not read",
+        "export it as ONNX: python -m tf2onnx.convert --tflite MODEL --output MODEL.onnx" },
+    { 0, "GGUF", 4, "this is a GGUF file, which is not read", EXPORT },
+    { 0, "\x93NUMPY", 6, "this is an array (.npy), no model", NULL },
+    { 0, "<", 1, "this is XML (PMML?), which is not read", EXPORT },
+};
 
 static bool starts(const unsigned char *p, size_t size, const char *with, size_t n)
 {
     return size >= n && !memcmp(p, with, n);
+}
+
+static const struct never *never(const unsigned char *p, size_t size)
+{
+    static const struct never weights = { .what = "this is a safetensors file: weights without a "
+                                                  "graph",
+        .hint = "give the ONNX graph that its weights belong to" };
+    static const struct never zlib = { .what = "this is a compressed file (joblib's compress)" RUNS,
+        .hint = EXPORT };
+
+    for (size_t i = 0; i < sizeof(nevers) / sizeof(*nevers); i++)
+        if (size > nevers[i].at &&
+            starts(p + nevers[i].at, size - nevers[i].at, nevers[i].magic, nevers[i].n))
+            return &nevers[i];
+    if (size >= 2 && p[0] == 0x78 && (p[0] << 8 | p[1]) % 31 == 0) /* RFC 1950; no field of ONNX */
+        return &zlib;
+    if (size >= 9 && p[8] == '{' && !p[5] && !p[6] && !p[7] && p[0] + p[1] + p[2] + p[3] + p[4])
+        return &weights;
+    return NULL;
 }
 
 static enum kind sniff(const unsigned char *p, size_t size)
@@ -21,14 +86,8 @@ static enum kind sniff(const unsigned char *p, size_t size)
 
     if (starts(p, size, "tree\n", 5) || starts(p, size, "tree\r\n", 6))
         return LIGHTGBM;
-    if (size >= 2 && p[0] == 0x80 && p[1] >= 2 && p[1] <= 5)
-        return PICKLE;
-    if (starts(p, size, "PK\x03\x04", 4))
-        return ARCHIVE;
-    if (starts(p, size, "\x89HDF\r\n\x1a\n", 8))
-        return HDF5;
-    if (size >= 9 && p[8] == '{' && !p[5] && !p[6] && !p[7] && p[0] + p[1] + p[2] + p[3] + p[4])
-        return SAFETENSORS;
+    if (never(p, size))
+        return NEVER;
     while (at < size && memchr(" \t\r\n", p[at], 4))
         at++;
     if (at == size || p[at] != '{')
@@ -37,23 +96,13 @@ static enum kind sniff(const unsigned char *p, size_t size)
     return at < size && memchr("iUIlL$#", p[at], 7) ? UBJ : DOCUMENT;
 }
 
-static rd_status refuse(enum kind kind, struct rd_error *err)
+static rd_status refuse(const unsigned char *p, size_t size, struct rd_error *err)
 {
-    rd_status st;
+    const struct never *n = never(p, size);
+    const rd_status st = RD_FAIL(err, RD_E_INPUT, "%s", n->what);
 
-    if (kind == SAFETENSORS) {
-        st = RD_FAIL(err, RD_E_INPUT, "this is a safetensors file: weights without a graph");
-        (void)rd_error_hint(err, "give the ONNX graph that its weights belong to");
-        return st;
-    }
-    st = RD_FAIL(err, RD_E_INPUT, "%s, which %s",
-        kind == PICKLE    ? "this is a pickle (scikit-learn, joblib, an old PyTorch file)"
-        : kind == ARCHIVE ? "this is a ZIP archive (PyTorch, Keras)"
-                          : "this is an HDF5 file (Keras)",
-        kind == HDF5 ? "is not read" : "can run code when it is loaded, and is not read");
-    (void)rd_error_hint(err,
-        "export it where it was trained: torch.onnx.export, skl2onnx, tf2onnx, "
-        "or Keras' model.export(format=\"onnx\")");
+    if (n->hint)
+        (void)rd_error_hint(err, "%s", n->hint);
     return st;
 }
 
@@ -147,7 +196,11 @@ static rd_status document(struct rd_forest *f, enum kind kind, const void *bytes
         st = rd_xgboost_read(f, doc, graph_out);
     else if (!st && rd_doc_get(doc, "features_info"))
         st = rd_catboost_read(f, doc, graph_out);
-    else if (!st)
+    else if (!st && rd_doc_get(doc, "tree_info")) {
+        st = RD_FAIL(f->err, RD_E_INPUT, "this is LightGBM's dump_model, which is not read");
+        (void)rd_error_hint(
+            f->err, "save it where it was trained: booster.save_model(\"model.txt\")");
+    } else if (!st)
         st = RD_FAIL(f->err, RD_E_INPUT,
             "this is a document, but no model of XGBoost ('learner') or CatBoost "
             "('features_info')");
@@ -166,8 +219,8 @@ rd_status rd_foreign_parse(const char *name, const void *bytes, size_t size,
     *known_out = kind != OTHER;
     if (kind == OTHER)
         return RD_OK;
-    if (kind != DOCUMENT && kind != UBJ && kind != LIGHTGBM)
-        return refuse(kind, err);
+    if (kind == NEVER)
+        return refuse(bytes, size, err);
     st = kind == LIGHTGBM ? rd_lightgbm_read(&f, bytes, size, graph_out)
                           : document(&f, kind, bytes, size, graph_out);
     rd_forest_release(&f);

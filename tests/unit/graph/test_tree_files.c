@@ -328,6 +328,12 @@ static void what_is_never_read_says_how_to_export(void **state)
         assert_non_null(strstr(err.hint, "torch.onnx.export"));
         err = (struct rd_error){ .status = RD_OK };
     }
+    refused_text("CBM1aaaa", "CatBoost's own binary form");
+    refused_text("ccopy_reg\n_reconstructor\n", "this is a pickle");
+    refused("\x78\x9c\x01\x02", 4, "this is a compressed file");
+    refused("\x1f\x8b\x08\x00", 4, "this is a compressed file");
+    refused("\x1c\0\0\0TFL3\0\0", 10, "TensorFlow Lite");
+    refused_text("{\"name\":\"tree\",\"tree_info\":[]}", "dump_model");
     refused("\x02\0\0\0\0\0\0\0{}", 10, "weights without a graph");
     refused_text("{\"a\":1}", "no model of XGBoost");
 }
