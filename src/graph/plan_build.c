@@ -563,7 +563,7 @@ rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kern
                  !plan_build_add(&b, (int)at) && !plan_build_scale(&b, (int)at) &&
                  !plan_build_pick(&b, (int)at) && !plan_build_mean(&b, (int)at) &&
                  !build_dense(&b, (int)at) && !plan_build_norm(&b, (int)at) &&
-                 !build_dropout(&b, (int)at))
+                 !build_dropout(&b, (int)at) && !plan_build_points(&b, (int)at))
             build_node(&b, (int)at);
     }
     c->output = b.refused ? -1 : plan_plain(&b, output);

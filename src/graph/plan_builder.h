@@ -31,6 +31,8 @@ int plan_only_reader(const struct builder *b, int v);
 /* Is v a batch of images, all dims known? Is it there as pixels already? */
 bool plan_is_image(const struct builder *b, int v);
 bool plan_has_pixels(const struct builder *b, int v);
+/* Have they the same dims? */
+bool plan_same_image(const struct builder *b, int v, int w);
 /* The PIXELS slot of image v, made by the step added last. */
 int plan_add_image(struct builder *b, int v);
 
@@ -42,6 +44,10 @@ int plan_add_pixels(struct builder *b, int value, size_t c, size_t h, size_t w);
 int plan_pixels(struct builder *b, int v);
 /* The PLAIN slot of a batched value's bytes, changed from PIXELS when need be. */
 int plan_plain(struct builder *b, int v);
+/* The same pixels with at least this halo: slot itself when it may have one. */
+int plan_padded(struct builder *b, int slot, size_t top, size_t left, size_t bottom, size_t right);
+/* A copy of a PIXELS slot, of the same value. */
+int plan_copy_pixels(struct builder *b, int slot);
 struct plan_pack *plan_pack(struct builder *b, const struct plan_pack *want);
 struct plan_pack *plan_bias_pack(struct builder *b, int value, size_t n);
 /* plan_pixels.c: batch normalizations right behind value *out, which becomes what they give; NULL:
@@ -54,6 +60,7 @@ bool plan_build_pool(struct builder *b, int at);
 bool plan_build_add(struct builder *b, int at);
 bool plan_build_scale(struct builder *b, int at);
 bool plan_build_norm(struct builder *b, int at);
+bool plan_build_points(struct builder *b, int at);
 bool plan_build_pick(struct builder *b, int at);
 bool plan_build_mean(struct builder *b, int at);
 

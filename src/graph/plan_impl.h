@@ -46,6 +46,7 @@ struct plan_slot {
     size_t count; /* floats an example without the halo; gradients have no halo */
     int producer; /* step; -1: the input */
     bool is_output;
+    bool compact; /* PIXELS that never get a halo */
     bool wants_grad;
     bool grad_written; /* while the plan is made: somebody has set the gradient */
     int grad_of; /* its gradient lies in this slot's, whose is not needed any more; -1: none */
@@ -140,6 +141,7 @@ struct plan_step {
     struct plan_buf dw; /* (k, n) of the forward pack, then n of the bias */
 
     /* NODE */
+    bool pixels; /* on images in pixels, one example at a time: plan_points.c */
     int n_in, n_out;
     int *in_slot, *out_slot; /* -1: weight or left out */
     bool *in_add, *in_back;  /* per input: gradient added to others', wanted */
@@ -312,8 +314,11 @@ void plan_mean_forward(const struct plan_code *code, const struct plan_context *
 void plan_mean_backward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i);
 /* plan_node.c: the steps that go through operator rows. */
-rd_status plan_node_forward(const struct plan_code *code, struct plan_context *ctx, int step);
-rd_status plan_node_backward(const struct plan_code *code, struct plan_context *ctx, int step);
+/* On n examples from the first-th on. */
+rd_status plan_node_forward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t first, size_t n);
+rd_status plan_node_backward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t first, size_t n);
 rd_status plan_node_init(const struct plan_code *code, struct rd_arena *arena,
     struct plan_context *ctx, int step, struct rd_error *err);
 /* Sizes of scratch and saved of a NODE step with `rows` examples, into its buffers. */

@@ -20,10 +20,10 @@ static size_t up16(size_t n)
 
 static bool per_image(const struct plan_step *s)
 {
-    return s->kind == PLAN_CONV || s->kind == PLAN_POOL || s->kind == PLAN_TO_PIXELS ||
-           s->kind == PLAN_TO_PLAIN || s->kind == PLAN_ADD || s->kind == PLAN_SCALE ||
-           s->kind == PLAN_PICK || s->kind == PLAN_MEAN || s->kind == PLAN_MOMENTS ||
-           s->kind == PLAN_BATCHNORM;
+    return s->kind == PLAN_CONV || (s->kind == PLAN_NODE && s->pixels) || s->kind == PLAN_POOL ||
+           s->kind == PLAN_TO_PIXELS || s->kind == PLAN_TO_PLAIN || s->kind == PLAN_ADD ||
+           s->kind == PLAN_SCALE || s->kind == PLAN_PICK || s->kind == PLAN_MEAN ||
+           s->kind == PLAN_MOMENTS || s->kind == PLAN_BATCHNORM;
 }
 
 static bool make_segments(struct plan_code *c, struct rd_arena *arena)
@@ -186,7 +186,7 @@ static rd_status size_steps(struct plan_code *c, size_t rows, struct rd_arena *a
             s->mask.each = floats_of_bytes(c->slot[s->out].count);
             break;
         case PLAN_NODE:
-            st = plan_node_measure(c, i, rows, arena);
+            st = plan_node_measure(c, i, s->pixels ? 1 : rows, arena);
             if (st)
                 return st;
             break;

@@ -13,6 +13,20 @@ static void shape_of(const struct plan_code *code, int value, size_t rows, struc
         t->dim[0] = (int64_t)rows;
 }
 
+/* Images in pixels: (n, c, h, w) is (n, h, w, c); a constant (c, 1, 1) is (1, 1, c). */
+static void turn(struct rd_tensor *t)
+{
+    const int at = t->ndim - 3;
+    int64_t c;
+
+    if (at < 0)
+        return;
+    c = t->dim[at];
+    t->dim[at] = t->dim[at + 1];
+    t->dim[at + 1] = t->dim[at + 2];
+    t->dim[at + 2] = c;
+}
+
 static bool make(const struct plan_step *s, struct rd_arena *arena, struct plan_call *c)
 {
     const size_t in = (size_t)s->n_in + 1, out = (size_t)s->n_out + 1;
@@ -31,9 +45,10 @@ static bool make(const struct plan_step *s, struct rd_arena *arena, struct plan_
     return true;
 }
 
-/* Shapes of n examples; data where `ctx` says (NULL: none). back: cotangents too. */
+/* Shapes of n examples; data of the first-th on where `ctx` says (NULL: none). back: cotangents
+ * too. */
 static void set(const struct plan_code *code, const struct plan_step *s,
-    const struct plan_context *ctx, size_t n, bool back, struct plan_call *c)
+    const struct plan_context *ctx, size_t first, size_t n, bool back, struct plan_call *c)
 {
     const struct rd_graph_node *node = &code->graph->node[s->node];
 
@@ -49,16 +64,18 @@ static void set(const struct plan_code *code, const struct plan_step *s,
             c->in[i] = *plan_weight(code, v);
         else
             shape_of(code, v, n, &c->in[i]);
+        if (s->pixels)
+            turn(&c->in[i]);
         c->din[i] = c->in[i];
         c->din[i].data = NULL;
         if (ctx && !weight)
-            c->in[i].data = plan_data(code, ctx, s->in_slot[i], 0);
+            c->in[i].data = plan_data(code, ctx, s->in_slot[i], first);
         c->in_at[i] = &c->in[i];
         if (!back || !(weight ? s->weight_grad[i].each > 0 : s->in_back[i]))
             continue;
         if (ctx)
             c->din[i].data = weight ? plan_buf_at(ctx, &s->weight_grad[i], 0)
-                                    : plan_grad(code, ctx, s->in_slot[i], 0);
+                                    : plan_grad(code, ctx, s->in_slot[i], first);
         c->din_at[i] = &c->din[i];
     }
     for (int i = 0; i < s->n_out; i++) {
@@ -69,14 +86,16 @@ static void set(const struct plan_code *code, const struct plan_step *s,
         if (slot < 0)
             continue;
         shape_of(code, node->output[i], n, &c->out[i]);
+        if (s->pixels)
+            turn(&c->out[i]);
         c->dout[i] = c->out[i];
         if (ctx)
-            c->out[i].data = plan_data(code, ctx, slot, 0);
+            c->out[i].data = plan_data(code, ctx, slot, first);
         c->out_at[i] = &c->out[i];
         if (!back || !code->slot[slot].grad_written)
             continue;
         if (ctx)
-            c->dout[i].data = plan_grad(code, ctx, slot, 0);
+            c->dout[i].data = plan_grad(code, ctx, slot, first);
         c->dout_at[i] = &c->dout[i];
     }
 }
@@ -120,7 +139,7 @@ rd_status plan_node_measure(struct plan_code *code, int step, size_t rows, struc
             s->weight_grad[i].each = rd_tensor_count(code->graph->value[node->input[i]].weight);
         }
     /* What a row takes depends on which gradients it is asked for: once without, once with them. */
-    set(code, s, NULL, rows, false, &c);
+    set(code, s, NULL, 0, rows, false, &c);
     call = call_of(code, s, &c, false);
     if (row->flops)
         code->work += row->flops(&call) / (double)rows;
@@ -129,7 +148,7 @@ rd_status plan_node_measure(struct plan_code *code, int step, size_t rows, struc
     if (fits && s->back && row->saved)
         fits = floats_of(row->saved(&call), &s->saved.each);
     if (fits && s->back) {
-        set(code, s, NULL, rows, true, &c);
+        set(code, s, NULL, 0, rows, true, &c);
         call = call_of(code, s, &c, true);
         if (row->scratch)
             fits = floats_of(row->scratch(&call), &s->node_back_scratch.each);
@@ -154,15 +173,15 @@ static void *bytes_at(const struct plan_context *ctx, const struct plan_buf *b)
     return b->used ? plan_buf_at(ctx, b, 0) : NULL;
 }
 
-rd_status plan_node_forward(const struct plan_code *code, struct plan_context *ctx, int step)
+rd_status plan_node_forward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t first, size_t n)
 {
-    const struct plan_step *s = &code->step[step];
-    struct plan_call *c = &ctx->call[step];
+    struct plan_call *c = &ctx->call[s - code->step];
     struct rd_op_call call;
     char label[96];
     rd_status st;
 
-    set(code, s, ctx, ctx->n, false, c);
+    set(code, s, ctx, first, n, false, c);
     call = call_of(code, s, c, false);
     call.saved = bytes_at(ctx, &s->saved);
     call.scratch = bytes_at(ctx, &s->node_scratch);
@@ -177,16 +196,16 @@ rd_status plan_node_forward(const struct plan_code *code, struct plan_context *c
     return RD_OK;
 }
 
-rd_status plan_node_backward(const struct plan_code *code, struct plan_context *ctx, int step)
+rd_status plan_node_backward(const struct plan_code *code, const struct plan_context *ctx,
+    const struct plan_step *s, size_t first, size_t n)
 {
-    const struct plan_step *s = &code->step[step];
-    struct plan_call *c = &ctx->call[step];
+    struct plan_call *c = &ctx->call[s - code->step];
     struct rd_op_call call;
     char label[96];
     bool wanted = false;
     rd_status st;
 
-    set(code, s, ctx, ctx->n, true, c);
+    set(code, s, ctx, first, n, true, c);
     for (int i = 0; i < s->n_in; i++) {
         wanted = wanted || c->din_at[i];
         if (c->din_at[i] && !s->in_add[i])

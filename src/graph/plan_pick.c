@@ -104,6 +104,26 @@ bool plan_build_pick(struct builder *b, int at)
     return true;
 }
 
+int plan_copy_pixels(struct builder *b, int slot)
+{
+    const struct plan_slot from = b->code->slot[slot];
+    struct plan_pick *p = RD_NEW(b->arena, struct plan_pick);
+    struct plan_step *s = p ? plan_add_step(b, PLAN_PICK, -1) : NULL;
+
+    if (!s) {
+        b->starved = b->starved || !p;
+        b->refused = true;
+        return -1;
+    }
+    *p = (struct plan_pick){ .step = { 1, 1, 1 }, .count = { from.c, from.h, from.w } };
+    s->in = slot;
+    s->pick = p;
+    b->code->n_steps--;
+    s->out = plan_add_pixels(b, from.value, from.c, from.h, from.w);
+    b->code->n_steps++;
+    return s->out;
+}
+
 /* --- run --- */
 
 void plan_pick_forward(const struct plan_code *code, const struct plan_context *ctx,

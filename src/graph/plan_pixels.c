@@ -21,7 +21,7 @@ bool plan_is_image(const struct builder *b, int v)
            x->dim[2] > 0 && x->dim[3] > 0;
 }
 
-static bool same_image(const struct builder *b, int v, int w)
+bool plan_same_image(const struct builder *b, int v, int w)
 {
     return plan_is_image(b, v) && plan_is_image(b, w) &&
            memcmp(plan_value_at(b, v)->dim + 1, plan_value_at(b, w)->dim + 1,
@@ -122,7 +122,7 @@ bool plan_build_add(struct builder *b, int at)
     struct plan_step *s;
     bool relu;
 
-    if (!plan_is_op(node, "Add") || !same_image(b, node->input[0], node->input[1]) ||
+    if (!plan_is_op(node, "Add") || !plan_same_image(b, node->input[0], node->input[1]) ||
         plan_value_at(b, node->input[0])->weight || plan_value_at(b, node->input[1])->weight ||
         (!plan_has_pixels(b, node->input[0]) && !plan_has_pixels(b, node->input[1])))
         return false;
@@ -264,7 +264,7 @@ static const struct plan_affine *take_chain(
 
         memcpy(try, scale, 2 * c * sizeof *try);
         if (node->n_outputs < 1 || node->output[0] < 0 || !plan_is_image(b, node->output[0]) ||
-            !same_image(b, in, node->output[0]) ||
+            !plan_same_image(b, in, node->output[0]) ||
             !(normalization(b, node, in, c, try, try + c) ||
                 (!fold && arithmetic(b, node, in, c, try, try + c))))
             break;

@@ -317,10 +317,12 @@ static void zero_out_halo(const struct plan_code *code, const struct plan_contex
     plan_zero_halo(&code->slot[s->out], plan_data(code, ctx, s->out, i));
 }
 
-static void image_forward(const struct plan_code *code, const struct plan_context *ctx,
+static rd_status image_forward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i)
 {
     switch (s->kind) {
+    case PLAN_NODE:
+        return plan_node_forward(code, ctx, s, i, 1);
     case PLAN_CONV:
         plan_conv_forward(code, ctx, s, i);
         break;
@@ -356,12 +358,15 @@ static void image_forward(const struct plan_code *code, const struct plan_contex
     default:
         to_plain(code, ctx, s, i);
     }
+    return RD_OK;
 }
 
-static void image_backward(const struct plan_code *code, const struct plan_context *ctx,
+static rd_status image_backward(const struct plan_code *code, const struct plan_context *ctx,
     const struct plan_step *s, size_t i)
 {
     switch (s->kind) {
+    case PLAN_NODE:
+        return plan_node_backward(code, ctx, s, i, 1);
     case PLAN_CONV:
         plan_conv_backward(code, ctx, s, i);
         if (s->early)
@@ -391,6 +396,7 @@ static void image_backward(const struct plan_code *code, const struct plan_conte
     default:
         form_backward(code, ctx, s, i);
     }
+    return RD_OK;
 }
 
 rd_status plan_forward(const struct plan_code *code, struct plan_context *ctx, int first, int end)
@@ -404,8 +410,10 @@ rd_status plan_forward(const struct plan_code *code, struct plan_context *ctx, i
             const int last = seg->end < end ? seg->end : end;
 
             for (size_t i = 0; i < ctx->n; i++)
-                for (int k = at; k < last; k++)
-                    image_forward(code, ctx, &code->step[k], i);
+                for (int k = at; k < last && !st; k++)
+                    st = image_forward(code, ctx, &code->step[k], i);
+            if (st)
+                return st;
             at = last;
             continue;
         }
@@ -414,7 +422,7 @@ rd_status plan_forward(const struct plan_code *code, struct plan_context *ctx, i
         else if (s->kind == PLAN_DROPOUT)
             dropout_forward(code, ctx, s);
         else if (s->kind == PLAN_NODE)
-            st = plan_node_forward(code, ctx, at);
+            st = plan_node_forward(code, ctx, s, 0, ctx->n);
         else
             return RD_FAIL(ctx->err, RD_E_BUG, "step %d cannot run in a chunk", at);
         if (st)
@@ -435,9 +443,11 @@ rd_status plan_backward(const struct plan_code *code, struct plan_context *ctx, 
             const int from = seg->first > first ? seg->first : first;
 
             for (size_t i = 0; i < ctx->n; i++)
-                for (int k = at; k > from; k--)
+                for (int k = at; k > from && !st; k--)
                     if (code->step[k - 1].back)
-                        image_backward(code, ctx, &code->step[k - 1], i);
+                        st = image_backward(code, ctx, &code->step[k - 1], i);
+            if (st)
+                return st;
             at = from;
             continue;
         }
@@ -446,7 +456,7 @@ rd_status plan_backward(const struct plan_code *code, struct plan_context *ctx, 
         else if (s->back && s->kind == PLAN_DROPOUT)
             dropout_backward(code, ctx, s);
         else if (s->back && s->kind == PLAN_NODE)
-            st = plan_node_backward(code, ctx, at - 1);
+            st = plan_node_backward(code, ctx, s, 0, ctx->n);
         else if (s->back)
             return RD_FAIL(ctx->err, RD_E_BUG, "step %d cannot run in a chunk", at - 1);
         if (st)

@@ -3,12 +3,6 @@
 
 #include <string.h>
 
-static void at_least(size_t *n, size_t want)
-{
-    if (*n < want)
-        *n = want;
-}
-
 static bool window_of(
     const struct builder *b, const struct rd_graph_node *node, struct rd_window *w)
 {
@@ -130,7 +124,6 @@ bool plan_build_conv(struct builder *b, int at)
     const struct plan_affine *affine;
     struct rd_window w, pool = { 0 };
     struct plan_step *s;
-    struct plan_slot *slot;
     int out = node->output[0], next, in;
     bool relu = false, pooled = false;
     size_t c, o;
@@ -143,6 +136,9 @@ bool plan_build_conv(struct builder *b, int at)
     c = (size_t)plan_value_at(b, node->input[0])->dim[1];
     o = (size_t)plan_value_at(b, node->input[1])->dim[0];
     in = plan_pixels(b, node->input[0]);
+    if (in >= 0)
+        in = plan_padded(
+            b, in, (size_t)w.pad[0], (size_t)w.pad[1], (size_t)w.pad_end[0], (size_t)w.pad_end[1]);
     if (in < 0)
         return true;
     affine = plan_take_norm(b, &out);
@@ -180,11 +176,6 @@ bool plan_build_conv(struct builder *b, int at)
     s->dilation_w = (size_t)w.dilation[1];
     s->pad_top = (size_t)w.pad[0];
     s->pad_left = (size_t)w.pad[1];
-    slot = &b->code->slot[in];
-    at_least(&slot->top, s->pad_top);
-    at_least(&slot->left, s->pad_left);
-    at_least(&slot->bottom, (size_t)w.pad_end[0]);
-    at_least(&slot->right, (size_t)w.pad_end[1]);
     b->code->n_steps--; /* the slot's producer is this step */
     s->out = plan_add_pixels(
         b, out, o, pooled ? (size_t)pool.out[0] : s->oh, pooled ? (size_t)pool.out[1] : s->ow);

@@ -235,7 +235,7 @@ static inline int hand_norm(struct hand *h, int x, int64_t c)
     return hand_node(h, "BatchNormalization", in, 5, NULL, 0);
 }
 
-enum { ZOO = 16 };
+enum { ZOO = 17 };
 
 static inline struct rd_graph *hand_zoo(int which, struct rd_arena *arena, enum rd_dtype dtype)
 {
@@ -403,6 +403,22 @@ static inline struct rd_graph *hand_zoo(int which, struct rd_arena *arena, enum 
         x = hand_unary(&h, "Flatten", hand_unary(&h, "GlobalAveragePool", x));
         y = hand_unary(&h, "Flatten", hand_unary(&h, "GlobalAveragePool", y));
         return hand_end(&h, hand_gemm(&h, hand_binary(&h, "Add", x, y), 12, 4, false, true, 1));
+    case 16: /* element by element between convolutions, weights of channels by their means */
+        x = hand_input(&h, 4, color);
+        x = hand_conv(&h, x, 3, 20, 3, 1, 0, 1, 1, true);
+        x = hand_binary(&h, "Mul", x, hand_unary(&h, "Sigmoid", x));
+        y = hand_conv(&h, x, 20, 20, 3, 1, 1, 1, 20, true);
+        y = hand_unary(&h, "Elu", y);
+        z = hand_unary(&h, "GlobalAveragePool", y);
+        z = hand_unary(&h, "Softplus", hand_conv(&h, z, 20, 5, 1, 1, 0, 1, 1, true));
+        z = hand_unary(&h, "Sigmoid", hand_conv(&h, z, 5, 20, 1, 1, 0, 1, 1, true));
+        y = hand_binary(&h, "Mul", y, z);
+        y = hand_binary(&h, "Add", hand_conv(&h, y, 20, 20, 3, 1, 1, 1, 1, true), x);
+        y = hand_unary(
+            &h, "Tanh", hand_conv(&h, hand_unary(&h, "Neg", y), 20, 6, 3, 2, 1, 1, 1, true));
+        y = hand_unary(&h, "Flatten",
+            hand_binary(&h, "Mul", y, hand_weight(&h, 3, (int64_t[]){ 6, 1, 1 }, 1, 0.2f)));
+        return hand_end(&h, hand_gemm(&h, y, 6 * 16, 4, false, true, 1));
     default: /* a padded convolution fed by a pool, dense layer on pixels with a halo */
         x = hand_input(&h, 4, gray);
         x = hand_pool(&h, "MaxPool", hand_conv(&h, x, 1, 16, 3, 1, 1, 1, 1, true), 2, 2, 0);
