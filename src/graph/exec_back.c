@@ -33,7 +33,8 @@ static rd_status new_box(struct back *b, int v)
     return RD_OK;
 }
 
-static rd_status new_grad(struct back *b, int v)
+/* fresh_out: NULL: it is to be zeros; else it may be undefined, which *fresh_out then tells. */
+static rd_status new_grad(struct back *b, int v, bool *fresh_out)
 {
     struct rd_tensor *t;
 
@@ -48,7 +49,10 @@ static rd_status new_grad(struct back *b, int v)
         st = exec_grab(b->p, rd_tensor_bytes(t), &t->data);
         if (st)
             return st;
-        memset(t->data, 0, rd_tensor_bytes(t));
+        if (fresh_out)
+            *fresh_out = true;
+        else
+            memset(t->data, 0, rd_tensor_bytes(t));
         b->lent[v] = t->data;
         b->grad[v] = t;
         return RD_OK;
@@ -83,25 +87,41 @@ static void let_outputs_go(struct back *b, const struct rd_graph_node *node)
     }
 }
 
-/* A view's gradient is its input's, when that has none yet. */
-static bool handed_on(struct back *b, const struct rd_graph_node *node)
+/*
+ * Which input's gradient is the output's as it is: a view's, and one of a sum's. -1: none. It must
+ * lead somewhere, and be asked for by nobody.
+ */
+static int passes_on(const struct back *b, const struct rd_graph_node *node)
 {
-    const int from = node->n_inputs ? node->input[0] : -1, to = node->output[0];
-    struct rd_tensor *t;
+    const struct rd_graph_value *value = b->p->exec->graph->value;
+    const bool sum = !strcmp(node->row->op, "Add") && !*node->row->domain;
+    const int to = node->n_outputs == 1 ? node->output[0] : -1;
 
-    if (!node->row->view || node->n_outputs != 1 || from < 0 || to < 0 || !b->lent[to] ||
-        !b->needs[from] || b->grad[from] || b->p->exec->graph->value[from].producer < 0 ||
-        (b->want && b->want[from]) || !node->row->backward || !(node->row->grad_in & 1) ||
-        rd_tensor_bytes(&b->p->t[from]) != rd_tensor_bytes(b->grad[to]))
-        return false;
-    t = b->grad[to];
+    if ((!node->row->view && !sum) || to < 0 || !b->lent[to] || !node->row->backward)
+        return -1;
+    for (int k = 0; k < (sum ? 2 : 1) && k < node->n_inputs; k++) {
+        const int v = node->input[k];
+
+        if (v >= 0 && b->needs[v] && !b->grad[v] && value[v].producer >= 0 &&
+            !(b->want && b->want[v]) && (node->row->grad_in >> k & 1) &&
+            b->p->t[v].dtype == b->p->t[to].dtype &&
+            rd_tensor_bytes(&b->p->t[v]) == rd_tensor_bytes(b->grad[to]) &&
+            (!sum || node->input[0] != node->input[1]))
+            return k;
+    }
+    return -1;
+}
+
+static void pass_on(struct back *b, int to, int from)
+{
+    struct rd_tensor *t = b->grad[to];
+
     *t = b->p->t[from];
     t->data = b->lent[to];
     b->grad[from] = t;
     b->lent[from] = b->lent[to];
     b->grad[to] = NULL;
     b->lent[to] = NULL;
-    return true;
 }
 
 static rd_status back_node(struct back *b, size_t index)
@@ -120,6 +140,7 @@ static rd_status back_node(struct back *b, size_t index)
         .runner = p };
     bool any_out = false, any_in = false;
     rd_status st = RD_OK;
+    int passed;
 
     for (int k = 0; k < node->n_outputs; k++) {
         const int v = node->output[k];
@@ -128,23 +149,30 @@ static rd_status back_node(struct back *b, size_t index)
         b->dout[k] = v < 0 ? NULL : b->grad[v];
         any_out = any_out || b->dout[k];
     }
-    if (!any_out || handed_on(b, node))
+    if (!any_out)
         return RD_OK;
+    passed = passes_on(b, node);
     for (int k = 0; k < node->n_inputs && !st; k++) {
         const int v = node->input[k];
 
         p->in[k] = v < 0 ? NULL : &p->t[v];
         b->din[k] = NULL;
-        if (v < 0 || !b->needs[v])
+        if (v < 0 || !b->needs[v] || k == passed)
             continue;
         any_in = true;
         if (!node->row->backward ||
             (node->row->grad_in != RD_GRAD_ALL && (k > 31 || !(node->row->grad_in >> k & 1))))
             return RD_FAIL(p->err, RD_E_USAGE, "%s has no gradient for its input %d", node->op, k);
-        if (!b->grad[v])
-            st = new_grad(b, v);
+        if (!b->grad[v]) {
+            bool fresh = false;
+
+            st = new_grad(b, v, k < 32 && (node->row->sets >> k & 1) ? &fresh : NULL);
+            c.fresh |= fresh ? 1u << k : 0;
+        }
         b->din[k] = b->grad[v];
     }
+    if (!st && !any_in && passed >= 0)
+        pass_on(b, node->output[0], node->input[passed]);
     if (st || !any_in)
         return st;
     if (node->row->scratch) {
@@ -160,6 +188,8 @@ static rd_status back_node(struct back *b, size_t index)
 
         st = node->row->backward(&c);
         p->budget->live += c.text->used - before;
+        if (!st && passed >= 0)
+            pass_on(b, node->output[0], node->input[passed]);
         return st;
     }
     p->index = index;
@@ -203,7 +233,7 @@ rd_status exec_pass_back(struct rd_exec_pass *pass, const struct rd_tensor *cons
         b.needs[g->input[i]] = exec_is_float(g->value[g->input[i]].dtype);
     for (size_t v = 0; v < g->n_values && !st; v++)
         if (b.needs[v])
-            st = new_grad(&b, (int)v);
+            st = new_grad(&b, (int)v, NULL);
     for (size_t i = 0; i < g->n_nodes; i++) {
         bool any = false;
 
@@ -220,7 +250,7 @@ rd_status exec_pass_back(struct rd_exec_pass *pass, const struct rd_tensor *cons
         if (!c)
             continue;
         if (rd_boxed_of(c) && pass->budget != &pass->own) { /* of the run around */
-            st = b.grad[v] ? RD_OK : new_grad(&b, v);
+            st = b.grad[v] ? RD_OK : new_grad(&b, v, NULL);
             if (!st)
                 rd_grad_add(b.grad[v], c);
             continue;
@@ -231,7 +261,7 @@ rd_status exec_pass_back(struct rd_exec_pass *pass, const struct rd_tensor *cons
             st = RD_FAIL(err, RD_E_USAGE,
                 "cotangent %zu has not the float type and shape of output %zu", i, i);
         else if (!b.grad[v])
-            st = new_grad(&b, v);
+            st = new_grad(&b, v, NULL);
         if (st)
             break;
         for (size_t k = 0, n = rd_tensor_count(c); k < n; k++) { /* two outputs may be one value */

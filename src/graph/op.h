@@ -73,6 +73,9 @@ struct rd_op_call {
      * wanted. */
     const struct rd_tensor *const *dout;
     struct rd_tensor *const *din;
+    /* Mask of din whose contents are undefined and count as zeros; only of inputs in the row's
+     * `sets`. An input that is given twice is fresh once, the first time. */
+    unsigned fresh;
 
     const struct rd_kernels *kernels; /* NULL: the plain reference loops */
     void *saved; /* saved(c) bytes, written by forward, read by backward; NULL: no backward comes */
@@ -166,6 +169,7 @@ struct rd_op {
     rd_status (*surrogate)(struct rd_op_call *c);
     unsigned grad_in; /* mask of inputs that backward has a derivative for */
     unsigned reads;   /* RD_READS_*: of backward */
+    unsigned sets;    /* mask of inputs whose gradient backward can write where nothing is yet */
 
     /* Bytes of scratch (c->din NULL: of forward, else of backward) and of saved state; shapes are
      * set, data is not. NULL: none. */
@@ -246,6 +250,12 @@ static inline struct rd_tensor *rd_op_out(const struct rd_op_call *c, int i)
 static inline struct rd_tensor *rd_op_din(const struct rd_op_call *c, int i)
 {
     return i < c->node->n_inputs - c->node->n_captures ? c->din[i] : NULL;
+}
+
+/* Is din i to be written rather than added to? */
+static inline bool rd_op_is_fresh(const struct rd_op_call *c, int i)
+{
+    return c->fresh >> i & 1;
 }
 
 /* Axis counted from the end when negative; RD_E_INPUT outside -rank..rank-1 (..rank when one_more).

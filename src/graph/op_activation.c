@@ -77,9 +77,9 @@ static size_t scratch(const struct rd_op_call *c)
         const size_t n = rd_tensor_count(c->out[0]);                                               \
                                                                                                    \
         if (rd_op_math(c, c->out[0]))                                                              \
-            c->kernels->math->map_back(                                                            \
-                MAP, NULL, c->out[0]->data, c->dout[0]->data, c->din[0]->data, n, 0);              \
-        else if (c->out[0]->dtype == RD_F32)                                                       \
+            c->kernels->math->map_back(MAP, NULL, c->out[0]->data, c->dout[0]->data,               \
+                c->din[0]->data, n, 0, !rd_op_is_fresh(c, 0));                                     \
+        else if (rd_op_start(c, 0), c->out[0]->dtype == RD_F32)                                    \
             EACH_BACK(float, EXPR);                                                                \
         else                                                                                       \
             EACH_BACK(double, EXPR);                                                               \
@@ -401,8 +401,9 @@ static rd_status softmax_back(struct rd_op_call *c)
     const struct rd_math *const math = rd_op_math(c, c->out[0]);
 
     if (math && s.inner == 1 && s.n)
-        math->softmax_back(c->out[0]->data, c->dout[0]->data, c->din[0]->data, s.outer, s.n, false);
-    else if (c->out[0]->dtype == RD_F32)
+        math->softmax_back(c->out[0]->data, c->dout[0]->data, c->din[0]->data, s.outer, s.n, false,
+            !rd_op_is_fresh(c, 0));
+    else if (rd_op_start(c, 0), c->out[0]->dtype == RD_F32)
         SOFTMAX_BACK(float);
     else
         SOFTMAX_BACK(double);
@@ -441,6 +442,7 @@ const struct rd_op rd_op_relu = {
     .backward = relu_back,
     .grad_in = 1,
     .reads = RD_READS_OUT,
+    .sets = 1,
     .per_example = rd_op_rows_elementwise,
 };
 
@@ -459,6 +461,7 @@ const struct rd_op rd_op_sigmoid = {
     .backward = sigmoid_back,
     .grad_in = 1,
     .reads = RD_READS_OUT,
+    .sets = 1,
     .scratch = scratch,
     .per_example = rd_op_rows_elementwise,
 };
@@ -478,6 +481,7 @@ const struct rd_op rd_op_tanh = {
     .backward = tanh_back,
     .grad_in = 1,
     .reads = RD_READS_OUT,
+    .sets = 1,
     .scratch = scratch,
     .per_example = rd_op_rows_elementwise,
 };
@@ -529,6 +533,7 @@ const struct rd_op rd_op_softmax = {
     .backward = softmax_back,
     .grad_in = 1,
     .reads = RD_READS_OUT,
+    .sets = 1,
     .scratch = softmax_scratch,
     .flops = softmax_flops,
     .per_example = softmax_rows,

@@ -168,8 +168,10 @@ static rd_status layer_backward(struct rd_op_call *c)
     (void)layer_axis(c, &axis);
     outer = span(c->in[0], 0, axis);
     n = span(c->in[0], axis, c->in[0]->ndim);
-    if (!n || !outer || !c->dout[0])
+    if (!n || !outer || !c->dout[0]) {
+        rd_op_start(c, 0);
         return RD_OK;
+    }
     if (c->node->n_outputs > 1)
         for (int k = 1; k < c->node->n_outputs; k++)
             if (c->dout[k])
@@ -178,11 +180,13 @@ static rd_status layer_backward(struct rd_op_call *c)
     if (layer_math(c, n)) {
         const struct rd_normal_back q = { c->in[0]->data, c->in[1]->data, c->dout[0]->data,
             c->din[0] ? c->din[0]->data : NULL, c->din[1] ? c->din[1]->data : NULL,
-            rd_op_din(c, 2) ? c->din[2]->data : NULL, outer, n, (float)epsilon, false };
+            rd_op_din(c, 2) ? c->din[2]->data : NULL, outer, n, (float)epsilon, false,
+            !rd_op_is_fresh(c, 0) };
 
         c->kernels->math->normal_back(&q);
         return RD_OK;
     }
+    rd_op_start(c, 0);
     x = rd_op_wide(c, c->in[0]);
     scale = rd_op_wide(c, c->in[1]);
     g = rd_op_wide(c, c->dout[0]);
@@ -251,6 +255,7 @@ const struct rd_op rd_op_layernormalization = {
     .backward = layer_backward,
     .grad_in = 7,
     .reads = RD_READS_IN,
+    .sets = 1,
     .scratch = layer_scratch,
     .flops = norm_flops,
     .per_example = layer_rows,
@@ -675,9 +680,11 @@ static rd_status soft_backward(struct rd_op_call *c)
     double *dx;
 
     if (math && s.inner == 1 && s.n) {
-        math->softmax_back(c->out[0]->data, c->dout[0]->data, c->din[0]->data, s.outer, s.n, true);
+        math->softmax_back(c->out[0]->data, c->dout[0]->data, c->din[0]->data, s.outer, s.n, true,
+            !rd_op_is_fresh(c, 0));
         return RD_OK;
     }
+    rd_op_start(c, 0);
     y = rd_op_wide(c, c->out[0]);
     g = rd_op_wide(c, c->dout[0]);
     dx = rd_op_take(c, rd_op_wide_size(c->in[0]));
@@ -725,6 +732,7 @@ const struct rd_op rd_op_logsoftmax = {
     .backward = soft_backward,
     .grad_in = 1,
     .reads = RD_READS_OUT,
+    .sets = 1,
     .scratch = soft_scratch,
     .flops = soft_flops,
     .per_example = soft_rows,

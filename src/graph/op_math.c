@@ -205,7 +205,14 @@ static void pair_back_fast(const struct rd_op_call *c, const struct rd_walk *w, 
                  db = w->step[1][w->rank - 1];
     size_t at[RD_MAX_DIMS] = { 0 }, place[2] = { 0 };
     float part[PART];
+    bool set[2] = { false, false }; /* nothing is there yet, and each element comes once */
 
+    for (int k = 0; k < 2; k++) {
+        set[k] = rd_op_is_fresh(c, k) && op != RD_PAIR_DIV &&
+                 rd_tensor_count(c->in[k]) == rd_tensor_count(c->out[0]);
+        if (!set[k])
+            rd_op_start(c, k);
+    }
     do {
         for (size_t first = 0; first < all; first += PART) {
             const size_t n = all - first < PART ? all - first : PART;
@@ -218,9 +225,19 @@ static void pair_back_fast(const struct rd_op_call *c, const struct rd_walk *w, 
 
                 if (!c->din[k])
                     continue;
+                to = (float *)c->din[k]->data + place[k] + first * step;
+                if (set[k]) { /* straight into its place */
+                    if (op == RD_PAIR_MUL)
+                        (void)row_cotangent(math, op, k, g + first, a + place[0] + first * da, da,
+                            b + place[1] + first * db, db, to, n);
+                    else if (sign > 0)
+                        memcpy(to, g + first, n * sizeof(*to));
+                    else
+                        math->pair(RD_PAIR_MUL, g + first, 1, &sign, 0, to, n);
+                    continue;
+                }
                 from = row_cotangent(math, op, k, g + first, a + place[0] + first * da, da,
                     b + place[1] + first * db, db, part, n);
-                to = (float *)c->din[k]->data + place[k] + first * step;
                 if (step)
                     math->add_to(from, NULL, 0, sign, to, n);
                 else
@@ -239,10 +256,17 @@ static void pair_back_fast(const struct rd_op_call *c, const struct rd_walk *w, 
         double *sum_a, *sum_b;                                                                     \
                                                                                                    \
         if (rd_op_math(c, c->out[0])) {                                                            \
-            if (rd_tensor_count(c->out[0]))                                                        \
+            if (rd_tensor_count(c->out[0])) {                                                      \
                 pair_back_fast(c, &w, PAIR);                                                       \
+            } else {                                                                               \
+                rd_op_start(c, 0);                                                                 \
+                rd_op_start(c, 1);                                                                 \
+            }                                                                                      \
+                                                                                                   \
             return RD_OK;                                                                          \
         }                                                                                          \
+        rd_op_start(c, 0);                                                                         \
+        rd_op_start(c, 1);                                                                         \
         sum_a = zeroed_sum(c, c->din[0]);                                                          \
         sum_b = zeroed_sum(c, c->din[1]);                                                          \
         if (rd_tensor_count(c->out[0])) {                                                          \
@@ -280,6 +304,7 @@ DEFINE_BACK(div_back, RD_PAIR_DIV, g / y, -g *x / (y * y))
         .backward = back,                                                                          \
         .grad_in = 3,                                                                              \
         .reads = RD_READS_IN,                                                                      \
+        .sets = 3,                                                                                 \
         .scratch = scratch,                                                                        \
         .per_example = rd_op_rows_elementwise,                                                     \
     }

@@ -4,9 +4,7 @@
  * float32 goes through the kernels when the caller has them; every other float type, and the
  * reference, is computed in float64 and rounded once. Integers wrap.
  */
-#include "graph/op.h"
-
-#include "tensor/kernel.h"
+#include "graph/op_fast.h"
 
 #include <string.h>
 
@@ -256,6 +254,17 @@ static rd_status matmul_back(struct rd_op_call *c)
     const double *wa, *wb, *wg;
     double *sum_a = NULL, *sum_b = NULL;
 
+    const bool fast = c->kernels && c->in[0]->dtype == RD_F32 && rd_tensor_count(c->out[0]);
+    /* Nothing is there yet, and no matrix is used twice. */
+    const bool set_a =
+        fast && rd_op_is_fresh(c, 0) && rd_tensor_count(c->in[0]) == s.count * s.m * s.k;
+    const bool set_b =
+        fast && rd_op_is_fresh(c, 1) && rd_tensor_count(c->in[1]) == s.count * s.k * s.n;
+
+    if (!set_a)
+        rd_op_start(c, 0);
+    if (!set_b)
+        rd_op_start(c, 1);
     if (!rd_tensor_count(c->out[0]))
         return RD_OK;
     if (c->kernels && c->in[0]->dtype == RD_F32) {
@@ -267,10 +276,10 @@ static rd_status matmul_back(struct rd_op_call *c)
             place(&s, i, &a, &b);
             if (da)
                 sgemm(c, s.m, s.k, s.n, pg + i * s.m * s.n, false, pb + b * s.k * s.n, true,
-                    (float *)da->data + a * s.m * s.k, true);
+                    (float *)da->data + a * s.m * s.k, !set_a);
             if (db)
                 sgemm(c, s.k, s.n, s.m, pa + a * s.m * s.k, true, pg + i * s.m * s.n, false,
-                    (float *)db->data + b * s.k * s.n, true);
+                    (float *)db->data + b * s.k * s.n, !set_b);
         }
         return RD_OK;
     }
@@ -502,6 +511,8 @@ static rd_status gemm_back(struct rd_op_call *c)
     struct view y, a, b;
     double *sum;
 
+    if (!rd_tensor_count(c->out[0]) || !by_kernels(c) || g.alpha != 1)
+        rd_op_start(c, 0);
     if (!rd_tensor_count(c->out[0]))
         return RD_OK;
     if (by_kernels(c) && g.alpha == 1) {
@@ -509,9 +520,11 @@ static rd_status gemm_back(struct rd_op_call *c)
 
         /* As stored: dA = g B'^T or, turned, B' g^T; dB = A'^T g or, turned, g^T A'. */
         if (da && !g.turn_a)
-            sgemm(c, g.m, g.k, g.n, pg, false, c->in[1]->data, !g.turn_b, da->data, true);
+            sgemm(c, g.m, g.k, g.n, pg, false, c->in[1]->data, !g.turn_b, da->data,
+                !rd_op_is_fresh(c, 0));
         if (da && g.turn_a)
-            sgemm(c, g.k, g.m, g.n, c->in[1]->data, g.turn_b, pg, true, da->data, true);
+            sgemm(c, g.k, g.m, g.n, c->in[1]->data, g.turn_b, pg, true, da->data,
+                !rd_op_is_fresh(c, 0));
         if (db && !g.turn_b)
             sgemm(c, g.k, g.n, g.m, c->in[0]->data, !g.turn_a, pg, false, db->data, true);
         if (db && g.turn_b)
@@ -602,6 +615,7 @@ const struct rd_op rd_op_matmul = {
     .backward = matmul_back,
     .grad_in = 3,
     .reads = RD_READS_IN,
+    .sets = 3,
     .scratch = matmul_scratch,
     .flops = matmul_flops,
     .per_example = matmul_rows,
@@ -623,6 +637,7 @@ const struct rd_op rd_op_gemm = {
     .backward = gemm_back,
     .grad_in = 7,
     .reads = RD_READS_IN,
+    .sets = 1,
     .scratch = gemm_scratch,
     .flops = gemm_flops,
     .per_example = gemm_rows,

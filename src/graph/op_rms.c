@@ -151,7 +151,7 @@ static rd_status rms_backward(struct rd_op_call *c)
     if (rd_op_math(c, c->in[0]) && rd_tensor_count(c->in[1]) == n && c->in[1]->dtype == RD_F32) {
         const struct rd_normal_back q = { c->in[0]->data, c->in[1]->data, c->dout[0]->data,
             c->din[0] ? c->din[0]->data : NULL, c->din[1] ? c->din[1]->data : NULL, NULL, outer, n,
-            (float)epsilon, true };
+            (float)epsilon, true, true };
 
         c->kernels->math->normal_back(&q);
         return RD_OK;

@@ -1,9 +1,8 @@
 /* op_shape.c - Flatten, Reshape, Squeeze, Unsqueeze, Identity, Dropout: the same bytes in another
  * shape; and Transpose. */
 #include "graph/op_body.h"
+#include "graph/op_fast.h"
 #include "tensor/boxed.h"
-#include "tensor/kernel.h"
-#include "tensor/math.h"
 
 #include <string.h>
 
@@ -727,13 +726,19 @@ static rd_status transpose_back(struct rd_op_call *c)
 
     if (!rd_tensor_count(c->out[0]))
         return RD_OK;
+    if (!math)
+        rd_op_start(c, 0);
     do {
-        if (math && t.other < 0)
+        if (math && t.other < 0 && rd_op_is_fresh(c, 0))
+            memcpy((float *)c->din[0]->data + at[0], (const float *)c->dout[0]->data + at[1],
+                t.dim[last] * sizeof(float));
+        else if (math && t.other < 0)
             math->add_to((const float *)c->dout[0]->data + at[1], NULL, 0, 1,
                 (float *)c->din[0]->data + at[0], t.dim[last]);
         else if (math)
             math->turn((const float *)c->dout[0]->data + at[1], (ptrdiff_t)other_step, others,
-                t.dim[last], (float *)c->din[0]->data + at[0], (ptrdiff_t)t.step[last], true);
+                t.dim[last], (float *)c->din[0]->data + at[0], (ptrdiff_t)t.step[last],
+                !rd_op_is_fresh(c, 0));
         else if (c->in[0]->dtype == RD_F32)
             ADD_TURNED(float);
         else
@@ -768,6 +773,7 @@ const struct rd_op rd_op_transpose = {
     .forward = transpose_forward,
     .backward = transpose_back,
     .grad_in = 1,
+    .sets = 1,
     .flops = no_flops,
     .per_example = transpose_rows,
 };

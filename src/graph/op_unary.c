@@ -179,9 +179,9 @@ struct pair {
         (void)a;                                                                                   \
         (void)b;                                                                                   \
         if (fast_map(c, &map))                                                                     \
-            c->kernels->math->map_back(                                                            \
-                map, c->in[0]->data, NULL, c->dout[0]->data, c->din[0]->data, n, (float)a);        \
-        else if (c->in[0]->dtype == RD_F32)                                                        \
+            c->kernels->math->map_back(map, c->in[0]->data, NULL, c->dout[0]->data,                \
+                c->din[0]->data, n, (float)a, !rd_op_is_fresh(c, 0));                              \
+        else if (rd_op_start(c, 0), c->in[0]->dtype == RD_F32)                                     \
             EACH_BACK(float, SLOPE);                                                               \
         else                                                                                       \
             EACH_BACK(double, SLOPE);                                                              \
@@ -208,6 +208,7 @@ struct pair {
         .surrogate = SURROGATE,                                                                    \
         .grad_in = 1,                                                                              \
         .reads = RD_READS_IN,                                                                      \
+        .sets = 1,                                                                                 \
         .scratch = scratch,                                                                        \
         .per_example = rd_op_rows_elementwise,                                                     \
     }
@@ -371,6 +372,7 @@ const struct rd_op rd_op_gelu = {
     .backward = gelu_backward,
     .grad_in = 1,
     .reads = RD_READS_IN,
+    .sets = 1,
     .scratch = scratch,
     .per_example = rd_op_rows_elementwise,
 };

@@ -45,10 +45,10 @@ struct rd_normal {
 /* Its gradient; statistics are computed again. */
 struct rd_normal_back {
     const float *x, *scale, *dy; /* scale NULL: 1 */
-    float *dx, *dscale, *dbias;  /* each may be NULL; ADDED to */
+    float *dx, *dscale, *dbias;  /* each may be NULL; ADDED to, but dx only when `add` */
     size_t rows, n;
     float epsilon;
-    bool root;
+    bool root, add;
 };
 
 /*
@@ -74,10 +74,10 @@ struct rd_lstm_back {
 struct rd_math {
     /* out may be x. */
     void (*map)(enum rd_map f, const float *x, float *out, size_t n, float a);
-    /* dx += dy f'(x); y = f(x) is read where the derivative follows from it (TANH, SIGMOID, RELU),
-     * x elsewhere: the other may be NULL. */
+    /* dx += dy f'(x), or without `add` dx = dy f'(x); y = f(x) is read where the derivative follows
+     * from it (TANH, SIGMOID, RELU), x elsewhere: the other may be NULL. */
     void (*map_back)(enum rd_map f, const float *x, const float *y, const float *dy, float *dx,
-        size_t n, float a);
+        size_t n, float a, bool add);
     /* out[i] = a[i * a_step] op b[i * b_step]; steps 0 or 1. out may be an operand. */
     void (*pair)(enum rd_pair op, const float *a, size_t a_step, const float *b, size_t b_step,
         float *out, size_t n);
@@ -90,9 +90,9 @@ struct rd_math {
     double (*dot)(const float *a, const float *b, size_t n); /* as kernel.h's sum */
     /* Of rows of n; logs: logarithms of it. A row whose largest is -inf or that holds NaN: NaN. */
     void (*softmax)(const float *x, float *out, size_t rows, size_t n, bool logs);
-    /* dx += ..., y being the output */
+    /* dx += ..., or = without `add`, y being the output */
     void (*softmax_back)(
-        const float *y, const float *dy, float *dx, size_t rows, size_t n, bool logs);
+        const float *y, const float *dy, float *dx, size_t rows, size_t n, bool logs, bool add);
     void (*normal)(const struct rd_normal *q);
     void (*normal_back)(const struct rd_normal_back *q);
     void (*lstm)(const struct rd_lstm *q);

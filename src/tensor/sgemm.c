@@ -7,13 +7,15 @@
 
 /* 64 K floats of B (256 x 128 of them 128 KB), 8 x 256 of A. Bounds are fixed: sums are cut at the
  * same places whatever m and n are, so that a row's bits do not depend on the others. */
-enum { DEPTH = 256, WIDTH = 128, HEIGHT = 28 };
+enum { DEPTH = 256, WIDTH = 128, HEIGHT = 28, TALL = 140 };
 
 void rd_sgemm(const struct rd_kernels *kernels, const struct rd_gemm *g)
 {
     float packed[DEPTH * WIDTH] __attribute__((aligned(64)));
     float rows[HEIGHT * DEPTH] __attribute__((aligned(64)));
     float bias[WIDTH] __attribute__((aligned(64)));
+
+    const size_t most = g->trans_a ? HEIGHT : TALL;
 
     for (size_t j = 0; j < g->n; j += WIDTH) {
         const size_t width = g->n - j < WIDTH ? g->n - j : WIDTH;
@@ -32,8 +34,8 @@ void rd_sgemm(const struct rd_kernels *kernels, const struct rd_gemm *g)
                 rd_pack(kernels, g->b + j * g->ldb + k, depth, width, 1, (ptrdiff_t)g->ldb, packed);
             else
                 rd_pack(kernels, g->b + k * g->ldb + j, depth, width, (ptrdiff_t)g->ldb, 1, packed);
-            for (size_t i = 0; i < g->m; i += HEIGHT) {
-                const size_t height = g->m - i < HEIGHT ? g->m - i : HEIGHT;
+            for (size_t i = 0; i < g->m; i += most) {
+                const size_t height = g->m - i < most ? g->m - i : most;
                 struct rd_rows q = {
                     .in = g->a + i * g->lda + k,
                     .in_step = (ptrdiff_t)g->lda,
