@@ -7,11 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ALIGN = 64, TEXT_ALIGN = 8, BLOCK = 1 << 16 };
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+#define MAPS 1
+#include <sys/mman.h>
+#else
+#define MAPS 0
+#endif
+
+enum { ALIGN = 64, TEXT_ALIGN = 8, BLOCK = 1 << 16, HUGE_PAGE = 1 << 21 };
 
 struct rd_arena_block {
     struct rd_arena_block *next;
     size_t used, size;
+    void *map; /* where its mapping begins; NULL: it is of rd_alloc */
+    size_t map_size;
 };
 struct rd_arena_guard {
     struct rd_arena_guard *next;
@@ -24,6 +33,48 @@ static unsigned char *payload(struct rd_arena_block *b)
     const uintptr_t p = (uintptr_t)(b + 1);
 
     return (unsigned char *)((p + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+}
+
+/*
+ * Large blocks come from the system at once, in huge pages where it has them: a fault for every
+ * four kilobytes costs more than writing them, and they are zero already.
+ */
+static struct rd_arena_block *block_new(size_t room)
+{
+    const size_t size = sizeof(struct rd_arena_block) + ALIGN + room;
+    struct rd_arena_block *b = NULL;
+
+#if MAPS
+    if (room >= 2 * (size_t)HUGE_PAGE) {
+        const size_t all = size + HUGE_PAGE;
+        char *map = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        char *start;
+
+        if (map == MAP_FAILED)
+            return NULL;
+        start = map + (HUGE_PAGE - (uintptr_t)map % HUGE_PAGE) % HUGE_PAGE;
+        /* Whole pages only: what is behind the end is not to become resident. */
+        (void)madvise(start, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+        b = (struct rd_arena_block *)(void *)start;
+        *b = (struct rd_arena_block){ .size = room, .map = map, .map_size = all };
+        return b;
+    }
+#endif
+    b = rd_alloc(size);
+    if (b)
+        *b = (struct rd_arena_block){ .size = room };
+    return b;
+}
+
+static void block_free(struct rd_arena_block *b)
+{
+#if MAPS
+    if (b->map) {
+        (void)munmap(b->map, b->map_size);
+        return;
+    }
+#endif
+    rd_free(b);
 }
 
 /* The fault counter is asked here too: a block already held would hide a failure from the sweep. */
@@ -41,10 +92,10 @@ static void *take(struct rd_arena *a, size_t bytes, size_t align)
     if (!b || start > b->size || b->size - start < bytes) {
         const size_t room = bytes > BLOCK ? bytes : BLOCK;
 
-        b = rd_alloc(sizeof(*b) + ALIGN + room);
+        b = block_new(room);
         if (!b)
             return NULL;
-        *b = (struct rd_arena_block){ .next = a->blocks, .size = room };
+        b->next = a->blocks;
         a->blocks = b;
         start = 0;
     }
@@ -63,7 +114,9 @@ void *rd_arena_alloc(struct rd_arena *a, size_t count, size_t size)
         return NULL;
     bytes = count * size;
     p = take(a, bytes ? bytes : 1, ALIGN);
-    return p ? memset(p, 0, bytes) : NULL;
+    if (p && !a->blocks->map) /* a mapped block holds one thing, which nobody has written to */
+        memset(p, 0, bytes);
+    return p;
 }
 
 char *rd_arena_strndup(struct rd_arena *a, const char *text, size_t len)
@@ -118,7 +171,7 @@ void rd_arena_release(struct rd_arena *a)
     while (a->blocks) {
         struct rd_arena_block *next = a->blocks->next;
 
-        rd_free(a->blocks);
+        block_free(a->blocks);
         a->blocks = next;
     }
     *a = (struct rd_arena){ .limit = a->limit };

@@ -121,21 +121,43 @@ static rd_status make(struct rd_plan *p, enum plan_mode mode, bool *possible, st
     return st;
 }
 
+struct filling {
+    const struct rd_plan *plan;
+    const struct plan_code *code;
+    struct plan_pack **pack;
+};
+
+static rd_status fill_one(void *user, size_t at, size_t worker)
+{
+    const struct filling *f = user;
+    struct plan_pack *k = f->pack[at];
+
+    (void)worker;
+    plan_pack_fill(f->plan->kernels, k, plan_weight(f->code, k->value));
+    k->filled = true;
+    return RD_OK;
+}
+
 /* A few rows go through a large matrix as it lies in the file, which costs less than packing it. */
 static rd_status fill_packs(struct rd_plan *p, enum plan_mode mode, size_t n, struct rd_error *err)
 {
     const bool few = mode == PLAN_INFER && n <= FEW_ROWS && p->answers < FEW_ANSWERS;
+    struct filling f = { .plan = p, .code = p->mode[mode].code };
+    size_t count = 0;
 
     p->answers += few;
-    for (struct plan_pack *k = p->packs; k; k = k->next) {
-        if (k->filled || (k->late && few))
-            continue;
-        if (!plan_pack_room(p->kernels, k, &p->arena))
-            return RD_FAIL(err, RD_E_MEMORY, "no memory for the weights of '%s'", p->graph->path);
-        plan_pack_fill(p->kernels, k, plan_weight(p->mode[mode].code, k->value));
-        k->filled = true;
-    }
-    return RD_OK;
+    for (const struct plan_pack *k = p->packs; k; k = k->next)
+        count += !k->filled && !(few && k->late);
+    if (!count)
+        return RD_OK;
+    f.pack = RD_NEW_ARRAY(&p->arena, struct plan_pack *, count);
+    if (!f.pack || !plan_packs_room(p->kernels, p->packs, !few, &p->arena))
+        return RD_FAIL(err, RD_E_MEMORY, "no memory for the weights of '%s'", p->graph->path);
+    count = 0;
+    for (struct plan_pack *k = p->packs; k; k = k->next)
+        if (!k->filled && !(few && k->late))
+            f.pack[count++] = k;
+    return rd_pool_run(p->pool, count, fill_one, &f);
 }
 
 /* Packed weights; contexts, when a mode runs for the first time. n: rows of the call. */

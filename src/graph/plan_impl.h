@@ -219,11 +219,13 @@ rd_status plan_layout(
 /* What training may change at this input of a node (its graph value must be a weight). */
 bool plan_trainable(const struct rd_graph *graph, const struct rd_graph_node *node, int input);
 
-/* plan_pack.c: a packed weight, shared by all steps that want it; NULL: memory. */
+/* plan_pack.c: a packed weight, shared by all steps that want it; NULL: memory. What it is packed
+ * into comes with plan_packs_room. */
 struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct plan_pack *want,
     struct plan_pack **list, struct rd_arena *arena);
-/* Memory for it, unless it has some; false: none left. */
-bool plan_pack_room(const struct rd_kernels *kernels, struct plan_pack *p, struct rd_arena *arena);
+/* Memory for those of the list that have none, of late ones when asked; false: none left. */
+bool plan_packs_room(
+    const struct rd_kernels *kernels, struct plan_pack *list, bool late, struct rd_arena *arena);
 /* kernels->rows of q with the matrix of a late pack that is not filled: the same bits. */
 void plan_rows_unpacked(const struct rd_kernels *kernels, const struct plan_pack *p,
     const struct rd_tensor *weight, const struct rd_rows *q);

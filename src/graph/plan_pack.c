@@ -13,13 +13,31 @@ enum {
 /* Weights in a mapped file may stand at any byte. */
 typedef float loose __attribute__((aligned(1)));
 
-bool plan_pack_room(const struct rd_kernels *kernels, struct plan_pack *p, struct rd_arena *arena)
+/* plan_pack_get has looked that it fits. */
+static size_t floats_of(const struct rd_kernels *kernels, const struct plan_pack *p)
 {
-    const size_t floats = p->k * rd_packed_width(kernels, p->n); /* plan_pack_get has looked */
+    return (p->k * rd_packed_width(kernels, p->n) + 15) & ~(size_t)15;
+}
 
-    if (!p->packed)
-        p->packed = rd_arena_alloc(arena, floats ? floats : 1, sizeof(float));
-    return p->packed != NULL;
+bool plan_packs_room(
+    const struct rd_kernels *kernels, struct plan_pack *list, bool late, struct rd_arena *arena)
+{
+    size_t total = 16;
+    float *at;
+
+    for (struct plan_pack *p = list; p; p = p->next)
+        if (!p->packed && (late || !p->late) &&
+            __builtin_add_overflow(total, floats_of(kernels, p), &total))
+            return false;
+    at = total > 16 ? rd_arena_alloc(arena, total, sizeof *at) : NULL;
+    if (total > 16 && !at)
+        return false;
+    for (struct plan_pack *p = list; p; p = p->next)
+        if (!p->packed && (late || !p->late)) {
+            p->packed = at;
+            at += floats_of(kernels, p);
+        }
+    return true;
 }
 
 struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct plan_pack *want,
@@ -34,7 +52,8 @@ struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct p
             p->stride_h == want->stride_h && p->stride_w == want->stride_w &&
             p->transposed == want->transposed && p->affine == want->affine)
             return p;
-    if (__builtin_mul_overflow(want->k, rd_packed_width(kernels, want->n), &floats))
+    if (__builtin_mul_overflow(want->k, rd_packed_width(kernels, want->n), &floats) ||
+        floats > SIZE_MAX / 64)
         return NULL;
     p = RD_NEW(arena, struct plan_pack);
     if (!p)
@@ -43,8 +62,6 @@ struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct p
     p->filled = false; /* want may be a copy of a filled one */
     p->packed = NULL;
     p->late = want->late && floats > LATE_FLOATS;
-    if (!p->late && !plan_pack_room(kernels, p, arena))
-        return NULL;
     p->next = *list;
     *list = p;
     return p;
@@ -165,6 +182,43 @@ static void turn_all(const loose *from, size_t step, size_t n, float *to, size_t
             turn(from + j * step + r, step, to + r * width + j, width);
 }
 
+/* Each column one run of the weight: layers of dense weights as PyTorch has them, convolutions
+ * without a window. */
+static bool is_turned(const struct plan_pack *p)
+{
+    return (p->kind == PACK_DENSE && p->transposed && !p->c) ||
+           (p->kind == PACK_CONV && p->taps == 1);
+}
+
+/*
+ * A block of a convolution's matrix, all its rows. The weight (o, c, taps) is read a few channels
+ * of a few outputs at a time, so that its lines are still there for the next tap.
+ */
+static void fill_taps(
+    const struct plan_pack *p, const loose *from, size_t first, size_t width, float *to)
+{
+    enum { OUTPUTS = 8, CHANNELS = 16 };
+    const size_t left = p->n - first, real = left < width ? left : width, each = p->c * p->taps;
+
+    for (size_t c = 0; c < p->c; c += CHANNELS)
+        for (size_t j = 0; j < real; j += OUTPUTS) {
+            const size_t end_c = p->c - c < CHANNELS ? p->c : c + CHANNELS;
+            const size_t end_j = real - j < OUTPUTS ? real : j + OUTPUTS;
+
+            for (size_t t = 0; t < p->taps; t++)
+                for (size_t i = c; i < end_c; i++) {
+                    const loose *w = from + first * each + i * p->taps + t;
+                    float *row = to + (t * p->c + i) * width;
+
+                    for (size_t o = j; o < end_j; o++)
+                        row[o] =
+                            p->affine ? w[o * each] * p->affine->scale[first + o] : w[o * each];
+                }
+        }
+    for (size_t r = 0; r < p->k && real < width; r++)
+        memset(to + r * width + real, 0, (width - real) * sizeof *to);
+}
+
 /* Rows begin .. end of the block of `width` columns that begins at `first`. */
 static void fill_block(const struct plan_pack *p, const loose *from, size_t first, size_t width,
     size_t begin, size_t end, float *to)
@@ -172,10 +226,13 @@ static void fill_block(const struct plan_pack *p, const loose *from, size_t firs
     const size_t left = p->n - first, real = left < width ? left : width;
     size_t column[BLOCK_MAX];
 
-    if (p->kind == PACK_DENSE && p->transposed && !p->c && real == width && width % 4 == 0) {
+    if (is_turned(p) && real == width && width % 4 == 0) {
         const size_t n = (end - begin) & ~(size_t)3;
 
         turn_all(from + first * p->k + begin, p->k, n, to, width);
+        for (size_t r = 0; r < n && p->affine; r++)
+            for (size_t j = 0; j < width; j++)
+                to[r * width + j] *= p->affine->scale[first + j];
         begin += n;
         to += n * width;
     }
@@ -218,6 +275,11 @@ void plan_pack_fill(
     }
     for (size_t first = 0, width; first < p->n; first += width) {
         width = width_at(kernels, p, first);
+        if (p->kind == PACK_CONV && p->taps > 1) {
+            fill_taps(p, from, first, width, to);
+            to += p->k * width;
+            continue;
+        }
         for (size_t r = 0; r < p->k; r += SLICE) {
             const size_t end = p->k - r < SLICE ? p->k : r + SLICE;
 

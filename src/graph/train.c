@@ -161,7 +161,7 @@ static rd_status prepare(struct loop *l, struct rd_run *run)
     l->hit = RD_NEW_ARRAY(a, bool, l->batch);
     if (!t->pack || !t->context || !t->error || !l->param || !l->slice || !l->order ||
         !l->batch_x || (!l->label && !l->batch_soft) || !l->batch_label || !l->batch_key ||
-        !l->loss || !l->hit)
+        !l->loss || !l->hit || !plan_packs_room(t->code->kernels, t->packs, true, a))
         return rd_run_no_memory(run, "training");
     for (struct plan_pack *p = t->packs; p; p = p->next)
         t->pack[n++] = p;
