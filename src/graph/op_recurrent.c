@@ -243,7 +243,7 @@ struct rd_recurrent rd_recurrent_of(const struct rd_op_call *c)
     for (size_t i = 0; i < q.dirs * functions(q.cell); i++)
         q.keep_sums |= q.act[i / functions(q.cell)][i % functions(q.cell)].kind > RD_CELL_RELU;
     q.math = c->kernels ? c->kernels->math : NULL;
-    q.plain = !q.clip && !q.coupled;
+    q.plain = q.clip <= 0 && !q.coupled;
     for (size_t i = 0; i < q.dirs * functions(q.cell); i++)
         q.plain &=
             q.act[i / functions(q.cell)][i % functions(q.cell)].kind ==

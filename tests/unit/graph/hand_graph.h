@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HAND_MAX = 96, HAND_OPSET = 13 };
+enum { HAND_MAX = 160, HAND_OPSET = 13 };
 
 struct hand {
     struct rd_arena *arena;
