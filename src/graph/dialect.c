@@ -576,10 +576,9 @@ static const struct dialect table[] = {
 };
 
 static const char *const refused[] = { "Attention", "DecoderMaskedMultiHeadAttention",
-    "DequantizeBFP", "DynamicQuantizeLSTM", "GatherBlockQuantized", "GroupQueryAttention",
-    "MatMulBnb4", "MatMulNBits", "MultiHeadAttention", "NhwcMaxPool", "PackedAttention",
-    "QAttention", "QEmbedLayerNormalization", "QLinearConvTranspose", "QLinearReduceMean",
-    "QOrderedMatMul" };
+    "DequantizeBFP", "GatherBlockQuantized", "GroupQueryAttention", "MatMulBnb4", "MatMulNBits",
+    "MultiHeadAttention", "NhwcMaxPool", "PackedAttention", "QAttention",
+    "QEmbedLayerNormalization", "QLinearConvTranspose", "QLinearReduceMean", "QOrderedMatMul" };
 
 const struct rd_op *rd_dialect_find(
     const char *domain, const char *op, int64_t version, const char **hint_out)
