@@ -208,7 +208,7 @@ struct rd_int_sum {
  *   norm_sums     sum[k] += g, sum[channels + k] += g * (x - mean); g is dy, 0 where relu closed
  *   norm_back     y = g * scale - (x - mean) * slope - level, added to y when accumulate
  *
- * The sums are float64, pixel after pixel of each call.
+ * The sums are float64, pixel after pixel of a band of a few, band after band.
  */
 struct rd_norm {
     const float *x, *dy;

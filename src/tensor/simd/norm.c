@@ -17,13 +17,14 @@ INLINE void put(float *p, vec v, size_t n, const bool whole)
         store_some(p, v, n);
 }
 
-INLINE void add_wide(double *to, vec_wide v, size_t n, const bool whole)
+/* to[i] += v[i], in order of the calls. */
+INLINE void add_wide(double *to, const vec_wide *v, size_t n, const bool whole)
 {
-    double lane[LANES];
+    vec_wide sum = { 0 };
 
-    memcpy(lane, &v, sizeof lane);
-    for (size_t i = 0; i < (whole ? LANES : n); i++)
-        to[i] += lane[i];
+    memcpy(&sum, to, (whole ? LANES : n) * sizeof *to);
+    sum += *v;
+    memcpy(to, &sum, (whole ? LANES : n) * sizeof *to);
 }
 
 INLINE void moments(const struct rd_norm *q, size_t k, size_t n, const bool whole)
@@ -37,8 +38,8 @@ INLINE void moments(const struct rd_norm *q, size_t k, size_t n, const bool whol
         sum += v;
         square += v * v;
     }
-    add_wide(q->sum + k, sum, n, whole);
-    add_wide(q->sum + q->channels + k, square, n, whole);
+    add_wide(q->sum + k, &sum, n, whole);
+    add_wide(q->sum + q->channels + k, &square, n, whole);
 }
 
 INLINE void values(const struct rd_norm *q, size_t k, size_t n, const bool whole, const bool relu)
@@ -78,8 +79,8 @@ INLINE void sums(const struct rd_norm *q, size_t k, size_t n, const bool whole, 
         sum += wide;
         along += wide * __builtin_convertvector(from_mean, vec_wide);
     }
-    add_wide(q->sum + k, sum, n, whole);
-    add_wide(q->sum + q->channels + k, along, n, whole);
+    add_wide(q->sum + k, &sum, n, whole);
+    add_wide(q->sum + q->channels + k, &along, n, whole);
 }
 
 INLINE void back(const struct rd_norm *q, size_t k, size_t n, const bool whole, const bool relu)
@@ -99,7 +100,9 @@ INLINE void back(const struct rd_norm *q, size_t k, size_t n, const bool whole, 
     }
 }
 
-void RD_NAMED(rd_norm_moments)(const struct rd_norm *q)
+typedef void part_fn(const struct rd_norm *q);
+
+static void moments_part(const struct rd_norm *q)
 {
     size_t k = 0;
 
@@ -109,7 +112,7 @@ void RD_NAMED(rd_norm_moments)(const struct rd_norm *q)
         moments(q, k, q->channels - k, false);
 }
 
-void RD_NAMED(rd_norm_values)(const struct rd_norm *q)
+static void values_part(const struct rd_norm *q)
 {
     size_t k = 0;
 
@@ -122,7 +125,7 @@ void RD_NAMED(rd_norm_values)(const struct rd_norm *q)
         values(q, k, q->channels - k, false, q->relu);
 }
 
-void RD_NAMED(rd_norm_sums)(const struct rd_norm *q)
+static void sums_part(const struct rd_norm *q)
 {
     size_t k = 0;
 
@@ -135,7 +138,7 @@ void RD_NAMED(rd_norm_sums)(const struct rd_norm *q)
         sums(q, k, q->channels - k, false, q->relu);
 }
 
-void RD_NAMED(rd_norm_back)(const struct rd_norm *q)
+static void back_part(const struct rd_norm *q)
 {
     size_t k = 0;
 
@@ -146,4 +149,44 @@ void RD_NAMED(rd_norm_back)(const struct rd_norm *q)
             back(q, k, LANES, true, false);
     if (k < q->channels)
         back(q, k, q->channels - k, false, q->relu);
+}
+
+/* 16 KiB of pixels at a time: memory is gone through in one go, the channels of a band in the
+ * first-level cache. */
+enum { BAND = 4096 };
+
+static void bands(const struct rd_norm *q, part_fn *part)
+{
+    const size_t band = q->channels < BAND / 4 ? BAND / (q->channels + !q->channels) : 4;
+    struct rd_norm b = *q;
+
+    for (size_t p = 0; p < q->pixels; p += band) {
+        const size_t n = band * q->channels;
+
+        b.pixels = q->pixels - p < band ? q->pixels - p : band;
+        part(&b);
+        b.x += n;
+        b.dy = q->dy ? b.dy + n : NULL;
+        b.y = q->y ? b.y + n : NULL;
+    }
+}
+
+void RD_NAMED(rd_norm_moments)(const struct rd_norm *q)
+{
+    bands(q, moments_part);
+}
+
+void RD_NAMED(rd_norm_values)(const struct rd_norm *q)
+{
+    bands(q, values_part);
+}
+
+void RD_NAMED(rd_norm_sums)(const struct rd_norm *q)
+{
+    bands(q, sums_part);
+}
+
+void RD_NAMED(rd_norm_back)(const struct rd_norm *q)
+{
+    bands(q, back_part);
 }

@@ -156,8 +156,25 @@ static void columns(const struct rd_outer *q, size_t j, size_t first, size_t end
     }
 }
 
+/*
+ * Pixels in bands: what a band reads of dy for one block of columns stays in the first-level cache
+ * (16 KiB) while all of the kernel's inputs go by, and its pixels in the second.
+ */
+enum { BAND = 128 };
+
 void RD_NAMED(rd_outer)(const struct rd_outer *q)
 {
-    for (size_t j = 0; j < q->n; j += 2 * LANES)
-        columns(q, j, 0, q->ny);
+    const size_t line = q->nx * (q->images ? q->images : 1);
+    const size_t rows = line < BAND ? BAND / (line + !line) : 1;
+    struct rd_outer band = *q;
+
+    /* A last band of a few rows is not worth reading the sums again. */
+    for (size_t first = 0, end; first < q->ny || first == 0; first = end) {
+        end = q->ny - first < rows + rows / 2 + 1 ? q->ny : first + rows;
+        band.fresh = q->fresh && first == 0;
+        for (size_t j = 0; j < q->n; j += 2 * LANES)
+            columns(&band, j, first, end);
+        if (end == q->ny)
+            break;
+    }
 }
