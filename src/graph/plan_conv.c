@@ -31,6 +31,7 @@ static struct rd_rows conv_start(
         .x_step = (ptrdiff_t)(s->dilation_w * c),
         .out_step = (ptrdiff_t)to->c,
         .relu = s->relu,
+        .top = s->top,
         .slide = run && s->stride_w == 1 ? s->kw : 0,
     };
 }
@@ -89,6 +90,7 @@ static void depth_rows(const struct plan_code *code, const struct plan_step *s, 
         .x_step = (ptrdiff_t)c,
         .out_step = (ptrdiff_t)c,
         .relu = s->relu,
+        .top = s->top,
     };
 
     for (size_t y = 0; y < s->oh; y++) {

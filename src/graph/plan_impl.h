@@ -118,6 +118,7 @@ struct plan_step {
     int weight, bias,
         bias_value; /* graph values, -1: none (bias_value is bias's, kept for training) */
     bool relu, pool, save_index;
+    float top; /* CONV: what relu gives at most; 0: no bound */
 
     /* CONV: window; CONV and POOL: pool */
     size_t oh, ow; /* of the convolution */

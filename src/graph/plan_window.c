@@ -1,6 +1,7 @@
 /* plan_window.c - Conv and MaxPool as steps of a plan, with what fuses behind them. */
 #include "graph/plan_builder.h"
 
+#include <math.h>
 #include <string.h>
 
 static bool window_of(
@@ -107,6 +108,40 @@ static void choose_gradient(
     }
 }
 
+/* A bound of a Clip node: given by constant input or attribute; `none` where it has none. NaN: not
+ * known. */
+static float bound(const struct builder *b, const struct rd_graph_node *node, int input,
+    const char *name, float none)
+{
+    const int v = plan_node_in(node, input);
+    float k = none;
+
+    if (node->opset < 11)
+        return rd_op_float(node, name, none);
+    if (v < 0)
+        return none;
+    if (!plan_is_weight(b, v) || rd_tensor_count(plan_value_at(b, v)->weight) != 1)
+        return NAN;
+    memcpy(&k, plan_value_at(b, v)->weight->data, sizeof k);
+    return k;
+}
+
+/* Relu with a bound, as MobileNets have it. The mask lets nothing through at the bounds
+ * themselves, where the row lets all: both are subgradients there. */
+static bool clip_from_zero(const struct builder *b, const struct rd_graph_node *node, float *top)
+{
+    float high;
+
+    if (b->code->mode == PLAN_TRAIN || !plan_is_op(node, "Clip") ||
+        bound(b, node, 1, "min", -INFINITY) != 0)
+        return false;
+    high = bound(b, node, 2, "max", INFINITY);
+    if (!(high > 0))
+        return false;
+    *top = isinf(high) ? 0 : high;
+    return true;
+}
+
 /* Each channel by itself, once; training goes by the operator's row. */
 static bool is_depth(
     const struct builder *b, const struct rd_graph_node *node, const struct rd_window *w)
@@ -126,6 +161,7 @@ bool plan_build_conv(struct builder *b, int at)
     struct plan_step *s;
     int out = node->output[0], next, in;
     bool relu = false, pooled = false;
+    float top = 0;
     size_t c, o;
 
     if (!plan_is_op(node, "Conv") || !plan_is_weight(b, node->input[1]) ||
@@ -149,7 +185,9 @@ bool plan_build_conv(struct builder *b, int at)
 
         if (!relu && plan_is_op(n, "Relu"))
             relu = true;
-        else if (!pooled && w.group == 1 && pool_window(b, n, &pw) && pool_fuses(&pw)) {
+        else if (!relu && !pooled && clip_from_zero(b, n, &top))
+            relu = true;
+        else if (!pooled && top == 0 && w.group == 1 && pool_window(b, n, &pw) && pool_fuses(&pw)) {
             pooled = true;
             pool = pw;
         } else
@@ -162,6 +200,7 @@ bool plan_build_conv(struct builder *b, int at)
         return true;
     s->in = in;
     s->relu = relu;
+    s->top = top;
     if (pooled)
         set_pool(s, &pool);
     s->weight = node->input[1];

@@ -39,7 +39,7 @@ enum {
  * NULL. The sum runs in the order of W's rows. bias holds rd_packed_width(n) floats. A matrix
  * product has ny = nx = 1 and len = K. All that `lines` times, in, out, mask and plus being
  * in_line, ... further each time: weights that do not fit a cache are then read once for all lines.
- * narrow and pooled know none of lines, mask, plus and slide.
+ * narrow and pooled know none of lines, mask, top, plus and slide.
  */
 struct rd_rows {
     const float *in, *packed, *bias;
@@ -47,7 +47,8 @@ struct rd_rows {
     size_t rows, n, ny, nx, len;
     ptrdiff_t in_step, y_step, x_step, out_step;
     bool accumulate, relu;
-    uint8_t *mask; /* NULL, or 0 where the sum is positive, RD_POOL_OFF else */
+    float top;     /* with relu: no more than this; 0: no such bound */
+    uint8_t *mask; /* NULL, or 0 where the sum is positive and below top, RD_POOL_OFF else */
     ptrdiff_t mask_step;
     const float *plus;
     ptrdiff_t plus_step;
@@ -93,6 +94,7 @@ struct rd_depth {
     size_t width, channels, ny, nx;
     ptrdiff_t in_step, y_step, x_step, out_step;
     bool relu, accumulate;
+    float top;
 };
 
 /*

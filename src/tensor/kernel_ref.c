@@ -11,6 +11,16 @@ static float relu_of(float v)
     return v < 0 ? 0 : v; /* NaN stays */
 }
 
+static float below(float v, float top)
+{
+    return top > 0 && v > top ? top : v;
+}
+
+static uint8_t mask_of(float sum, float top)
+{
+    return sum > 0 && !(top > 0 && sum >= top) ? 0 : RD_POOL_OFF;
+}
+
 /* Column j of the packed matrix with `total` rows: where its first element stands; the next is
  * `step` further. */
 static const float *packed_column(
@@ -43,8 +53,8 @@ static void ref_line(const struct rd_rows *q)
             if (q->plus)
                 sum += q->plus[(ptrdiff_t)r * q->plus_step + (ptrdiff_t)j];
             if (q->mask)
-                q->mask[(ptrdiff_t)r * q->mask_step + (ptrdiff_t)j] = sum > 0 ? 0 : RD_POOL_OFF;
-            *out = q->relu ? relu_of(sum) : sum;
+                q->mask[(ptrdiff_t)r * q->mask_step + (ptrdiff_t)j] = mask_of(sum, q->top);
+            *out = q->relu ? below(relu_of(sum), q->top) : sum;
         }
 }
 
@@ -131,8 +141,8 @@ static void ref_depth(const struct rd_depth *q)
                                  (ptrdiff_t)b * q->x_step + (ptrdiff_t)k] *
                            q->w[(a * q->nx + b) * q->channels + k];
             if (q->mask)
-                q->mask[x * q->channels + k] = sum > 0 ? 0 : RD_POOL_OFF;
-            *out = q->relu ? relu_of(sum) : sum;
+                q->mask[x * q->channels + k] = mask_of(sum, q->top);
+            *out = q->relu ? below(relu_of(sum), q->top) : sum;
         }
 }
 

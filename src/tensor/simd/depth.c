@@ -33,13 +33,12 @@ INLINE void tile(const int R, const struct rd_depth *q, size_t x, size_t c, cons
     UNROLL
     for (int r = 0; r < R; r++) {
         if (q->mask) {
-            const vec_index m =
-                __builtin_convertvector(~(vec_mask)(sum[r] > zero) & RD_POOL_OFF, vec_index);
+            const vec_index m = mask_of(sum[r], q->top);
 
             memcpy(q->mask + (x + (size_t)r) * q->channels + c, &m, n);
         }
         if (q->relu)
-            sum[r] = relu_of(sum[r]);
+            sum[r] = below(relu_of(sum[r]), q->top);
         if (n == LANES)
             store(out + r * q->out_step, sum[r]);
         else

@@ -78,6 +78,24 @@ INLINE vec relu_of(vec v)
     return (vec)((vec_mask)v & ~(vec_mask)(v < zero)); /* NaN stays */
 }
 
+/* No more than top; 0: as it is. NaN stays. */
+INLINE vec below(vec v, float top)
+{
+    const vec most = (vec){ 0 } + top;
+
+    return top > 0 ? choose((vec_mask)(v > most), most, v) : v;
+}
+
+/* The mask of what passes: positive, and below top unless that is 0. */
+INLINE vec_index mask_of(vec v, float top)
+{
+    vec_mask on = (vec_mask)(v > (vec){ 0 });
+
+    if (top > 0)
+        on &= (vec_mask)(v < (vec){ 0 } + top);
+    return __builtin_convertvector(~on & RD_POOL_OFF, vec_index);
+}
+
 /* X(1) ... X(TILE) */
 #define EACH_TILE(X) X(1) X(2) X(3) X(4) X(5) X(6) X_UP_TO_12(X) X_UP_TO_14(X)
 #if RD_TILE >= 12

@@ -49,7 +49,8 @@ INLINE void finish(
     for (int r = 0; r < R; r++)
         UNROLL
     for (int v = 0; v < V; v++)
-        store(t->out + r * t->out_step + v * LANES, q->relu ? relu_of(sum[r][v]) : sum[r][v]);
+        store(t->out + r * t->out_step + v * LANES,
+            q->relu ? below(relu_of(sum[r][v]), q->top) : sum[r][v]);
 }
 
 /* R rows by V whole vectors. */
@@ -191,8 +192,7 @@ static void mask_tile(
         for (size_t i = 0; i < width; i += LANES) {
             const size_t n = width - i < LANES ? width - i : LANES;
             const vec v = n == LANES ? load(out + i) : load_some(out + i, n);
-            const vec_index m =
-                __builtin_convertvector(~(vec_mask)(v > (vec){ 0 }) & RD_POOL_OFF, vec_index);
+            const vec_index m = mask_of(v, q->top);
 
             if (n == LANES)
                 memcpy(mask + i, &m, LANES);
@@ -249,7 +249,7 @@ void RD_NAMED(rd_rows)(const struct rd_rows *q)
 {
     const size_t total = q->ny * q->nx * q->len, lines = q->lines ? q->lines : 1;
     const size_t tiles = (q->rows + TILE - 1) / TILE;
-    const bool single = q->rows == 1 && lines == 1 && !q->plus && !q->mask;
+    const bool single = q->rows == 1 && lines == 1 && !q->plus && !q->mask && q->top == 0;
 
     for (size_t j = single ? RD_NAMED(rd_single)(q) : 0; tiles && j < q->n; j += 2 * LANES) {
         struct tile t = { .out_step = q->out_step, .plus_step = q->plus_step };

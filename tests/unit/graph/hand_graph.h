@@ -235,7 +235,7 @@ static inline int hand_norm(struct hand *h, int x, int64_t c)
     return hand_node(h, "BatchNormalization", in, 5, NULL, 0);
 }
 
-enum { ZOO = 17 };
+enum { ZOO = 18 };
 
 static inline struct rd_graph *hand_zoo(int which, struct rd_arena *arena, enum rd_dtype dtype)
 {
@@ -419,6 +419,22 @@ static inline struct rd_graph *hand_zoo(int which, struct rd_arena *arena, enum 
         y = hand_unary(&h, "Flatten",
             hand_binary(&h, "Mul", y, hand_weight(&h, 3, (int64_t[]){ 6, 1, 1 }, 1, 0.2f)));
         return hand_end(&h, hand_gemm(&h, y, 6 * 16, 4, false, true, 1));
+    case 17: /* relu with a bound behind convolutions */
+        x = hand_input(&h, 4, color);
+        {
+            const int64_t one = 1;
+            const int low = hand_weight(&h, 0, &one, 0, 0), top = hand_weight(&h, 0, &one, 0.3f, 0);
+
+            x = hand_conv(&h, x, 3, 24, 1, 1, 0, 1, 1, true);
+            x = hand_node(&h, "Clip", (int[]){ x, low, top }, 3, NULL, 0);
+            x = hand_conv(&h, x, 24, 24, 3, 2, 1, 1, 24, true);
+            x = hand_node(&h, "Clip", (int[]){ x, low, top }, 3, NULL, 0);
+            y = hand_conv(&h, x, 24, 16, 3, 1, 1, 1, 1, true);
+            y = hand_node(&h, "Clip", (int[]){ y, low, top }, 3, NULL, 0);
+            y = hand_pool(&h, "MaxPool", y, 2, 1, 0);
+        }
+        y = hand_unary(&h, "Flatten", y);
+        return hand_end(&h, hand_gemm(&h, y, 16 * 16, 4, false, true, 1));
     default: /* a padded convolution fed by a pool, dense layer on pixels with a halo */
         x = hand_input(&h, 4, gray);
         x = hand_pool(&h, "MaxPool", hand_conv(&h, x, 1, 16, 3, 1, 1, 1, 1, true), 2, 2, 0);
