@@ -1,7 +1,8 @@
 /*
  * op_resize.c - Resize and its forerunner Upsample: an image (or any tensor) at other sizes.
  *
- * Upsample (opsets 7 to 9) and Resize of opset 10 know only the scales, and place o at o / scale.
+ * Upsample (opsets 7 to 9) and Resize of opset 10 know only the scales, and place o at o / scale;
+ * Upsample's should not be below 1, but tf2onnx shrinks by it, too.
  * From opset 11 on there are sizes instead of scales, a region (tf_crop_and_resize) and other
  * places; from 18 on chosen axes, antialiasing and sizes that keep the proportions.
  *
@@ -55,14 +56,15 @@ static rd_status choose(const struct rd_op_call *c, const char *attr, const char
 
 static rd_status attributes(const struct rd_op_call *c, struct rd_resize *r)
 {
-    const bool symmetric = c->node->opset >= 19, for_nn = c->node->opset < 13;
+    const bool symmetric = c->node->opset >= 19;
     const char *const mode[] = { "nearest", is_old(c) && c->node->opset < 9 ? "bilinear" : "linear",
         is_old(c) ? NULL : "cubic" };
     const char *const where[] = { "half_pixel", symmetric ? "half_pixel_symmetric" : NULL,
-        "pytorch_half_pixel", "align_corners", "asymmetric", for_nn ? "tf_half_pixel_for_nn" : NULL,
+        "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn",
         "tf_crop_and_resize" };
     const char *const rounding[] = { "round_prefer_floor", "round_prefer_ceil", "floor", "ceil" };
     int m = 0, w = 0, k = 0;
+    /* tf_half_pixel_for_nn left the standard with opset 13, but tf2onnx writes it to this day. */
     rd_status st = RD_OK;
 
     /* Upsample 7 and 9 say linear; exporters of that time wrote both. */
@@ -125,9 +127,6 @@ static rd_status set_scale(const struct rd_op_call *c, struct rd_resize *r, int 
 
     if (!(scale > 0) || !isfinite(scale))
         return RD_FAIL(c->err, RD_E_INPUT, "the scale of axis %d is %g, not above 0", axis, scale);
-    if (is_old(c) && !strcmp(c->node->op, "Upsample") && scale < 1)
-        return RD_FAIL(c->err, RD_E_INPUT,
-            "the scale of axis %d is %g, but Upsample takes 1 and more", axis, scale);
     r->scale[axis] = scale;
     r->touched[axis] = scale != 1 || r->where == RD_RESIZE_TF_CROP;
     if (r->in[axis] == -1) {
@@ -573,8 +572,8 @@ static rd_status backward(struct rd_op_call *c)
         for (size_t i = 0, n = rd_tensor_count(dx); i < n; i++)
             rd_real_add(dx, i, rd_real_at(c->dout[0], i));
     } else if (by_kernels(c)) {
-        rd_resize_backward_f32(&j, c->kernels, c->dout[0]->data, dx->data,
-            rd_op_take(c, 2 * j.most * sizeof(float)));
+        rd_resize_backward_f32(
+            &j, c->kernels, c->dout[0]->data, dx->data, rd_op_take(c, 2 * j.most * sizeof(float)));
     } else {
         const double *g = rd_op_wide(c, c->dout[0]);
         double *wide = rd_op_take(c, rd_op_wide_size(dx));
