@@ -8,11 +8,14 @@ import contextlib
 import copy
 import logging
 import os
+import shutil
 import sys
 import warnings
 
 import numpy as np
 import onnx
+import onnx.version_converter
+import onnxruntime
 import torch
 
 import torch_layers
@@ -58,6 +61,11 @@ def silence():
         os.close(void)
 
 
+def trace(*words):
+    if os.environ.get("INTEROP_TRACE"):
+        print(*words, flush=True)
+
+
 def ways(rng, spec):
     """(dynamo, opset): what was drawn, then what is tried where the exporter refuses that; 0 is its default."""
     dynamo = [(True, int(rng.choice([0, 13, 15, 17, 18, 19, 20, 21, 22, 23, 24, 25], p=[.2, .07, .07, .08, .1, .06, .08, .06, .06, .1, .06, .06]))), (True, 0)]
@@ -77,6 +85,7 @@ def export(net, spec, inputs, dynamic, rng, folder):
         if dynamo:
             args["verbose"] = False
             args["external_data"] = bool(rng.integers(4) == 0)
+            args["optimize"] = bool(rng.integers(4))
             if dynamic:
                 args["dynamic_shapes"] = tuple({a: torch.export.Dim.DYNAMIC for a in d} for d in axes)
         else:
@@ -91,10 +100,34 @@ def export(net, spec, inputs, dynamic, rng, folder):
         except Exception as e:
             problem = problem or e
             continue
-        if os.environ.get("INTEROP_TRACE"):
-            print("exported by", "dynamo" if dynamo else "script", opset, "dynamic" if dynamic else "fixed", flush=True)
+        trace("exported by", "dynamo" if dynamo else "script", opset, "dynamic" if dynamic else "fixed")
+        rewritten(path, rng)
         return path
     raise problem
+
+
+def rewritten(path, rng):
+    """What people do with a model afterwards: another opset by onnx, the standard passes of ONNX Runtime. In place."""
+    kind = rng.choice(["opset", "runtime", "shapes", "nothing"], p=[0.1, 0.15, 0.05, 0.7])
+    if kind == "nothing" or os.path.exists(path + ".data"):
+        return
+    kept = path + ".kept"
+    shutil.copy(path, kept)
+    try:
+        with silence():
+            if kind == "opset":
+                onnx.save(onnx.version_converter.convert_version(onnx.load(path), int(rng.integers(12, 24))), path)
+            elif kind == "shapes":
+                onnx.save(onnx.shape_inference.infer_shapes(onnx.load(path), data_prop=True), path)
+            else:
+                options = onnxruntime.SessionOptions()
+                options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+                options.optimized_model_filepath = path
+                onnxruntime.InferenceSession(kept, options, providers=["CPUExecutionProvider"])
+            onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        trace("rewritten:", kind)
+    except Exception:
+        shutil.copy(kept, path)
 
 
 def answers(net, inputs):
