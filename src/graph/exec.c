@@ -201,6 +201,8 @@ static rd_status open_in(struct rd_exec *e, const struct rd_graph *graph,
     }
     for (size_t i = 0; i < graph->n_outputs; i++)
         e->uses[graph->output[i]]++;
+    if (!exec_find_finish(e))
+        goto no_memory;
     return open_bodies(e, err);
 no_memory:
     return RD_FAIL(err, RD_E_MEMORY, "no memory to prepare the model");
@@ -354,14 +356,18 @@ static void forget_inputs(struct rd_exec_pass *p, const struct rd_graph_node *no
     }
 }
 
-/* A view shows its input's data, which then lives as long as both are used. */
+/*
+ * A view shows its input's data, which then lives as long as both are used. So does a node whose
+ * work is done already.
+ */
 static bool shown(struct rd_exec_pass *p, const struct rd_graph_node *node)
 {
-    const int from = node->input[0], to = node->output[0];
-    const struct rd_tensor *in = p->in[0];
+    const int done = p->exec->finish[p->index].shows, k = done < 0 ? 0 : done;
+    const int from = node->n_inputs ? node->input[k] : -1, to = node->output[0];
+    const struct rd_tensor *in = from < 0 ? NULL : p->in[k];
     int owner;
 
-    if (!node->row->view || node->n_outputs != 1 || to < 0 || !in || !in->data ||
+    if ((!node->row->view && done < 0) || node->n_outputs != 1 || to < 0 || !in || !in->data ||
         rd_dtype_is_boxed(in->dtype) || in->dtype == RD_STRING ||
         rd_tensor_bytes(in) != rd_tensor_bytes(p->out[0]))
         return false;
@@ -427,6 +433,9 @@ static rd_status run_node(struct rd_exec_pass *p, size_t index)
             return st;
         p->out[k]->data = p->buffer[v];
     }
+    if (e->finish[index].bias >= 0)
+        c.bias = e->weight[e->finish[index].bias]->data;
+    c.relu = e->finish[index].relu;
     st = node->row->forward(&c);
     if (control && p->keep) { /* kept runs may read what the call has held */
         while (p->held.next != &p->held) {

@@ -7,6 +7,14 @@
 
 struct exec_cache;
 
+/* What a node does besides: the work of the Add and Relu behind it, which then only show its
+ * result. */
+struct exec_finish {
+    int bias;  /* value; -1: none */
+    int shows; /* of the Add or Relu: which input it shows; -1: it computes */
+    bool relu;
+};
+
 struct rd_exec {
     const struct rd_graph *graph;
     const struct rd_kernels *kernels;
@@ -14,6 +22,7 @@ struct rd_exec {
     struct rd_arena own, *arena;     /* of the whole: those of subgraphs share it */
     const struct rd_tensor **weight; /* per value: it, with aligned data; NULL when no weight */
     int *uses; /* per value: by nodes and as output; INT_MAX is not reached: nodes are bounded */
+    struct exec_finish *finish; /* per node; exec_finish.c */
     size_t widest_in, widest_out;
     struct rd_exec **body; /* of the subgraphs, by node */
     size_t n_bodies;
@@ -69,6 +78,9 @@ struct rd_exec_pass {
     struct rd_arena *back_arena; /* of the whole backward pass: gradients of sequences */
     struct rd_error *err;
 };
+
+/* Fills e->finish; false: no memory. uses and weight are known. */
+bool exec_find_finish(struct rd_exec *e);
 
 /* --- exec_cache.c: buffers of runs that are over wait for the next run of the same executor --- */
 struct exec_cache *exec_cache_new(void); /* NULL: no memory */

@@ -77,6 +77,11 @@ struct rd_op_call {
      * `sets`. An input that is given twice is fresh once, the first time. */
     unsigned fresh;
 
+    /* Forward, of rows that `finish`, with kernels: bias is added to each row of the result (last
+     * axis; NULL: nothing), then negative numbers become 0. */
+    const float *bias;
+    bool relu;
+
     const struct rd_kernels *kernels; /* NULL: the plain reference loops */
     void *saved; /* saved(c) bytes, written by forward, read by backward; NULL: no backward comes */
     char *scratch; /* scratch(c) bytes, 64-byte aligned, undefined contents */
@@ -197,6 +202,7 @@ struct rd_op {
         many;  /* rows that forward likes to have at once where there are so many; 0: any number */
     bool view; /* output 0 has input 0's bytes in the same order, only another shape */
     bool random; /* never folded */
+    bool finish; /* float32 with kernels: forward adds a bias and cuts at zero when told to */
     /*
      * Control flow: forward runs subgraphs and gives its outputs through c->flow; infer is asked
      * only while the model is read, where it may leave anything unknown.

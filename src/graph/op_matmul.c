@@ -194,6 +194,8 @@ static void sgemm(const struct rd_op_call *c, size_t m, size_t n, size_t k, cons
         .lda = trans_a ? m : k,
         .ldb = trans_b ? k : n,
         .ldc = n,
+        .bias = c->bias,
+        .relu = c->relu,
         .accumulate = accumulate };
 
     rd_sgemm(c->kernels, &g);
@@ -472,7 +474,8 @@ static rd_status gemm_forward(struct rd_op_call *c)
             .ldb = g.turn_b ? g.k : g.n,
             .ldc = g.n,
             .trans_a = g.turn_a,
-            .trans_b = g.turn_b };
+            .trans_b = g.turn_b,
+            .relu = c->relu };
         float *y = c->out[0]->data;
 
         if (plain) {
@@ -487,6 +490,8 @@ static rd_status gemm_forward(struct rd_op_call *c)
 
                 y[i * g.n + j] = (float)(g.alpha * (double)y[i * g.n + j] + g.beta * add);
             }
+        if (c->relu)
+            c->kernels->relu(y, y, g.m * g.n);
         return RD_OK;
     }
     wa = rd_op_wide(c, c->in[0]);
@@ -616,6 +621,7 @@ const struct rd_op rd_op_matmul = {
     .grad_in = 3,
     .reads = RD_READS_IN,
     .sets = 3,
+    .finish = true,
     .scratch = matmul_scratch,
     .flops = matmul_flops,
     .per_example = matmul_rows,
@@ -638,6 +644,7 @@ const struct rd_op rd_op_gemm = {
     .grad_in = 7,
     .reads = RD_READS_IN,
     .sets = 1,
+    .finish = true,
     .scratch = gemm_scratch,
     .flops = gemm_flops,
     .per_example = gemm_rows,
