@@ -168,6 +168,11 @@ void plan_pick_backward(const struct plan_code *code, const struct plan_context 
     if (!s->back_data)
         return;
     dx = plan_grad(code, ctx, s->in, i);
+    if (!s->add && from->count == to->count && p->count[0] == to->c && p->count[1] == to->h &&
+        p->count[2] == to->w) { /* a copy: every pixel once, in its place */
+        memcpy(dx, g, to->count * sizeof *dx);
+        return;
+    }
     if (!s->add)
         memset(dx, 0, from->count * sizeof *dx);
     for (size_t y = 0; y < p->count[1]; y++) {
@@ -175,6 +180,10 @@ void plan_pick_backward(const struct plan_code *code, const struct plan_context 
         float *at =
             dx + ((p->start[1] + y * p->step[1]) * from->w + p->start[2]) * from->c + p->start[0];
 
+        if (p->step[0] == 1 && p->step[2] == 1 && p->count[0] == from->c && to->c == from->c) {
+            code->kernels->add(at, line, at, p->count[2] * to->c);
+            continue;
+        }
         for (size_t x = 0; x < p->count[2]; x++, line += to->c, at += p->step[2] * from->c)
             for (size_t k = 0; k < p->count[0]; k++)
                 at[k * p->step[0]] += line[k];

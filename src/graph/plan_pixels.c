@@ -511,7 +511,14 @@ void plan_mean_backward(const struct plan_code *code, const struct plan_context 
     if (!s->back_data)
         return;
     dx = plan_grad(code, ctx, s->in, i);
-    for (size_t p = 0; p < from->h * from->w; p++, dx += from->c)
-        for (size_t k = 0; k < from->c; k++)
-            dx[k] = (s->add ? dx[k] : 0) + g[k] * share;
+    if (s->add) {
+        for (size_t p = 0; p < from->h * from->w; p++, dx += from->c)
+            for (size_t k = 0; k < from->c; k++)
+                dx[k] += g[k] * share;
+        return;
+    }
+    for (size_t k = 0; k < from->c; k++)
+        dx[k] = g[k] * share;
+    for (size_t p = 1; p < from->h * from->w; p++)
+        memcpy(dx + p * from->c, dx, from->c * sizeof *dx);
 }
