@@ -124,6 +124,14 @@ static void pass_on(struct back *b, int to, int from)
     b->lent[to] = NULL;
 }
 
+/* Does input k want a gradient? One of which only the element type is read has none to give. */
+static bool needed(const struct back *b, const struct rd_graph_node *node, int k)
+{
+    const int v = node->input[k];
+
+    return v >= 0 && b->needs[v] && !(k < 32 && node->row->types >> k & 1);
+}
+
 static rd_status back_node(struct back *b, size_t index)
 {
     struct rd_exec_pass *p = b->p;
@@ -157,7 +165,7 @@ static rd_status back_node(struct back *b, size_t index)
 
         p->in[k] = v < 0 ? NULL : &p->t[v];
         b->din[k] = NULL;
-        if (v < 0 || !b->needs[v] || k == passed)
+        if (!needed(b, node, k) || k == passed)
             continue;
         any_in = true;
         if (!node->row->backward ||
@@ -238,7 +246,7 @@ rd_status exec_pass_back(struct rd_exec_pass *pass, const struct rd_tensor *cons
         bool any = false;
 
         for (int k = 0; k < g->node[i].n_inputs; k++)
-            any = any || (g->node[i].input[k] >= 0 && b.needs[g->node[i].input[k]]);
+            any = any || needed(&b, &g->node[i], k);
         for (int k = 0; k < g->node[i].n_outputs; k++)
             if (any && g->node[i].output[k] >= 0 && exec_carries(&pass->t[g->node[i].output[k]]))
                 b.needs[g->node[i].output[k]] = true;

@@ -52,6 +52,9 @@ model("together.onnx", [node("ReduceSum", ["x"], ["s"]) + part(5, part(1, "keepd
                         node("Greater", ["s", "bound"], ["c"]),
                         node("If", ["c"], ["y"]) + branch("then", "Identity") + branch("else", "Neg")],
       [value("x", FLOAT, "n", 3)], [value("y", FLOAT, "n", 3)], [part(2, FLOAT) + part(8, "bound") + part(9, struct.pack("<f", 100))])
+# a bound that takes x's type, and nothing else of it
+model("like.onnx", [node("CastLike", ["bound", "x"], ["low"]), node("Clip", ["x", "low"], ["y"])],
+      [value("x", FLOAT, "n", 3)], [value("y", FLOAT, "n", 3)], [part(2, FLOAT) + part(8, "bound") + part(9, struct.pack("<f", 6.5))])
 # a sum over two inputs of any lengths
 model("lengths.onnx", [node("ReduceSum", ["age"], ["s"]), node("ReduceSum", ["weight"], ["t"]), node("Add", ["s", "t"], ["y"])],
       [value("age", FLOAT, "a", 1), value("weight", FLOAT, "b", 1)], [value("y", FLOAT, 1, 1)])
@@ -149,6 +152,9 @@ expect 2 "$REDOUBT" model grad "$T/text.onnx" --input "$T/ids32.npy" --labels "$
 says "is given twice"
 expect 2 "$REDOUBT" model grad "$T/people.onnx" --input "$T/people.csv" --cotangent "$T/cot.npy" --wrt who
 says "it has no gradient"
+
+expect 0 "$REDOUBT" model grad "$T/like.onnx" --input "$T/three.npy" --cotangent "$T/three-c.npy" --wrt x --output "$T/g.txt"
+[ "$(cat "$T/g.txt")" = $'0 0 0\n4 5 0\n7 8 9' ] || fail "a bound of x's type: $(cat "$T/g.txt")"
 
 # --- what does not fit ---
 expect 3 "$REDOUBT" model run "$T/people.onnx" --input "$T/two.npz"
