@@ -145,6 +145,8 @@ rd_status train_list(struct train *t, struct rd_arena *arena, struct rd_error *e
         }
         if (s->weight >= 0)
             st = add_use(t, i, 1, s->weight, arena, err);
+        if (s->bias >= 0 && t->graph->value[s->bias].producer >= 0 && !t->made[s->bias])
+            t->code->step[i].bias = -1; /* a constant wants no gradient */
         if (!st && s->weight >= 0 && s->bias >= 0)
             st = add_use(t, i, 2, s->bias, arena, err);
     }

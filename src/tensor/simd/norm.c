@@ -17,7 +17,7 @@ INLINE void put(float *p, vec v, size_t n, const bool whole)
         store_some(p, v, n);
 }
 
-/* to[i] += v[i], in order of the calls. */
+/* to[i] += v[i] */
 INLINE void add_wide(double *to, const vec_wide *v, size_t n, const bool whole)
 {
     vec_wide sum = { 0 };
@@ -27,19 +27,56 @@ INLINE void add_wide(double *to, const vec_wide *v, size_t n, const bool whole)
     memcpy(to, &sum, (whole ? LANES : n) * sizeof *to);
 }
 
-INLINE void moments(const struct rd_norm *q, size_t k, size_t n, const bool whole)
+/* Half a vector of floats as doubles: GCC keeps what is wider than a register in memory, a store
+ * and a load for every addition. */
+typedef double vec_half __attribute__((vector_size(LANES * 4)));
+
+INLINE vec_half half(const float *p)
+{
+    typedef float floats __attribute__((vector_size(LANES * 2), aligned(4), may_alias));
+
+    return __builtin_convertvector(*(const floats *)p, vec_half);
+}
+
+INLINE void add_half(double *to, const vec_half *v)
+{
+    vec_half sum;
+
+    memcpy(&sum, to, sizeof sum);
+    sum += *v;
+    memcpy(to, &sum, sizeof sum);
+}
+
+INLINE void moments(const struct rd_norm *q, size_t k)
 {
     const float *x = q->x + k;
-    vec_wide sum = { 0 }, square = { 0 };
+    double *sum = q->sum + k, *square = sum + q->channels;
+    vec_half sum0 = { 0 }, sum1 = { 0 }, square0 = { 0 }, square1 = { 0 };
 
     for (size_t p = 0; p < q->pixels; p++, x += q->channels) {
-        const vec_wide v = __builtin_convertvector(some(x, n, whole), vec_wide);
+        const vec_half v0 = half(x), v1 = half(x + LANES / 2);
 
-        sum += v;
-        square += v * v;
+        sum0 += v0;
+        sum1 += v1;
+        square0 += v0 * v0;
+        square1 += v1 * v1;
     }
-    add_wide(q->sum + k, &sum, n, whole);
-    add_wide(q->sum + q->channels + k, &square, n, whole);
+    add_half(sum, &sum0);
+    add_half(sum + LANES / 2, &sum1);
+    add_half(square, &square0);
+    add_half(square + LANES / 2, &square1);
+}
+
+/* Channels k and behind, fewer than a vector. */
+static void moments_rest(const struct rd_norm *q, size_t k)
+{
+    for (; k < q->channels; k++)
+        for (size_t p = 0; p < q->pixels; p++) {
+            const double v = (double)q->x[p * q->channels + k];
+
+            q->sum[k] += v;
+            q->sum[q->channels + k] += v * v;
+        }
 }
 
 INLINE void values(const struct rd_norm *q, size_t k, size_t n, const bool whole, const bool relu)
@@ -107,9 +144,8 @@ static void moments_part(const struct rd_norm *q)
     size_t k = 0;
 
     for (; k + LANES <= q->channels; k += LANES)
-        moments(q, k, LANES, true);
-    if (k < q->channels)
-        moments(q, k, q->channels - k, false);
+        moments(q, k);
+    moments_rest(q, k);
 }
 
 static void values_part(const struct rd_norm *q)
