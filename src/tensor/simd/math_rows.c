@@ -330,8 +330,18 @@ INLINE void lstm_lanes(const struct rd_lstm *q, size_t row, size_t i, size_t m)
 {
     const size_t n = q->n, at = row * n + i;
     float *const g = q->gate + row * 4 * n + i;
-    const vec in = sigmoid_of(part(g, m)), out = sigmoid_of(part(g + n, m));
-    const vec forget = sigmoid_of(part(g + 2 * n, m)), fresh = tanh_of(part(g + 3 * n, m));
+    const vec gi = part(g, m), go = part(g + n, m), gf = part(g + 2 * n, m);
+    const vec gc = part(g + 3 * n, m), zero = { 0 };
+    const vec ei = exp_of(-magnitude(gi)), eo = exp_of(-magnitude(go));
+    const vec ef = exp_of(-magnitude(gf));
+    /* Three quotients by one division: each factor lies in 1..2. */
+    const vec io = (1.0f + ei) * (1.0f + eo), inverse = 1.0f / (io * (1.0f + ef));
+    const vec over_i = inverse * (1.0f + ef) * (1.0f + eo);
+    const vec over_o = inverse * (1.0f + ef) * (1.0f + ei), over_f = inverse * io;
+    const vec in = choose((vec_mask)(gi >= zero), over_i, ei * over_i);
+    const vec out = choose((vec_mask)(go >= zero), over_o, eo * over_o);
+    const vec forget = choose((vec_mask)(gf >= zero), over_f, ef * over_f);
+    const vec fresh = tanh_of(gc);
     const vec cell = forget * part(q->cell + at, m) + in * fresh, squashed = tanh_of(cell);
 
     put(g, in, m);
