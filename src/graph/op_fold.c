@@ -2,7 +2,7 @@
  * op_fold.c - Min, Max, Sum, Mean of any number of tensors; Pow, Mod and PRelu of two: with NumPy's
  * broadcasting.
  */
-#include "graph/op.h"
+#include "graph/op_fast.h"
 #include "graph/op_walk.h"
 
 #include <math.h>
@@ -307,6 +307,14 @@ static int64_t whole(const struct rd_tensor *t, size_t i)
     }
 }
 
+/* x^2 of float32, as decomposed normalizations write it. */
+static bool pow_squares(const struct rd_op_call *c)
+{
+    return rd_op_math(c, c->in[0]) && c->in[1]->dtype == RD_F32 && rd_tensor_count(c->in[1]) == 1 &&
+           *(const float *)c->in[1]->data == 2 &&
+           rd_tensor_count(c->out[0]) == rd_tensor_count(c->in[0]);
+}
+
 static rd_status pow_forward(struct rd_op_call *c)
 {
     const struct rd_walk w = rd_op_pair_walk(c);
@@ -318,6 +326,11 @@ static rd_status pow_forward(struct rd_op_call *c)
 
     if (!rd_tensor_count(c->out[0]))
         return RD_OK;
+    if (pow_squares(c)) {
+        c->kernels->math->pair(RD_PAIR_MUL, c->in[0]->data, 1, c->in[0]->data, 1, c->out[0]->data,
+            rd_tensor_count(c->out[0]));
+        return RD_OK;
+    }
     a = exact ? NULL : rd_op_wide(c, c->in[0]);
     b = exact ? NULL : rd_op_wide(c, c->in[1]);
     to = exact ? NULL : rd_op_take(c, rd_op_wide_size(c->out[0]));
@@ -350,11 +363,20 @@ static rd_status pow_backward(struct rd_op_call *c)
 {
     const struct rd_walk w = rd_op_pair_walk(c);
     const size_t n = w.dim[w.rank - 1], da = w.step[0][w.rank - 1], db = w.step[1][w.rank - 1];
-    const double *const a = rd_op_wide(c, c->in[0]), *const b = rd_op_wide(c, c->in[1]);
-    const double *const g = rd_op_wide(c, c->dout[0]);
-    double *const sum_a = zeroed_sum(c, c->din[0]), *const sum_b = zeroed_sum(c, c->din[1]);
+    const double *a, *b, *g;
+    double *sum_a, *sum_b;
     size_t at[RD_MAX_DIMS] = { 0 }, place[2] = { 0 }, o = 0;
 
+    if (c->din[0] && !c->din[1] && pow_squares(c)) {
+        c->kernels->math->add_to(
+            c->dout[0]->data, c->in[0]->data, 1, 2, c->din[0]->data, rd_tensor_count(c->in[0]));
+        return RD_OK;
+    }
+    a = rd_op_wide(c, c->in[0]);
+    b = rd_op_wide(c, c->in[1]);
+    g = rd_op_wide(c, c->dout[0]);
+    sum_a = zeroed_sum(c, c->din[0]);
+    sum_b = zeroed_sum(c, c->din[1]);
     if (rd_tensor_count(c->out[0]))
         do {
             for (size_t i = 0; i < n; i++, o++) {

@@ -5,7 +5,7 @@
  * Real numbers are gathered in float64 and rounded once; integers in 64 bits that wrap. An empty
  * reduction has the neutral value (NumPy's: 0, 1, the smallest, the largest; NaN for a mean).
  */
-#include "graph/op.h"
+#include "graph/op_fast.h"
 #include "graph/op_walk.h"
 
 #include <math.h>
@@ -272,12 +272,30 @@ static rd_status whole(struct rd_op_call *c, enum how how)
     return RD_OK;
 }
 
+/* Sums and means of float32 over the last axes: row by row. */
+static bool by_rows(const struct rd_op_call *c, enum how how)
+{
+    const struct rd_walk w = walk_of(c);
+    const size_t n = w.dim[w.rank - 1], rows = w.rank > 1 ? w.dim[0] : 1;
+    const float *x = c->in[0]->data;
+    float *y = c->out[0]->data;
+
+    if (!rd_op_math(c, c->in[0]) || (how != MEAN && how != SUM) || !rd_tensor_count(c->in[0]) ||
+        w.rank > 2 || w.step[0][w.rank - 1] != 0 || (w.rank == 2 && w.step[0][0] != 1))
+        return false;
+    for (size_t r = 0; r < rows; r++)
+        y[r] = (float)(c->kernels->sum(x + r * n, n) / (how == MEAN ? (double)n : 1));
+    return true;
+}
+
 static rd_status forward(struct rd_op_call *c, enum how how)
 {
     const bool real = how == MEAN || how == L2 || how == LOG_SUM || how == LOG_SUM_EXP;
 
     if (is_whole(c->in[0]->dtype) && !real)
         return whole(c, how);
+    if (by_rows(c, how))
+        return RD_OK;
     rd_op_narrow(values(c, how, rd_op_wide(c, c->in[0])), c->out[0], false);
     return RD_OK;
 }
@@ -355,6 +373,22 @@ static rd_status backward(struct rd_op_call *c, enum how how)
 
     if (!rd_tensor_count(c->in[0]))
         return RD_OK;
+    if (rd_op_math(c, c->in[0]) && (how == MEAN || how == SUM)) {
+        const float part = how == MEAN ? (float)((double)m / (double)rd_tensor_count(c->in[0])) : 1;
+        const float *from = c->dout[0]->data;
+        float *dx = c->din[0]->data;
+
+        do {
+            const float one = part * from[place];
+
+            if (step)
+                c->kernels->math->add_to(from + place, NULL, 0, part, dx, n);
+            else
+                c->kernels->math->pair(RD_PAIR_ADD, dx, 1, &one, 0, dx, n);
+            dx += n;
+        } while (rd_walk_next(&w, at, &place));
+        return RD_OK;
+    }
     x = rd_op_wide(c, c->in[0]);
     y = values(c, how, x);
     g = rd_op_wide(c, c->dout[0]);
