@@ -530,7 +530,9 @@ rd_status plan_build(const struct rd_graph *graph, const struct rd_kernels *kern
     mark_needed(&b, output);
     for (size_t at = 0; at < graph->n_nodes; at++)
         if (b.needed[at])
-            c->cap_steps += 3 + graph->node[at].n_inputs;
+            c->cap_steps += /* its own, changes of form, copies for halos */
+                3 + graph->node[at].n_inputs +
+                2 * (graph->node[at].n_inputs < 3 ? graph->node[at].n_inputs : 3);
     c->cap_steps += 4;
     c->cap_slots = c->cap_steps;
     c->step = RD_NEW_ARRAY(arena, struct plan_step, (size_t)c->cap_steps);

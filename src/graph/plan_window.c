@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { PHASES_MAX = 8 }; /* strides whose gradients go phase by phase */
+
 static bool window_of(
     const struct builder *b, const struct rd_graph_node *node, struct rd_window *w)
 {
@@ -72,6 +74,12 @@ static bool pool_fuses(const struct rd_window *w)
     return true;
 }
 
+/* A hostile graph must not have us go through a million empty remainders. */
+static bool few_phases(const struct rd_window *w)
+{
+    return w->stride[0] <= PHASES_MAX && w->stride[1] <= PHASES_MAX;
+}
+
 /*
  * The flipped kernel gives pixel after pixel, with strides phase by phase; where some channels
  * would leave the vectors half empty, or strides meet dilations, columns are added up instead. With
@@ -89,7 +97,7 @@ static void choose_gradient(
         s->flipped = s->pad_top <= reach_h && (size_t)w->pad_end[0] <= reach_h &&
                      s->pad_left <= reach_w && (size_t)w->pad_end[1] <= reach_w;
         s->narrow = s->flipped && c <= RD_NARROW && s->dilation_w == 1 && s->kw * o % lanes == 0;
-    } else if (s->dilation_h == 1 && s->dilation_w == 1) {
+    } else if (s->dilation_h == 1 && s->dilation_w == 1 && few_phases(w)) {
         s->flipped = s->phases = true;
         s->narrow = c <= RD_NARROW && o % lanes == 0;
     }
@@ -149,7 +157,7 @@ static bool is_depth(
     const int64_t c = plan_value_at(b, node->input[0])->dim[1];
 
     return b->code->mode != PLAN_TRAIN && w->group == c && w->dilation[0] == 1 &&
-           w->dilation[1] == 1 && plan_value_at(b, node->input[1])->dim[0] == c;
+           w->dilation[1] == 1 && few_phases(w) && plan_value_at(b, node->input[1])->dim[0] == c;
 }
 
 bool plan_build_conv(struct builder *b, int at)
