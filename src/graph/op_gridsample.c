@@ -11,7 +11,10 @@
 
 #include <math.h>
 
-enum { D = 3, TAPS = 4 };
+/* BLOCK places of the grid go through a channel together, for channels may lie a power of two
+ * apart.
+ */
+enum { D = 3, TAPS = 4, BLOCK = 16 };
 
 enum sample_mode { NEAREST, LINEAR, CUBIC };
 enum padding { ZEROS, BORDER, REFLECTION };
@@ -206,7 +209,7 @@ struct spot {
     double dw[D][TAPS * TAPS * TAPS]; /* by axis */
 };
 
-static void locate(const struct sample *s, const double *g, struct spot *spot)
+static void locate(const struct sample *s, const double *g, bool slopes, struct spot *spot)
 {
     struct taps t[D];
     int k[D] = { 0 }, d;
@@ -227,7 +230,7 @@ static void locate(const struct sample *s, const double *g, struct spot *spot)
         if (all) {
             spot->at[spot->n] = at;
             spot->w[spot->n] = w;
-            for (d = 0; d < s->dims; d++) {
+            for (d = 0; slopes && d < s->dims; d++) {
                 double dw = t[d].dw[k[d]];
 
                 for (int e = 0; e < s->dims; e++)
@@ -244,32 +247,56 @@ static void locate(const struct sample *s, const double *g, struct spot *spot)
     } while (d >= 0);
 }
 
+static double sampled(const struct spot *spot, const double *image)
+{
+    double sum = 0;
+
+    for (int k = 0; k < spot->n; k++)
+        sum += spot->w[k] * image[spot->at[k]];
+    return sum;
+}
+
+/* The same bits without a copy in float64. */
+static float sampled_narrow(const struct spot *spot, const float *image)
+{
+    double sum = 0;
+
+    for (int k = 0; k < spot->n; k++)
+        sum += spot->w[k] * (double)image[spot->at[k]];
+    return (float)sum;
+}
+
 static rd_status forward(struct rd_op_call *c)
 {
     const struct sample s = sample_of(c);
-    const double *x, *grid;
-    double *y;
+    const bool narrow = c->in[0]->dtype == RD_F32;
+    const double *x = NULL, *grid;
+    double *y = NULL;
 
     if (!rd_tensor_count(c->out[0]))
         return RD_OK;
-    x = rd_op_wide(c, c->in[0]);
     grid = rd_op_wide(c, c->in[1]);
-    y = rd_op_take(c, rd_op_wide_size(c->out[0]));
+    if (!narrow) {
+        x = rd_op_wide(c, c->in[0]);
+        y = rd_op_take(c, rd_op_wide_size(c->out[0]));
+    }
     for (size_t n = 0; n < s.n; n++)
-        for (size_t p = 0; p < s.places; p++) {
-            struct spot spot;
+        for (size_t first = 0; first < s.places; first += BLOCK) {
+            const size_t behind = first + BLOCK < s.places ? first + BLOCK : s.places;
+            struct spot spot[BLOCK];
 
-            locate(&s, grid + (n * s.places + p) * (size_t)s.dims, &spot);
-            for (size_t ch = 0; ch < s.c; ch++) {
-                const double *image = x + (n * s.c + ch) * s.image;
-                double sum = 0;
-
-                for (int k = 0; k < spot.n; k++)
-                    sum += spot.w[k] * image[spot.at[k]];
-                y[(n * s.c + ch) * s.places + p] = sum;
-            }
+            for (size_t p = first; p < behind; p++)
+                locate(&s, grid + (n * s.places + p) * (size_t)s.dims, false, &spot[p - first]);
+            for (size_t ch = n * s.c; ch < (n + 1) * s.c; ch++)
+                for (size_t p = first; p < behind; p++)
+                    if (narrow)
+                        ((float *)c->out[0]->data)[ch * s.places + p] = sampled_narrow(
+                            &spot[p - first], (const float *)c->in[0]->data + ch * s.image);
+                    else
+                        y[ch * s.places + p] = sampled(&spot[p - first], x + ch * s.image);
         }
-    rd_op_narrow(y, c->out[0], false);
+    if (!narrow)
+        rd_op_narrow(y, c->out[0], false);
     return RD_OK;
 }
 
@@ -300,7 +327,7 @@ static rd_status backward(struct rd_op_call *c)
             const size_t at = (n * s.places + p) * (size_t)s.dims;
             struct spot spot;
 
-            locate(&s, grid + at, &spot);
+            locate(&s, grid + at, dgrid != NULL, &spot);
             for (size_t ch = 0; ch < s.c; ch++) {
                 const size_t plane = (n * s.c + ch) * s.image;
                 const double one = g[(n * s.c + ch) * s.places + p];
