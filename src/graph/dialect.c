@@ -622,8 +622,40 @@ static rd_status expand(struct entry *e, const struct dialect *d)
     return d->expand(e);
 }
 
+/*
+ * Names for the values from `first` on, so that the graph can be written and read again: "made",
+ * with one underscore more than any name has that begins so, and a number.
+ */
+static bool name_made(struct maker *m, size_t first)
+{
+    static const char begin[] = "made";
+    const size_t len = sizeof begin - 1;
+    size_t most = 0;
+    char *stem;
+
+    for (size_t v = 0; v < first; v++) {
+        const char *name = m->value[v].name;
+
+        if (!strncmp(name, begin, len) && strspn(name + len, "_") > most)
+            most = strspn(name + len, "_");
+    }
+    stem = rd_arena_alloc(m->arena, len + most + 2, 1);
+    if (!stem)
+        return false;
+    memcpy(stem, begin, len);
+    memset(stem + len, '_', most + 1);
+    stem[len + most + 1] = 0;
+    for (size_t v = first; v < m->g->n_values; v++) {
+        m->value[v].name = rd_arena_printf(m->arena, "%s%zu", stem, v - first);
+        if (!m->value[v].name)
+            return false;
+    }
+    return true;
+}
+
 rd_status rd_dialect_expand(struct rd_graph *graph, struct rd_arena *arena, struct rd_error *err)
 {
+    const size_t first = graph->n_values;
     struct maker m = { 0 };
     bool any = false;
     char label[160];
@@ -648,7 +680,7 @@ rd_status rd_dialect_expand(struct rd_graph *graph, struct rd_arena *arena, stru
         if (st)
             return RD_WRAP(err, st, "node %s", rd_graph_node_label(graph, i, label, sizeof label));
     }
-    if (!st && m.failed)
+    if (!st && (m.failed || !name_made(&m, first)))
         st = RD_FAIL(err, RD_E_MEMORY, "no memory to rewrite '%s'", graph->path);
     if (!st)
         *graph = *m.g;
