@@ -21,6 +21,7 @@ import torch
 import torch_layers
 import torch_nets
 import torch_ops
+import torch_zoo
 from deep import Case, main
 
 ROWS = {"rows": 1000, "images": 32, "few": 8}
@@ -250,6 +251,6 @@ if __name__ == "__main__":
     for name in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export", "torch"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     makers = {}
-    for module in (torch_layers, torch_ops, torch_nets):
+    for module in (torch_layers, torch_ops, torch_nets, torch_zoo):
         makers.update(module.MAKERS)
     main("PyTorch " + torch.__version__, {n: (lambda rng, folder, f=f: case(f, rng, folder)) for n, f in makers.items()}, seed_all)
