@@ -92,4 +92,11 @@ static void sum_into_f32(const struct rd_recurrent *q, const float *from, float 
             to[i] += from[i];
 }
 
+/* Where what is only added up goes: in place. */
+static float *sums_of_f32(struct rd_op_call *c, struct rd_tensor *t)
+{
+    (void)c;
+    return t->data;
+}
+
 #include "graph/op_recurrent_run.h"

@@ -558,8 +558,15 @@ static void NAME(inputs_back)(struct rd_op_call *c, const struct rd_recurrent *q
     const struct NAME(weights) * w, const struct NAME(grads) * to)
 {
     const size_t rows = q->steps * q->batch, used = c->scratch_used;
-    REAL *dx = NAME(zeros)(c, rows * q->in);
+    REAL *dx;
 
+    if (!q->batch_first && !NAME(reverse)(q, d) && !rd_op_in(c, 4)) { /* the steps' order is X's */
+        NAME(gemm)
+        (c, rows, q->in, q->gates * q->size, to->sums, q->gates * q->size, false, w->w, q->in,
+            false, to->x, q->in);
+        return;
+    }
+    dx = NAME(zeros)(c, rows * q->in);
     NAME(gemm)
     (c, rows, q->in, q->gates * q->size, to->sums, q->gates * q->size, false, w->w, q->in, false,
         dx, q->in);
@@ -621,7 +628,9 @@ rd_status NAME(rd_recurrent_backward)(struct rd_op_call *c)
     for (int k = 0; k < 3 && k < c->node->n_outputs; k++)
         dout[k] = NAME(read)(c, c->dout[k]);
     for (int i = 0; i < 8; i++)
-        grad[i] = rd_op_din(c, i) ? NAME(zeros)(c, rd_tensor_count(c->din[i])) : NULL;
+        grad[i] = !rd_op_din(c, i) ? NULL
+                  : i < 4          ? NAME(sums_of)(c, c->din[i])
+                                   : NAME(zeros)(c, rd_tensor_count(c->din[i]));
     to.x = grad[0];
     to.w = grad[1];
     to.r = grad[2];
@@ -637,7 +646,7 @@ rd_status NAME(rd_recurrent_backward)(struct rd_op_call *c)
         NAME(direction_back)(c, &q, d, &of, &s, &to, NAME(ordered)(c, &q, d, x, order), dout);
     }
     for (int i = 0; i < 8; i++)
-        if (grad[i])
+        if (grad[i] && (void *)grad[i] != c->din[i]->data)
             NAME(add)(grad[i], c->din[i]);
     return RD_OK;
 }
