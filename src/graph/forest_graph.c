@@ -59,7 +59,8 @@ static int weight(struct making *m, const char *name, enum rd_dtype type, int nd
         return 0;
     memcpy(t->data, from, rd_tensor_bytes(t));
     *v = (struct rd_graph_value){ .name = name, .dtype = type, .ndim = ndim, .producer = -1 };
-    memcpy(v->dim, dim, (size_t)ndim * sizeof(*dim));
+    if (ndim) /* a scalar's dim may be NULL */
+        memcpy(v->dim, dim, (size_t)ndim * sizeof(*dim));
     v->weight = t;
     return (int)m->g->n_values++;
 }
