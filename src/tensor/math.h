@@ -3,9 +3,9 @@
  * by row, the cell of an LSTM. A table per instruction set, in rd_kernels (NULL in the scalar one:
  * whoever computes has a plain loop in float64, which is the reference).
  *
- * Errors are in units in the last place of the exact result, the largest found over all floats in
- * steps and around every edge (tests/unit/tensor/test_math.c): exp, log, tanh, erf 2, sigmoid 3 (a
- * little more where there is no fused multiply-add). NaN gives NaN; infinities give the limits.
+ * Errors in units in the last place of the exact result, at most, over floats of every exponent and
+ * all around every edge (tests/unit/tensor/test_math.c): exp and log 2, tanh and erf 3, sigmoid and
+ * softplus 4; products with x (gelu, swish) 3 units of x. NaN gives NaN; infinities give the limits.
  * Promise on bits as in kernel.h: an element's bits depend on its inputs alone, a row's on that
  * row.
  */
