@@ -284,6 +284,16 @@ rd_status rd_graph_check_inputs(const struct rd_graph *g, const struct rd_tensor
 
 /* --- one node --- */
 
+static rd_status spend(struct rd_exec_pass *p, double work)
+{
+    p->budget->work += work;
+    if (p->budget->work > p->budget->most_work)
+        return RD_FAIL(p->err, RD_E_LIMIT,
+            "the run would take %.3g operations, above the %.3g that this model and input may use",
+            p->budget->work, p->budget->most_work);
+    return RD_OK;
+}
+
 static rd_status measure(struct rd_exec_pass *p, const struct rd_op_call *c)
 {
     const struct rd_op *row = c->node->row;
@@ -293,12 +303,7 @@ static rd_status measure(struct rd_exec_pass *p, const struct rd_op_call *c)
         work = row->flops(c);
     for (int k = 0; k < c->node->n_outputs; k++)
         work += (double)rd_tensor_count(c->out[k]);
-    p->budget->work += work;
-    if (p->budget->work > p->budget->most_work)
-        return RD_FAIL(p->err, RD_E_LIMIT,
-            "the run would take %.3g operations, above the %.3g that this model and input may use",
-            p->budget->work, p->budget->most_work);
-    return RD_OK;
+    return spend(p, work);
 }
 
 /* Shapes of the outputs, scratch, what backward needs. */
@@ -322,7 +327,10 @@ static rd_status prepare_node(struct rd_exec_pass *p, struct rd_op_call *c)
     /* Sizes are asked while all outputs are there; then those that nobody wants are taken out. */
     if (row->scratch) {
         c->scratch_size = row->scratch(c);
-        st = exec_scratch(p, c->scratch_size);
+        /* It is filled: tables of a long axis cost their time even where the output is empty. */
+        st = spend(p, (double)c->scratch_size / sizeof(double));
+        if (!st)
+            st = exec_scratch(p, c->scratch_size);
         if (st)
             return st;
         c->scratch = p->scratch;

@@ -22,7 +22,12 @@
 enum { NET_ROWS = 64, BLOCK_MOST = 4096 };
 
 /* What the test of a net in blocks may cost; a model file must not name its own price. */
+/* Fuzzing runs thousands of models a second. */
+#ifdef RD_FUZZING
+static const double TRIAL_WORK = 1e6, TRIAL_PER_FILE_BYTE = 0, TRIAL_STEPS = 1e4;
+#else
 static const double TRIAL_WORK = 1e8, TRIAL_PER_FILE_BYTE = 2e5, TRIAL_STEPS = 1e6;
+#endif
 
 /* What one example's values may take in all: a file of a few bytes must not cost a gigabyte. */
 static const size_t EXAMPLE_BYTES = (size_t)256 << 20;
