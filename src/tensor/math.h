@@ -5,9 +5,9 @@
  *
  * Errors in units in the last place of the exact result, at most, over floats of every exponent and
  * all around every edge (tests/unit/tensor/test_math.c): exp and log 2, tanh and erf 3, sigmoid and
- * softplus 4; products with x (gelu, swish) 3 units of x. NaN gives NaN; infinities give the limits.
- * Promise on bits as in kernel.h: an element's bits depend on its inputs alone, a row's on that
- * row.
+ * softplus 4; products with x (gelu, swish) 3 units of x. NaN gives NaN; infinities give the
+ * limits. Promise on bits as in kernel.h: an element's bits depend on its inputs alone, a row's on
+ * that row.
  */
 #ifndef RD_TENSOR_MATH_H
 #define RD_TENSOR_MATH_H
