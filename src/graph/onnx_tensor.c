@@ -21,7 +21,7 @@ enum { /* fields of TensorProto */
     F_EXTERNAL = 13,
     F_LOCATION = 14
 };
-enum { STORES = 6, NAME_BYTES = 1 << 16 };
+enum { STORES = 6, NAME_BYTES = 1 << 16, SMALL_WEIGHT = 1 << 16 };
 
 /* The typed data fields: which wire type their elements have. */
 static const struct store {
@@ -335,8 +335,16 @@ static rd_status from_raw(struct rd_onnx *x, struct rd_span raw, size_t bytes, s
             if (raw.p[i] > 1)
                 return RD_FAIL(
                     x->err, RD_E_INPUT, "element %zu is %d, which is no bool", i, raw.p[i]);
-    /* Read in place; nobody writes into a weight that points into the file. */
+    /* Read in place; nobody writes into a weight that points into the file. Small ones that lie
+     * awkwardly there (lengths, axes, sizes) are copied: rows read them while shapes are inferred.
+     */
     t->data = (void *)(uintptr_t)(raw.n ? raw.p : (const unsigned char *)"");
+    if (raw.n && raw.n <= SMALL_WEIGHT && (uintptr_t)raw.p % rd_dtype_size(t->dtype)) {
+        t->data = rd_arena_alloc(x->arena, raw.n, 1);
+        if (!t->data)
+            return RD_FAIL(x->err, RD_E_MEMORY, "no memory for a tensor");
+        memcpy(t->data, raw.p, raw.n);
+    }
     return RD_OK;
 }
 
