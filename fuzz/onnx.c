@@ -12,6 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef RD_FUZZING
+#include "protobuf_mutate.h"
+#endif
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { LARGEST = 4096, ROWS = 3, ELEMENTS = 1 << 14 };
