@@ -102,20 +102,27 @@ static bool is_float(enum rd_dtype t)
     return t == RD_F32 || t == RD_F64 || t == RD_F16 || t == RD_BF16;
 }
 
-/* Is input k there, and more read of it than its element type? */
+/* Is input k there, and more read of it than its element type or its shape? */
 static bool reads(const struct rd_graph_node *node, int k)
 {
-    return node->input[k] >= 0 && !(k < 32 && node->row && node->row->types >> k & 1);
+    return node->input[k] >= 0 && !(k < 32 && node->row && node->row->types >> k & 1) &&
+           !(k == 0 && node->row && node->row->shape_only);
 }
 
-/* Why node i, some of whose inputs depend on a graph input, passes no gradient to output k; NULL
- * when it does. */
-static const char *stops(const struct rd_graph_node *node, const bool *depends)
+/* Why a node, some of whose inputs depend on a graph input, passes no gradient on; NULL when it
+ * does, or when types are not known before the model runs (behind SequenceAt): then the run will
+ * say, for what turns out to be integers is a constant. */
+static const char *stops(
+    const struct rd_graph *g, const struct rd_graph_node *node, const bool *depends)
 {
+    bool known = false;
+
+    for (int k = 0; k < node->n_outputs; k++)
+        known = known || (node->output[k] >= 0 && g->value[node->output[k]].dtype);
     if (!node->row->backward)
-        return "has no gradient";
+        return known ? "has no gradient" : NULL;
     for (int k = 0; k < node->n_inputs; k++) {
-        if (!reads(node, k) || !depends[node->input[k]])
+        if (!reads(node, k) || !depends[node->input[k]] || !g->value[node->input[k]].dtype)
             continue;
         if ((k > 31 || !(node->row->grad_in >> k & 1)) && node->row->grad_in != RD_GRAD_ALL)
             return "has no gradient for one of its inputs that depends on the model's input";
@@ -231,7 +238,7 @@ static rd_status first_stop(const struct rd_graph *g, bool *depends, bool *wante
                 to || (node->output[k] >= 0 && wanted[node->output[k]] && depends[node->output[k]]);
         if (!from || !to)
             continue;
-        why = stops(node, depends);
+        why = stops(g, node, depends);
         if (why) {
             *why_out = rd_arena_printf(
                 arena, "node %s %s", rd_graph_node_label(g, i, label, sizeof(label)), why);

@@ -55,6 +55,12 @@ model("together.onnx", [node("ReduceSum", ["x"], ["s"]) + part(5, part(1, "keepd
 # a bound that takes x's type, and nothing else of it
 model("like.onnx", [node("CastLike", ["bound", "x"], ["low"]), node("Clip", ["x", "low"], ["y"])],
       [value("x", FLOAT, "n", 3)], [value("y", FLOAT, "n", 3)], [part(2, FLOAT) + part(8, "bound") + part(9, struct.pack("<f", 6.5))])
+# the first column, out of a sequence, so that its type is known only when it runs; 0 where it is no number
+model("pieces.onnx", [node("SplitToSequence", ["x"], ["all"]) + part(5, part(1, "axis") + part(3, 1) + part(20, 2)),
+                      node("SequenceAt", ["all", "at"], ["p"]), node("IsNaN", ["p"], ["odd"]), node("Where", ["odd", "zero", "p"], ["q"]),
+                      node("Shape", ["q"], ["s"]), node("Reshape", ["q", "s"], ["y"])],
+      [value("x", FLOAT, "n", 3)], [value("y", FLOAT, "n", 1)],
+      [part(2, INT64) + part(8, "at") + part(9, struct.pack("<q", 0)), part(2, FLOAT) + part(8, "zero") + part(9, struct.pack("<f", 0))])
 # a sum over two inputs of any lengths
 model("lengths.onnx", [node("ReduceSum", ["age"], ["s"]), node("ReduceSum", ["weight"], ["t"]), node("Add", ["s", "t"], ["y"])],
       [value("age", FLOAT, "a", 1), value("weight", FLOAT, "b", 1)], [value("y", FLOAT, 1, 1)])
@@ -155,6 +161,8 @@ says "it has no gradient"
 
 expect 0 "$REDOUBT" model grad "$T/like.onnx" --input "$T/three.npy" --cotangent "$T/three-c.npy" --wrt x --output "$T/g.txt"
 [ "$(cat "$T/g.txt")" = $'0 0 0\n4 5 0\n7 8 9' ] || fail "a bound of x's type: $(cat "$T/g.txt")"
+expect 0 "$REDOUBT" model grad "$T/pieces.onnx" --input "$T/three.npy" --cotangent "$T/weight3.npy" --wrt x --output "$T/g.txt"
+[ "$(cat "$T/g.txt")" = $'1 0 0\n2 0 0\n3 0 0' ] || fail "types that are known late: $(cat "$T/g.txt")"
 
 # --- what does not fit ---
 expect 3 "$REDOUBT" model run "$T/people.onnx" --input "$T/two.npz"
