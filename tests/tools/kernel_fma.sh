@@ -6,15 +6,16 @@ command -v objdump >/dev/null || { echo "skipped: objdump is not installed"; exi
 count() { objdump -d --no-show-raw-insn "$1" | grep -c 'vfn\?m\(add\|sub\)'; }
 object() { find "$BUILD" -path "*$1.dir*" -name "$2.c.o" | head -n 1; }
 failed=0
-# One per tile of R rows by V vectors, in two loops: 6 * 7 / 2 * 3 * 2 with AVX2's 6 rows, 14 * 15 / 2 * 3 * 2 with 14.
+# One for each row and vector of a tile: 6 * 7 / 2 * 3 with AVX2's 6 rows, 14 * 15 / 2 * 3 with 14; as many at least for
+# the tiles that slide, R rows by three columns of the kernel.
 for want in avx2:126 avx512:630; do
-  file=$(object "rd_kernel_${want%:*}" vec)
+  file=$(object "rd_kernel_${want%:*}" rows)
   [ -n "$file" ] || { echo "no object of ${want%:*} in $BUILD"; failed=1; continue; }
   found=$(count "$file")
   echo "${want%:*}: $found fused multiply-adds, at least ${want#*:} expected"
   [ "$found" -ge "${want#*:}" ] || failed=1
 done
-for none in rd_kernel_sse2:vec rd_tensor:kernel_ref rd_tensor:sgemm rd_tensor:conv; do
+for none in rd_kernel_sse2:rows rd_kernel_sse2:vec rd_tensor:kernel_ref rd_tensor:sgemm rd_tensor:conv; do
   file=$(object "${none%:*}" "${none#*:}")
   [ -n "$file" ] || { echo "no object ${none#*:} in $BUILD"; failed=1; continue; }
   found=$(count "$file")
