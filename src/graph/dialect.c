@@ -167,13 +167,24 @@ static rd_status q_concat(struct entry *e)
     return quantized(e, maker_op(e->m, "Concat", x, n, &axis, 1, -1), 0);
 }
 
+/* ONNX Runtime multiplies by the whole part of 1 / scale: 254 for 0.003921569, which is a little
+ * above 1/255.
+ * Nobody else runs this operator, so that is what it means. */
 static rd_status q_softmax(struct entry *e)
 {
     const struct rd_attr axis = attr_i("axis", rd_op_int(e->node, "axis", -1));
     const int64_t opset = rd_op_int(e->node, "opset", MAKER_OPSET);
-    const int x = real(e, 0);
+    const rd_status st = need_zeros(e, 4, -1);
+    int x = real(e, 0), steps;
 
-    return quantized(e, maker_op_at(e->m, opset < 13 ? 11 : 13, "Softmax", &x, 1, &axis, 1, -1), 3);
+    if (st)
+        return st;
+    x = maker_op_at(e->m, opset < 13 ? 11 : 13, "Softmax", &x, 1, &axis, 1, -1);
+    steps = one(e, "Floor", one(e, "Reciprocal", in(e, 3), -1), -1);
+    x = two(e, "Mul", x, steps, -1);
+    (void)maker_op(
+        e->m, "QuantizeLinear", (int[]){ x, number(e, 1), in(e, 4) }, 3, NULL, 0, out(e, 0));
+    return RD_OK;
 }
 
 static rd_status q_where(struct entry *e)

@@ -97,6 +97,27 @@ static void quantized_arithmetic(void **state)
     }
 }
 
+/* The whole part of 1 / 0.006 is 166: a probability of 1 is 166 steps, not 167. */
+static void a_quantized_softmax(void **state)
+{
+    struct message g = { 0 }, n;
+
+    (void)state;
+    m_weight(&g, "s", RD_F32, -1, (double[]){ 0.5 });
+    m_weight(&g, "z", RD_U8, -1, (double[]){ 10 });
+    m_weight(&g, "ys", RD_F32, -1, (double[]){ 0.006 });
+    m_weight(&g, "yz", RD_U8, -1, (double[]){ 3 });
+    m_weight(&g, "one", RD_F32, -1, (double[]){ 1 });
+    m_input(&g, "x", RD_F32, "2,1");
+    m_line(&g, "a = QuantizeLinear(x,s,z)");
+    n = m_node("q = com.microsoft:QLinearSoftmax(a,s,z,ys,yz)");
+    m_int(&n, "opset", 13);
+    m_add(&g, 1, &n);
+    m_line(&g, "y = DequantizeLinear(q,one,yz)");
+    m_output(&g, "y");
+    answers(&g, 17, "2,1", (double[]){ 1, 2 }, (double[]){ 166, 166 });
+}
+
 /* x (1, 2) and w turned: 0.5 (1 * 1 + 2 * 2, 1 * 3 + 2 * 4); behind a Relu 1 - 2 * 2 is 0. */
 static void fused_products(void **state)
 {
@@ -234,6 +255,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(quantized_arithmetic, release),
+        cmocka_unit_test_teardown(a_quantized_softmax, release),
         cmocka_unit_test_teardown(fused_products, release),
         cmocka_unit_test_teardown(normalizations, release),
         cmocka_unit_test_teardown(gelus, release),
