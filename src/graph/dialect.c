@@ -5,58 +5,11 @@
 #include "graph/dialect.h"
 
 #include "base/text.h"
-#include "graph/surrogate_impl.h"
+#include "graph/dialect_impl.h"
 
 #include <string.h>
 
-/* What an expansion works on. */
-struct entry {
-    struct maker *m;
-    const struct rd_graph_node *node;
-    struct rd_error *err;
-};
-
 /* --- small helpers --- */
-
-static int in(const struct entry *e, int i)
-{
-    return i < e->node->n_inputs ? e->node->input[i] : -1;
-}
-
-static int out(const struct entry *e, int i)
-{
-    return i < e->node->n_outputs ? e->node->output[i] : -1;
-}
-
-static int one(const struct entry *e, const char *op, int x, int to)
-{
-    return maker_op(e->m, op, &x, 1, NULL, 0, to);
-}
-
-static int two(const struct entry *e, const char *op, int a, int b, int to)
-{
-    return maker_op(e->m, op, (int[]){ a, b }, 2, NULL, 0, to);
-}
-
-static int number(const struct entry *e, float v)
-{
-    return maker_constant(e->m, RD_F32, 0, (int64_t[]){ 1 }, &v);
-}
-
-static int integers(const struct entry *e, int64_t n, const int64_t *v)
-{
-    return maker_constant(e->m, RD_I64, 1, &n, v);
-}
-
-static struct rd_attr attr_i(const char *name, int64_t v)
-{
-    return (struct rd_attr){ .name = name, .type = RD_ATTR_INT, .i = v, .n = 1 };
-}
-
-static struct rd_attr attr_f(const char *name, float v)
-{
-    return (struct rd_attr){ .name = name, .type = RD_ATTR_FLOAT, .f = v, .n = 1 };
-}
 
 /* The attributes but for those named. *n_out their count. */
 static const struct rd_attr *attrs_but(
@@ -168,8 +121,7 @@ static rd_status q_concat(struct entry *e)
 }
 
 /* ONNX Runtime multiplies by the whole part of 1 / scale: 254 for 0.003921569, which is a little
- * above 1/255.
- * Nobody else runs this operator, so that is what it means. */
+ * above 1/255. Nobody else runs this operator, so that is what it means. */
 static rd_status q_softmax(struct entry *e)
 {
     const struct rd_attr axis = attr_i("axis", rd_op_int(e->node, "axis", -1));
@@ -194,27 +146,25 @@ static rd_status q_where(struct entry *e)
     return quantized(e, maker_op(e->m, "Where", (int[]){ in(e, 0), a, b }, 3, NULL, 0, -1), 7);
 }
 
-/* (a - a_zero) (b - b_zero) scale + bias, the scale of one or two factors. */
-static void integer_product(
-    const struct entry *e, int a, int a_zero, int b, int b_zero, int scale, int bias)
+int dialect_product(
+    const struct entry *e, int a, int a_zero, int b, int b_zero, int scale, int bias, int to)
 {
-    const struct rd_attr to = attr_i("to", RD_F32);
+    const struct rd_attr to_float = attr_i("to", RD_F32);
     int x = maker_op(e->m, "MatMulInteger", (int[]){ a, b, a_zero, b_zero },
         b_zero >= 0   ? 4
         : a_zero >= 0 ? 3
                       : 2,
         NULL, 0, -1);
 
-    x = maker_op(e->m, "Cast", &x, 1, &to, 1, -1);
-    x = two(e, "Mul", x, scale, bias < 0 ? out(e, 0) : -1);
-    if (bias >= 0)
-        (void)two(e, "Add", x, bias, out(e, 0));
+    x = maker_op(e->m, "Cast", &x, 1, &to_float, 1, -1);
+    x = two(e, "Mul", x, scale, bias < 0 ? to : -1);
+    return bias < 0 ? x : two(e, "Add", x, bias, to);
 }
 
 static rd_status integer_to_float(struct entry *e)
 {
-    integer_product(
-        e, in(e, 0), in(e, 4), in(e, 1), in(e, 5), two(e, "Mul", in(e, 2), in(e, 3), -1), in(e, 6));
+    (void)dialect_product(e, in(e, 0), in(e, 4), in(e, 1), in(e, 5),
+        two(e, "Mul", in(e, 2), in(e, 3), -1), in(e, 6), out(e, 0));
     return RD_OK;
 }
 
@@ -237,8 +187,8 @@ static rd_status dynamic_matmul(struct entry *e)
                         .output = io + 1,
                         .n_inputs = 1,
                         .n_outputs = 3 });
-    integer_product(
-        e, io[1], io[3], in(e, 1), in(e, 3), two(e, "Mul", io[2], in(e, 2), -1), in(e, 4));
+    (void)dialect_product(e, io[1], io[3], in(e, 1), in(e, 3), two(e, "Mul", io[2], in(e, 2), -1),
+        in(e, 4), out(e, 0));
     return RD_OK;
 }
 
@@ -398,15 +348,6 @@ static rd_status normalize(
     return RD_OK;
 }
 
-/* An output behind the first that is wanted has to be one that is made. */
-static rd_status only_outputs(const struct entry *e, unsigned made)
-{
-    for (int i = 0; i < e->node->n_outputs; i++)
-        if (e->node->output[i] >= 0 && !(made >> i & 1))
-            return RD_FAIL(e->err, RD_E_INPUT, "its output %d is not supported", i);
-    return RD_OK;
-}
-
 static rd_status layer(struct entry *e)
 {
     const struct rd_attr attr[] = { attr_i("axis", rd_op_int(e->node, "axis", -1)),
@@ -534,6 +475,9 @@ static const struct rd_op_attr matmul_attrs[] = { FLOAT("alpha"), INT("transA"),
 static const struct rd_op_attr norm_attrs[] = { INT("axis"), FLOAT("epsilon"), INT("stash_type"),
     END };
 static const struct rd_op_attr epsilon_attrs[] = { FLOAT("epsilon"), END };
+static const struct rd_op_attr attention_attrs[] = { INT("do_rotary"), FLOAT("mask_filter_value"),
+    INT("num_heads"), INT("past_present_share_buffer"), INTS("qkv_hidden_sizes"),
+    INT("rotary_embedding_dim"), FLOAT("scale"), INT("unidirectional"), END };
 static const struct rd_op_attr embed_attrs[] = { FLOAT("epsilon"), INT("mask_index_type"), END };
 
 struct dialect {
@@ -560,6 +504,7 @@ struct dialect {
 enum { ALL = 0, ZERO = 1 << 2, ZEROS = 1 << 2 | 1 << 5, SEGMENTS = 1 << 1 | 1 << 4 };
 
 static const struct dialect table[] = {
+    MS("Attention", 2, 7, 3, attention_attrs, dialect_attention, ALL),
     MS("BiasGelu", 2, 2, 1, no_attrs, bias_gelu, ALL),
     MS("DynamicQuantizeMatMul", 3, 5, 1, no_attrs, dynamic_matmul, ALL),
     MS("EmbedLayerNormalization", 7, 9, 3, embed_attrs, embed, SEGMENTS),
@@ -569,6 +514,8 @@ static const struct dialect table[] = {
     MS("FusedMatMul", 2, 2, 1, matmul_attrs, fused_matmul, ALL),
     MS("Gelu", 1, 1, 1, no_attrs, plain_gelu, ALL),
     MS("MatMulIntegerToFloat", 4, 7, 1, no_attrs, integer_to_float, ALL),
+    MS("MultiHeadAttention", 1, 10, 4, attention_attrs, dialect_heads, ALL),
+    MS("QAttention", 5, 9, 2, attention_attrs, dialect_quantized_attention, ALL),
     MS("QLinearAdd", 7, 8, 1, no_attrs, q_add, ZEROS),
     MS("QLinearAveragePool", 4, 5, 1, pool_attrs, q_average, ZERO),
     MS("QLinearConcat", 5, INT32_MAX, 1, axis_attrs, q_concat, ALL),
@@ -586,10 +533,10 @@ static const struct dialect table[] = {
     AT("", "SimplifiedLayerNormalization", 0, 2, 2, 3, norm_attrs, simplified, ALL),
 };
 
-static const char *const refused[] = { "Attention", "DecoderMaskedMultiHeadAttention",
-    "DequantizeBFP", "GatherBlockQuantized", "GroupQueryAttention", "MatMulBnb4", "MatMulNBits",
-    "MultiHeadAttention", "NhwcMaxPool", "PackedAttention", "QAttention",
-    "QEmbedLayerNormalization", "QLinearConvTranspose", "QLinearReduceMean", "QOrderedMatMul" };
+static const char *const refused[] = { "DecoderMaskedMultiHeadAttention", "DequantizeBFP",
+    "GatherBlockQuantized", "GroupQueryAttention", "MatMulBnb4", "MatMulNBits", "NhwcMaxPool",
+    "PackedAttention", "QEmbedLayerNormalization", "QLinearConvTranspose", "QLinearReduceMean",
+    "QOrderedMatMul" };
 
 const struct rd_op *rd_dialect_find(
     const char *domain, const char *op, int64_t version, const char **hint_out)

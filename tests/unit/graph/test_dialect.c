@@ -219,15 +219,63 @@ static void products_quantized_at_run_time(void **state)
         (double[]){ 10 + 0.5 * step * (2 * (0 - 64) + 1 * (255 - 64)) });
 }
 
+/* Q is 0, so the words have equal shares of V, 2 and 6: all of them, the first by its length, the
+ * second by a mask. Of causal heads the first sees itself alone. */
+static void attention(void **state)
+{
+    static const char *const line[] = { "y = com.microsoft:Attention(x,w,b)",
+        "y = com.microsoft:Attention(x,w,b,length)", "y = com.microsoft:Attention(x,w,b,mask)",
+        "y = com.microsoft:MultiHeadAttention(q,q,v,-,mask)",
+        "y = com.microsoft:MultiHeadAttention(q,q,v)" };
+    const double want[][2] = { { 4, 4 }, { 2, 2 }, { 6, 6 }, { 6, 6 }, { 2, 4 } };
+
+    (void)state;
+    for (size_t k = 0; k < sizeof line / sizeof *line; k++) {
+        struct message g = { 0 }, n = m_node(line[k]);
+
+        m_weight(&g, "flat", RD_F32, 3, (double[]){ 0, 0, 2 });
+        m_weight(&g, "b", RD_F32, 3, (double[]){ 0, 5, 0 });
+        m_weight(&g, "zero", RD_F32, -1, (double[]){ 0 });
+        m_weight(&g, "two", RD_F32, -1, (double[]){ 2 });
+        m_weight(&g, "wide", RD_I64, 2, (double[]){ 1, 3 });
+        m_weight(&g, "ones", RD_I64, 2, (double[]){ 1, 2 });
+        m_weight(&g, "length", RD_I32, 1, (double[]){ 1 });
+        m_weight(&g, "second", RD_I32, 2, (double[]){ 0, 1 });
+        m_input(&g, "x", RD_F32, "1,2,1");
+        m_line(&g, "w = Reshape(flat,wide)");
+        m_line(&g, "mask = Reshape(second,ones)");
+        m_line(&g, "q = Mul(x,zero)");
+        m_line(&g, "v = Mul(x,two)");
+        m_int(&n, "num_heads", 1);
+        if (k == 4)
+            m_int(&n, "unidirectional", 1);
+        m_add(&g, 1, &n);
+        m_output(&g, "y");
+        answers(&g, 17, "1,2,1", (double[]){ 1, 3 }, want[k]);
+    }
+}
+
 static void what_is_not_known_is_named(void **state)
 {
     struct message g = { 0 }, extra = imports(), n;
 
     (void)state;
     m_input(&g, "x", RD_F32, "2");
-    m_line(&g, "y = com.microsoft:QAttention(x,x)");
+    m_line(&g, "y = com.microsoft:MatMulNBits(x,x)");
     m_output(&g, "y");
-    m_refused(&g, 17, &extra, RD_E_INPUT, "(QAttention): operator 'QAttention'");
+    m_refused(&g, 17, &extra, RD_E_INPUT, "(MatMulNBits): operator 'MatMulNBits'");
+
+    extra = imports();
+    m_input(&g, "x", RD_F32, "1,2,1");
+    m_line(&g, "y = com.microsoft:Attention(x,x)");
+    m_output(&g, "y");
+    m_refused(&g, 17, &extra, RD_E_INPUT, "num_heads");
+
+    extra = imports();
+    m_input(&g, "x", RD_F32, "1,2,1");
+    m_line(&g, "y = com.microsoft:MultiHeadAttention(x,x,x,-,-,-,x,x)");
+    m_output(&g, "y");
+    m_refused(&g, 17, &extra, RD_E_INPUT, "input 6, what was before");
 
     extra = imports();
     m_input(&g, "x", RD_F32, "2");
@@ -260,6 +308,7 @@ int main(void)
         cmocka_unit_test_teardown(normalizations, release),
         cmocka_unit_test_teardown(gelus, release),
         cmocka_unit_test_teardown(products_quantized_at_run_time, release),
+        cmocka_unit_test_teardown(attention, release),
         cmocka_unit_test_teardown(what_is_not_known_is_named, release),
     };
 
