@@ -6,10 +6,11 @@ ONNX Runtime, without graph optimization (which computes node by node), on 1,000
     exports_quantized.py REDOUBT [--seed N] [--count N]
 
 Tolerance: a net that rounds to steps may fall one step to the other side where a float sum is within its rounding error of a tie
-(tests/golden/shared_models.py derives how rarely); where averages of steps are rounded to the same steps, one in four is such a
-tie. So of all outputs 95 % must be equal within 1e-5 of the largest, and none may be further off than three steps of the last
-quantizer: 3/127 of the largest output. Nets that quantize at run time (dynamic) have
-one range for the whole batch, and a last step of float: 2 % of the largest.
+(tests/golden/shared_models.py derives how rarely). So of all outputs 99 % must be equal within 1e-5 of the largest, and none may
+be further off than three steps of the last quantizer: 3/127 of the largest output. Where averages of steps are rounded to the
+same steps, as QDQ does around an AveragePool of four, one in four is exactly such a tie in real numbers, and the last bit of a
+float decides: there any number may differ when at_ties() has found that each such row does so first at ties alone.
+Nets that quantize at run time (dynamic) have one range for the whole batch, and a last step of float: 2 % of the largest.
 """
 import argparse
 import os
@@ -194,12 +195,12 @@ def dynamic(source, path):
     return f"dynamic {w}{' per channel' if channel else ''}"
 
 
-def answer(path, x):
+def answer(path, x, names=None):
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
     options.intra_op_num_threads = 1  # DynamicQuantizeLSTM takes the range of a thread's rows
-    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run(names, {"x": x})[slice(None) if names else 0]
 
 
 def optimized(source, path):
@@ -215,25 +216,63 @@ def operators(path):
     return sorted({n.op_type if n.domain in ("", "ai.onnx") else f"{n.domain}.{n.op_type}" for n in onnx.load(path).graph.node})
 
 
-def compare(what, path, shape, at, loose, gradient):
+def at_ties(path, x, at):
+    """Does each row that differs do so first in a QuantizeLinear whose input is within 1e-3 steps of the middle between two?"""
+    model = onnx.load(path)
+    held = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
+    held |= {n.output[0]: onnx.numpy_helper.to_array(a.t) for n in model.graph.node if n.op_type == "Constant" for a in n.attribute if a.name == "value"}
+    quantizers = [n for n in model.graph.node if n.op_type == "QuantizeLinear" and n.input[0] not in held]
+    if any(held.get(n.input[1], np.zeros(2)).size != 1 or len(n.input) < 3 or n.input[2] not in held for n in quantizers):
+        return False
+    given = {i.name for i in model.graph.input}
+    names, asked_for = [], {o.name for o in model.graph.output}
+    for n in quantizers:
+        for name, kind in ((n.input[0], onnx.TensorProto.FLOAT), (n.output[0], onnx.helper.np_dtype_to_tensor_dtype(held[n.input[2]].dtype))):
+            if name not in asked_for | given:
+                model.graph.output.append(onnx.helper.make_tensor_value_info(name, kind, None))
+                asked_for.add(name)
+                names.append(name)
+    onnx.save(model, f"{at}/ties.onnx")
+    theirs = {"x": x, **dict(zip(names, answer(f"{at}/ties.onnx", x, names)))}
+    files = [word for i, name in enumerate(names) for word in ("--output", f"{name}={at}/t{i}.npy")]
+    subprocess.run([REDOUBT, "model", "run", f"{at}/ties.onnx", "--input", f"{at}/x.npy", "--quiet", *files], check=True)
+    ours = {name: np.load(f"{at}/t{i}.npy") for i, name in enumerate(names)}
+    same = np.ones(len(x), bool)
+    for n in quantizers:
+        rows = np.flatnonzero(same)
+        if n.output[0] not in ours or len(ours[n.output[0]]) != len(x):
+            return False
+        off = ours[n.output[0]][rows] != theirs[n.output[0]][rows]
+        steps = theirs[n.input[0]][rows].astype(np.float64) / float(held[n.input[1]].reshape(-1)[0])
+        if (np.abs(steps - np.floor(steps) - 0.5)[off] > 1e-3).any():
+            return False
+        same[rows[off.any(tuple(range(1, off.ndim)))]] = False
+    return True
+
+
+def compare(what, path, shape, at, loose, gradient, bar=0.99):
+    """How many outputs must be equal in what is made of this net."""
     x = rng.standard_normal((32 if len(shape) == 3 else 1000, *shape)).astype(np.float32)
     try:
         want = answer(path, x)
     except Exception as reason:  # ONNX Runtime cannot run its own export: nothing to compare with
         print(f"{what}: skipped: {str(reason).splitlines()[0][:120]}")
-        return
+        return bar
     np.save(f"{at}/x.npy", x)
     done = subprocess.run([REDOUBT, "model", "run", path, "--input", f"{at}/x.npy", "--output", f"{at}/y.npy", "--quiet"],
                           capture_output=True, text=True, check=False)
     if done.returncode:
         bad.append(f"{what}: {' / '.join(done.stderr.strip().splitlines())} (operators: {', '.join(operators(path))})")
         print(bad[-1])
-        return
+        return bar
     got, scale = np.load(f"{at}/y.npy"), max(1e-9, np.abs(want).max())
     off = np.abs(got - want) / scale if got.shape == want.shape else np.full(1, np.inf)
     equal, most = (off <= 1e-5).mean(), 0.02 if loose else 3 / 127
-    good = off.max() <= most and (loose or equal >= 0.95)
-    print(f"{what}: {equal:.1%} equal, largest difference {off.max():.1e} of the largest output{'' if good else '  TOO FAR'}")
+    why = ""
+    if not loose and equal < bar and off.max() <= most and at_ties(path, x, at):
+        bar, why = 0, ", at ties"
+    good = off.max() <= most and (loose or equal >= bar)
+    print(f"{what}: {equal:.1%} equal{why}, largest difference {off.max():.1e} of the largest output{'' if good else '  TOO FAR'}")
     if not good:
         bad.append(f"{what}: {equal:.1%} equal, {off.max():.2e} off")
     if gradient:
@@ -244,7 +283,7 @@ def compare(what, path, shape, at, loose, gradient):
         if done.returncode:
             bad.append(f"{what}: gradient: {' / '.join(done.stderr.strip().splitlines())} (operators: {', '.join(operators(path))})")
             print(bad[-1])
-            return
+            return bar
         net, t = gradient, torch.tensor(x, requires_grad=True)
         (net(t) * torch.tensor(cotangent)).sum().backward()
         g, w = np.load(f"{at}/g.npy").reshape(len(x), -1), t.grad.numpy().reshape(len(x), -1)
@@ -253,6 +292,7 @@ def compare(what, path, shape, at, loose, gradient):
         print(f"{what}: cosine with the float net's gradient {cosine:.3f}")
         if not cosine > 0.8:
             bad.append(f"{what}: the straight-through gradient points elsewhere (cosine {cosine:.3f})")
+    return bar
 
 
 with tempfile.TemporaryDirectory() as at:
@@ -273,14 +313,14 @@ with tempfile.TemporaryDirectory() as at:
             print(f"{k} {kind.__name__}: not exported: {type(reason).__name__}: {str(reason).splitlines()[0][:160]}")
             continue
         what = f"{k} {kind.__name__} {'dynamo' if dynamo else 'legacy'}"
-        compare(f"{what} {how}", path, net.shape, at, "dynamic" in how, net if "dynamic" not in how else None)
+        bar = compare(f"{what} {how}", path, net.shape, at, "dynamic" in how, net if "dynamic" not in how else None)
         for of, words in ((source, "float"), (path, how)):
             try:
                 optimized(of, f"{at}/{k}.o.onnx")
             except Exception as reason:
                 print(f"{what} {words}: not optimized: {str(reason).splitlines()[0][:120]}")
                 continue
-            compare(f"{what} {words}, optimized", f"{at}/{k}.o.onnx", net.shape, at, "dynamic" in words, None)
+            compare(f"{what} {words}, optimized", f"{at}/{k}.o.onnx", net.shape, at, "dynamic" in words, None, bar)
 print(f"\n{COUNT} quantized exports, seed {SEED}: {len(bad)} failed")
 for line in bad:
     print(f"failed   {line}")
