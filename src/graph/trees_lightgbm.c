@@ -583,8 +583,11 @@ rd_status rd_lightgbm_read(
     if (st)
         return st;
     g = start;
-    if (average)
-        g.scale /= (double)(n / (size_t)f->targets);
+    if (average) {
+        const size_t iterations = n / (size_t)f->targets;
+
+        g.scale /= (double)iterations;
+    }
     st = trees(&g, true, &n);
     return st ? st : rd_forest_graph(f, graph_out);
 }
