@@ -2,6 +2,7 @@
 #include "cli/model_io.h"
 
 #include "base/text.h"
+#include "graph/portable.h"
 
 #include <string.h>
 
@@ -42,6 +43,7 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     const struct model_run *o = opts;
     struct rd_arena *scratch = cli->run.scratch;
     struct rd_model m;
+    const struct rd_graph *portable = NULL;
     const struct rd_tensor **input;
     struct rd_tensor **output;
     const char **name, *path[RD_OPTION_LIST_MAX];
@@ -50,7 +52,9 @@ static rd_status run(struct rd_cli *cli, const void *opts, int argc, char **argv
     rd_status st = rd_model_open_with(cli, argv[0], o->weights, &m);
 
     if (!st && o->save_model && o->save_model[0])
-        st = rd_graph_save(m.graph, o->save_model, cli->run.err);
+        st = rd_graph_portable(m.graph, scratch, &portable, cli->run.err);
+    if (!st && portable)
+        st = rd_graph_save(portable, o->save_model, cli->run.err);
 
     (void)argc;
     if (st)

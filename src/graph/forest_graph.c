@@ -199,11 +199,23 @@ struct wide {
     double *split, *weight;
     const char **mode;
     size_t *mode_len;
+    int64_t *rank; /* of the leaf that begins with an entry, among the leaves */
     size_t n, n_targets;
 };
 
+/* The id of a child; one that is not there keeps a wrong one, which is found where trees are laid
+ * out. */
+static int64_t wide_id(const struct wide *w, const struct rd_forest *f, int64_t child)
+{
+    const uint64_t leaf = child < 0 ? (uint64_t)RD_TREE_LEAF(child) : 0;
+
+    if (child >= 0)
+        return child;
+    return leaf < f->n_leaves ? (int64_t)f->n_nodes + w->rank[leaf] : child;
+}
+
 /* A branch, or (n NULL) the leaf that begins with entry i; the id of a leaf lies behind those of
- * all branches. */
+ * all branches, and below the count of all nodes, which ONNX Runtime asks for. */
 static void put_wide(struct wide *w, const struct rd_forest *f, size_t tree, size_t i,
     const struct rd_forest_node *n)
 {
@@ -211,14 +223,14 @@ static void put_wide(struct wide *w, const struct rd_forest *f, size_t tree, siz
     const size_t k = w->n++;
 
     w->tree[k] = (int64_t)tree;
-    w->id[k] = n ? (int64_t)i : behind + (int64_t)i;
+    w->id[k] = n ? (int64_t)i : behind + w->rank[i];
     w->mode[k] = !n ? "LEAF" : n->mode == RD_TREE_LT ? "BRANCH_LT" : "BRANCH_LEQ";
     w->mode_len[k] = strlen(w->mode[k]);
     if (!n)
         return;
     w->feature[k] = n->feature;
-    w->yes[k] = n->yes < 0 ? behind + RD_TREE_LEAF(n->yes) : n->yes;
-    w->no[k] = n->no < 0 ? behind + RD_TREE_LEAF(n->no) : n->no;
+    w->yes[k] = wide_id(w, f, n->yes);
+    w->no[k] = wide_id(w, f, n->no);
     w->missing[k] = n->missing_yes;
     w->split[k] = n->threshold;
 }
@@ -233,8 +245,13 @@ static void wide(struct making *m, int64_t targets)
     size_t node_at = 0, leaf_at = 0, head = 0;
     struct rd_attr *a;
 
-    for (size_t i = 0; i < f->n_leaves; i++)
+    w.rank = get(m, f->n_leaves, sizeof(*w.rank));
+    if (m->st)
+        return;
+    for (size_t i = 0; i < f->n_leaves; i++) {
+        w.rank[i] = (int64_t)(w.n - f->n_nodes);
         w.n += !f->leaf[i].more;
+    }
     to->attr = get(m, 14, sizeof(*to->attr));
     w.tree = ints(m, to, "nodes_treeids", w.n);
     w.id = ints(m, to, "nodes_nodeids", w.n);
@@ -270,7 +287,7 @@ static void wide(struct making *m, int64_t targets)
                 put_wide(&w, f, t, leaf_at, NULL);
             }
             w.target_tree[leaf_at] = (int64_t)t;
-            w.target_id[leaf_at] = (int64_t)(f->n_nodes + head);
+            w.target_id[leaf_at] = (int64_t)f->n_nodes + w.rank[head];
             w.target[leaf_at] = leaf->target;
             w.weight[leaf_at] = leaf->weight;
         }

@@ -19,6 +19,7 @@ for model in xgb_binary.json xgb_dart.ubj lgb_sets.txt cat_multiclass.json; do
         --save-model "$scratch/m.onnx" >/dev/null || fail "model run $model"
     "$REDOUBT" model run "$scratch/m.onnx" --input $trees/x.npy --output "$scratch/z.npy" >/dev/null ||
         fail "model run of $model as ONNX"
+    grep -aq features_wide "$scratch/m.onnx" || fail "$model as ONNX mixes types"
     cmp -s "$scratch/y.npy" "$scratch/z.npy" || fail "$model and its ONNX differ"
 done
 
