@@ -31,6 +31,7 @@
 typedef float vec __attribute__((vector_size(LANES * 4)));
 typedef float vec_any __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t vec_mask __attribute__((vector_size(LANES * 4)));
+typedef uint32_t vec_bits __attribute__((vector_size(LANES * 4))); /* where a difference may wrap */
 typedef uint8_t vec_index __attribute__((vector_size(LANES)));
 typedef uint16_t vec_short __attribute__((vector_size(LANES * 2)));
 typedef double vec_wide __attribute__((vector_size(LANES * 8)));

@@ -111,9 +111,9 @@ INLINE vec exp_negative(vec x)
  */
 INLINE vec log_normal(vec x)
 {
-    const vec_mask bits = (vec_mask)x - 0x3f3504f3; /* of sqrt(1/2) */
+    const vec_mask bits = (vec_mask)((vec_bits)x - 0x3f3504f3u); /* of sqrt(1/2) */
     const vec_mask k = bits >> 23;
-    const vec f = (vec)((vec_mask)x - (k << 23)) - 1.0f;
+    const vec f = (vec)((vec_bits)x - ((vec_bits)k << 23)) - 1.0f;
     const vec e = __builtin_convertvector(k, vec);
     vec p = all(-7.859545778e-02f);
 
