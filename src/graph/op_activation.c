@@ -261,14 +261,39 @@ static rd_status clip_forward(struct rd_op_call *c)
             pd[i] += px[i] == py[i] ? pg[i] : 0; /* without a branch: they are mispredicted */     \
     } while (0)
 
+/* Elsewhere it is the gradient of the bound that holds: high when both do. */
+#define CLIP_BOUNDS(T)                                                                             \
+    do {                                                                                           \
+        const T *const px = c->in[0]->data, *const pg = c->dout[0]->data;                          \
+        const T *const low = b0 ? b0->data : NULL, *const high = b1 ? b1->data : NULL;             \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            const bool is_low = low && px[i] < *low;                                               \
+            const bool is_high = high && (is_low ? *low : px[i]) > *high;                          \
+            at_high += is_high ? (double)pg[i] : 0;                                                \
+            at_low += is_low && !is_high ? (double)pg[i] : 0;                                      \
+        }                                                                                          \
+        if (b0 && c->din[1])                                                                       \
+            *(T *)c->din[1]->data += (T)at_low;                                                    \
+        if (b1 && c->din[2])                                                                       \
+            *(T *)c->din[2]->data += (T)at_high;                                                   \
+    } while (0)
+
 static rd_status clip_back(struct rd_op_call *c)
 {
+    const struct rd_tensor *b0 = rd_op_in(c, 1), *b1 = rd_op_in(c, 2);
     const size_t n = rd_tensor_count(c->in[0]);
+    double at_low = 0, at_high = 0;
 
-    if (c->in[0]->dtype == RD_F32)
+    if (c->din[0] && c->in[0]->dtype == RD_F32)
         CLIP_BACK(float);
-    else
+    else if (c->din[0])
         CLIP_BACK(double);
+    if (!(b0 && c->din[1]) && !(b1 && c->din[2]))
+        return RD_OK;
+    if (c->in[0]->dtype == RD_F32)
+        CLIP_BOUNDS(float);
+    else
+        CLIP_BOUNDS(double);
     return RD_OK;
 }
 
@@ -506,7 +531,7 @@ const struct rd_op rd_op_clip = {
     .infer = clip_infer,
     .forward = clip_forward,
     .backward = clip_back,
-    .grad_in = 1,
+    .grad_in = 7,
     .reads = RD_READS_IN | RD_READS_OUT,
     .scratch = clip_scratch,
     .per_example = rd_op_rows_elementwise,

@@ -268,26 +268,41 @@ static rd_status forward(struct rd_op_call *c)
     return RD_OK;
 }
 
+/* What came from the input goes back to it, the rest to the value. */
 static rd_status backward(struct rd_op_call *c)
 {
     const size_t n = rd_tensor_count(c->out[0]), length = line_length(c);
     const struct map m = map_of(c);
     const int64_t *at = along(c, &m);
+    struct rd_tensor *const dx = c->din[0], *const dv = rd_op_in(c, 2) ? c->din[2] : NULL;
+    double value = 0;
 
     for (size_t row = 0; length && row < n / length; row++) {
         const int64_t line = line_source(c, &m, row);
 
-        for (size_t i = 0; line >= 0 && i < length; i++) {
+        for (size_t i = 0; i < length; i++) {
             const size_t o = row * length + i;
+            const bool from_input = line >= 0 && at[i] >= 0;
 
-            if (at[i] < 0)
-                continue;
-            if (c->in[0]->dtype == RD_F32)
-                ((float *)c->din[0]->data)[line + at[i]] += ((const float *)c->dout[0]->data)[o];
-            else
-                ((double *)c->din[0]->data)[line + at[i]] += ((const double *)c->dout[0]->data)[o];
+            if (c->dout[0]->dtype == RD_F32) {
+                const float g = ((const float *)c->dout[0]->data)[o];
+
+                if (from_input && dx)
+                    ((float *)dx->data)[line + at[i]] += g;
+                value += from_input ? 0 : (double)g;
+            } else {
+                const double g = ((const double *)c->dout[0]->data)[o];
+
+                if (from_input && dx)
+                    ((double *)dx->data)[line + at[i]] += g;
+                value += from_input ? 0 : g;
+            }
         }
     }
+    if (dv && dv->dtype == RD_F32)
+        *(float *)dv->data += (float)value;
+    else if (dv)
+        *(double *)dv->data += value;
     return RD_OK;
 }
 
@@ -328,7 +343,7 @@ const struct rd_op rd_op_pad = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
-    .grad_in = 1,
+    .grad_in = 1 | 4,
     .scratch = scratch,
     .flops = flops,
     .per_example = rows,

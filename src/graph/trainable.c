@@ -61,7 +61,7 @@ static bool other_is_behind_a_layer(
 bool plan_trainable(const struct rd_graph *graph, const struct rd_graph_node *node, int input)
 {
     static const char *const arithmetic[] = { "Add", "Sub", "Mul", "Div", "Pow", "Min", "Max",
-        "Sum", "Mean", "Where", "Concat", "Mod", NULL };
+        "Sum", "Mean", "Where", "Concat", "Mod", "Clip", "Pad", NULL };
     const int v = input < node->n_inputs ? node->input[input] : -1;
     const struct rd_op *row = node->row;
 

@@ -137,6 +137,8 @@ static const struct example examples[] = {
     EX("Identity", 13, "2,3", "", 1),
     EX("Dropout", 13, "2,3", "", 2),
     EX("Pad", 13, "2,3,4 6", "", 1, .values = "1:0,1,2,0,0,3"),
+    EX("Pad", 13, "2,3,4 6 ()", "", 1, .values = "1:0,1,2,0,0,3"),
+    EX("Pad", 19, "2,3 2 () 1", "", 1, .values = "1:1,-2;3:-1"),
     EX("Pad", 13, "3,4 4", "mode=reflect", 1, .values = "1:2,3,1,2"),
     EX("Pad", 13, "3,4 4", "mode=edge", 1, .values = "1:0,2,3,-1"),
     EX("Pad", 10, "2,3", "pads=1,0,-1,2 value=0.5", 1),
