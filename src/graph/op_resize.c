@@ -290,7 +290,9 @@ rd_status rd_resize_of(const struct rd_op_call *c, struct rd_resize *r)
     if (st)
         return st;
     scales = given(c, is_old(c) ? 1 : 2) != NULL || is_old(c);
-    sizes = !is_old(c) && c->node->n_inputs > 3 && !scales;
+    /* Named and not handed over: a plan knows them already. */
+    sizes = !is_old(c) && !scales && c->node->n_inputs > 3 && c->node->input[3] >= 0 &&
+            (given(c, 3) || !rd_op_in(c, 3));
     if (!scales && !sizes)
         return RD_FAIL(c->err, RD_E_INPUT, "neither scales nor sizes are given");
     if (!is_old(c) && scales && given(c, 3))
