@@ -65,18 +65,17 @@ static rd_status rms_infer(struct rd_op_call *c)
         rd_op_int(c->node, "stash_type", 1) != RD_F16)
         return RD_FAIL(c->err, RD_E_INPUT, "attribute 'stash_type' is not a float type");
     for (int i = 0; i < s->ndim && fits; i++)
-        fits = s->dim[i] == 1 || (at + i >= axis && (s->dim[i] == x->dim[at + i] || s->dim[i] < 0 ||
-                                                        x->dim[at + i] < 0));
+        fits = s->dim[i] == 1 || s->dim[i] == x->dim[at + i] || s->dim[i] < 0 || x->dim[at + i] < 0;
     if (!fits)
-        return RD_FAIL(c->err, RD_E_INPUT, "the scale of shape %s does not fit %s from axis %d on",
+        return RD_FAIL(c->err, RD_E_INPUT, "the scale of shape %s does not fit %s",
             rd_shape_text(s->dim, s->ndim, a, sizeof(a)),
-            rd_shape_text(x->dim, x->ndim, b, sizeof(b)), axis);
+            rd_shape_text(x->dim, x->ndim, b, sizeof(b)));
     rd_op_same_shape(c->out[0], x);
     c->out[0]->dtype = s->dtype;
     return RD_OK;
 }
 
-/* Which entry of the scale meets element i of the normalized run. */
+/* Which entry of the scale meets element i of x. */
 static size_t rms_scale_at(const struct rd_op_call *c, size_t i)
 {
     const struct rd_tensor *x = c->in[0], *s = c->in[1];
@@ -90,6 +89,17 @@ static size_t rms_scale_at(const struct rd_op_call *c, size_t i)
         step *= (size_t)m;
     }
     return at;
+}
+
+/* Is the scale of the shape of the normalized run, for kernels? */
+static bool rms_plain(const struct rd_op_call *c, int axis, size_t n)
+{
+    const int at = c->in[0]->ndim - c->in[1]->ndim;
+
+    for (int i = 0; i < c->in[1]->ndim && at + i < axis; i++)
+        if (c->in[1]->dim[i] != 1)
+            return false;
+    return rd_tensor_count(c->in[1]) == n && c->in[1]->dtype == RD_F32;
 }
 
 static double rms_inverse(const double *x, size_t n, double epsilon)
@@ -114,7 +124,7 @@ static rd_status rms_forward(struct rd_op_call *c)
     n = span(c->in[0], axis, c->in[0]->ndim);
     if (!n || !outer)
         return RD_OK;
-    if (rd_op_math(c, c->in[0]) && rd_tensor_count(c->in[1]) == n && c->in[1]->dtype == RD_F32) {
+    if (rd_op_math(c, c->in[0]) && rms_plain(c, axis, n)) {
         const struct rd_normal q = { c->in[0]->data, c->in[1]->data, NULL, c->out[0]->data, NULL,
             NULL, outer, n, (float)epsilon, true };
 
@@ -128,7 +138,7 @@ static rd_status rms_forward(struct rd_op_call *c)
         const double inverse = rms_inverse(x + o * n, n, epsilon);
 
         for (size_t i = 0; i < n; i++)
-            y[o * n + i] = x[o * n + i] * inverse * scale[rms_scale_at(c, i)];
+            y[o * n + i] = x[o * n + i] * inverse * scale[rms_scale_at(c, o * n + i)];
     }
     rd_op_narrow(y, c->out[0], false);
     return RD_OK;
@@ -148,7 +158,7 @@ static rd_status rms_backward(struct rd_op_call *c)
     n = span(c->in[0], axis, c->in[0]->ndim);
     if (!n || !outer)
         return RD_OK;
-    if (rd_op_math(c, c->in[0]) && rd_tensor_count(c->in[1]) == n && c->in[1]->dtype == RD_F32) {
+    if (rd_op_math(c, c->in[0]) && rms_plain(c, axis, n)) {
         const struct rd_normal_back q = { c->in[0]->data, c->in[1]->data, c->dout[0]->data,
             c->din[0] ? c->din[0]->data : NULL, c->din[1] ? c->din[1]->data : NULL, NULL, outer, n,
             (float)epsilon, true, true };
@@ -168,13 +178,13 @@ static rd_status rms_backward(struct rd_op_call *c)
         double along = 0;
 
         for (size_t i = 0; i < n; i++) {
-            const size_t at = rms_scale_at(c, i);
+            const size_t at = rms_scale_at(c, o * n + i);
 
             along += gr[i] * scale[at] * row[i] * inverse;
             dscale[at] += gr[i] * row[i] * inverse;
         }
         for (size_t i = 0; i < n; i++)
-            dx[o * n + i] = inverse * (gr[i] * scale[rms_scale_at(c, i)] -
+            dx[o * n + i] = inverse * (gr[i] * scale[rms_scale_at(c, o * n + i)] -
                                           row[i] * inverse * along / (double)n);
     }
     if (c->din[0])
@@ -188,7 +198,10 @@ static bool rms_rows(const struct rd_op_call *c, const bool *batched)
 {
     int axis;
 
-    return first_alone(c, batched) && !rms_axis(c, &axis) && axis > 0;
+    if (c->in[1]->ndim == c->in[0]->ndim && (batched[1] ? !batched[0] : c->in[1]->dim[0] != 1))
+        return false;
+    return batched[0] && (!batched[1] || c->in[1]->ndim == c->in[0]->ndim) && !rms_axis(c, &axis) &&
+           axis > 0;
 }
 
 static const struct rd_op_attr rms_attrs[] = {

@@ -342,6 +342,8 @@ static const struct example examples[] = {
     EX("LSTM", 22, "2,4,3 2,8,3 2,8,2 2,16 - 2,2,2 2,2,2 2,6", "direction=bidirectional layout=1", 3),
     EX("LSTM", 14, "3,2,2 1,8,2 1,8,2 1,16 - - - 1,6", "input_forget=1 clip=0.7 direction=reverse", 3),
     EX("LSTM", 14, "3,2,2 1,8,2 1,8,2 1,16", "activations=HardSigmoid,Elu,LeakyRelu activation_alpha=0.3,0.7,0.2 activation_beta=0.4", 3),
+    EX("RMSNormalization", 23, "3,2,4 3,2,4", "", 1),
+    EX("RMSNormalization", 23, "5,5 5,1", "axis=1", 1),
     EX("RMSNormalization", 23, "2,3,4 4", "", 1),
     EX("RMSNormalization", 23, "2,3,4 3,1", "axis=1 epsilon=0.01", 1),
     EX("GroupNormalization", 21, "2,4,3 4 4", "num_groups=2", 1),
