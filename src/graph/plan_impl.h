@@ -71,7 +71,8 @@ enum plan_kind {
 
 /* y = scale * x + shift, a number of each for each channel. */
 struct plan_affine {
-    float *scale, *shift;
+    float *scale, *shift; /* one after the other, each of c */
+    size_t c;
 };
 
 /* A packed copy of a weight; made again when the weight has changed. */

@@ -40,6 +40,13 @@ bool plan_packs_room(
     return true;
 }
 
+/* Each mode of a plan works its own out: equal ones ask for one packed copy. */
+static bool same_affine(const struct plan_affine *a, const struct plan_affine *b)
+{
+    return a == b ||
+           (a && b && a->c == b->c && !memcmp(a->scale, b->scale, 2 * a->c * sizeof *a->scale));
+}
+
 struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct plan_pack *want,
     struct plan_pack **list, struct rd_arena *arena)
 {
@@ -50,7 +57,7 @@ struct plan_pack *plan_pack_get(const struct rd_kernels *kernels, const struct p
         if (p->kind == want->kind && p->value == want->value && p->k == want->k &&
             p->n == want->n && p->c == want->c && p->taps == want->taps && p->kw == want->kw &&
             p->stride_h == want->stride_h && p->stride_w == want->stride_w &&
-            p->transposed == want->transposed && p->affine == want->affine)
+            p->transposed == want->transposed && same_affine(p->affine, want->affine))
             return p;
     if (__builtin_mul_overflow(want->k, rd_packed_width(kernels, want->n), &floats) ||
         floats > SIZE_MAX / 64)

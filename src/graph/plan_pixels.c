@@ -257,6 +257,7 @@ static const struct plan_affine *take_chain(
         return NULL;
     }
     a->shift = a->scale + c;
+    a->c = c;
     for (size_t i = 0; i < c; i++)
         scale[i] = 1;
     for (int n = 0; next >= 0 && n < CHAIN_MAX; n++) {
