@@ -25,15 +25,6 @@ enum { /* FunctionProto */
     F_FALLBACK = 11,
     F_OVERLOAD = 13
 };
-enum { /* NodeProto */
-    N_INPUT = 1,
-    N_OUTPUT = 2,
-    N_NAME = 3,
-    N_OP = 4,
-    N_ATTR = 5,
-    N_DOMAIN = 7,
-    N_OVERLOAD = 8
-};
 enum {
     M_FUNCTION = 25,
     FUNCTIONS_MOST = 65536,

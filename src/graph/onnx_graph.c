@@ -30,15 +30,6 @@ enum { /* GraphProto */
     G_OUTPUT = 12,
     G_SPARSE = 15
 };
-enum { /* NodeProto */
-    N_INPUT = 1,
-    N_OUTPUT = 2,
-    N_NAME = 3,
-    N_OP = 4,
-    N_ATTR = 5,
-    N_DOMAIN = 7,
-    N_OVERLOAD = 8
-};
 
 static int by_text(const void *a, const void *b)
 {

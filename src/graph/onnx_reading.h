@@ -12,6 +12,16 @@
 
 enum { RD_ONNX_SHOWN = 80, RD_ONNX_DEPTH = 32 /* of subgraphs, of calls */ };
 
+enum { /* NodeProto */
+    N_INPUT = 1,
+    N_OUTPUT = 2,
+    N_NAME = 3,
+    N_OP = 4,
+    N_ATTR = 5,
+    N_DOMAIN = 7,
+    N_OVERLOAD = 8
+};
+
 /* A name and what it stands for, sorted for look-up. */
 struct rd_onnx_name {
     const char *text;
