@@ -55,19 +55,14 @@ INLINE vec power_of_two(vec_mask k) /* -126..127 */
 
 /*
  * exp(x) = 2^k exp(r), |r| <= ln 2 / 2; k ln 2 is taken off in two parts, the first of few bits.
- * exp(r) = 1 + r + r^2 P(r), 4.9e-11. 2^k in two factors, so that results below the normal floats
- * and the overflow come out by themselves.
+ * exp(r) = 1 + r + r^2 P(r), 4.9e-11. Gives exp(r), and k into *power; x in -104..88.8.
  */
-INLINE vec exp_of(vec x)
+INLINE vec exp_parts(vec x, vec_mask *power)
 {
-    const vec high = all(88.8f), low = all(-104.0f), magic = all(12582912.0f); /* 1.5 * 2^23 */
-    vec k, r, p;
-    vec_mask i, half;
+    const vec magic = all(12582912.0f); /* 1.5 * 2^23 */
+    vec k = x * 1.44269504f + magic, r, p;
 
-    x = choose((vec_mask)(x > high), high, x);
-    x = choose((vec_mask)(x < low), low, x);
-    k = x * 1.44269504f + magic;
-    i = (vec_mask)k - (vec_mask)magic;
+    *power = (vec_mask)k - (vec_mask)magic;
     k -= magic;
     r = x - k * 0.693145752f;
     r -= k * 1.42860677e-6f;
@@ -77,32 +72,34 @@ INLINE vec exp_of(vec x)
     p = p * r + 4.166626826e-02f;
     p = p * r + 1.666666686e-01f;
     p = p * r + 5.000000078e-01f;
-    p = (p * r * r + r) + 1.0f;
-    half = i >> 1;
-    return p * power_of_two(half) * power_of_two(i - half);
+    return (p * r * r + r) + 1.0f;
+}
+
+/* 2^k in two factors, so that results below the normal floats and the overflow come out by
+ * themselves. */
+INLINE vec exp_of(vec x)
+{
+    const vec high = all(88.8f), low = all(-104.0f);
+    vec_mask k, half;
+    vec p;
+
+    x = choose((vec_mask)(x > high), high, x);
+    x = choose((vec_mask)(x < low), low, x);
+    p = exp_parts(x, &k);
+    half = k >> 1;
+    return p * power_of_two(half) * power_of_two(k - half);
 }
 
 /* The same for x in -87..0, where one factor will do; below, it is nearly zero (2^-126). */
 INLINE vec exp_negative(vec x)
 {
-    const vec low = all(-87.0f), magic = all(12582912.0f);
-    vec k, r, p;
-    vec_mask i;
+    const vec low = all(-87.0f);
+    vec_mask k;
+    vec p;
 
     x = choose((vec_mask)(x < low), low, x);
-    k = x * 1.44269504f + magic;
-    i = (vec_mask)k - (vec_mask)magic;
-    k -= magic;
-    r = x - k * 0.693145752f;
-    r -= k * 1.42860677e-6f;
-    p = all(1.991797033e-04f);
-    p = p * r + 1.394618977e-03f;
-    p = p * r + 8.333265168e-03f;
-    p = p * r + 4.166626826e-02f;
-    p = p * r + 1.666666686e-01f;
-    p = p * r + 5.000000078e-01f;
-    p = (p * r * r + r) + 1.0f;
-    return p * power_of_two(i);
+    p = exp_parts(x, &k);
+    return p * power_of_two(k);
 }
 
 /*
