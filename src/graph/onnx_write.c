@@ -75,7 +75,7 @@ static void put_type(struct rd_buf *b, uint32_t field, const struct rd_type *t)
         if (t->dtype != kinds[i].dtype)
             continue;
         kind = kinds[i].kind;
-        if (t->dtype == RD_MAP)
+        if (t->dtype == RD_MAP && t->key) /* an unknown one is left out, as it was */
             rd_pb_put_int(&body, 1, (int64_t)t->key);
         if (t->item)
             put_type(&body, kinds[i].item, t->item);
