@@ -67,9 +67,9 @@ static rd_status rms_infer(struct rd_op_call *c)
     for (int i = 0; i < s->ndim && fits; i++)
         fits = s->dim[i] == 1 || s->dim[i] == x->dim[at + i] || s->dim[i] < 0 || x->dim[at + i] < 0;
     if (!fits)
-        return RD_FAIL(c->err, RD_E_INPUT, "the scale of shape %s does not fit %s",
+        return RD_FAIL(c->err, RD_E_INPUT, "the scale of shape %s does not fit %s from axis %d on",
             rd_shape_text(s->dim, s->ndim, a, sizeof(a)),
-            rd_shape_text(x->dim, x->ndim, b, sizeof(b)));
+            rd_shape_text(x->dim, x->ndim, b, sizeof(b)), at > 0 ? at : 0);
     rd_op_same_shape(c->out[0], x);
     c->out[0]->dtype = s->dtype;
     return RD_OK;
