@@ -198,11 +198,16 @@ static rd_status keep_proportions(
     return RD_OK;
 }
 
+/* A plan knows the sizes already and hands over the shape of the output instead. */
+static bool shaped(const struct rd_op_call *c, const struct rd_resize *r)
+{
+    return c->out && c->out[0] && c->out[0]->ndim == r->rank;
+}
+
 static rd_status by_sizes(const struct rd_op_call *c, struct rd_resize *r, const int *axis, int n)
 {
     const struct rd_tensor *t = given(c, 3);
     const char *const policy[] = { "stretch", "not_larger", "not_smaller" };
-    const bool shaped = c->out && c->out[0] && c->out[0]->ndim == r->rank;
     int64_t v[RD_MAX_DIMS];
     int count = n, keep;
     rd_status st = choose(c, "keep_aspect_ratio_policy", policy, 3, 0, &keep);
@@ -223,7 +228,7 @@ static rd_status by_sizes(const struct rd_op_call *c, struct rd_resize *r, const
                         : rd_op_is_symbol(v[i])       ? -1
                                                       : v[i];
         else
-            r->out[d] = t || !shaped ? -1 : c->out[0]->dim[d]; /* the plan knows them already */
+            r->out[d] = t || !shaped(c, r) ? -1 : c->out[0]->dim[d];
         if (t && t->data && !rd_op_is_symbol(v[i]) && (v[i] < 0 || v[i] > LARGEST))
             return RD_FAIL(
                 c->err, RD_E_INPUT, "axis %d would have the size %lld", d, (long long)v[i]);
@@ -290,9 +295,8 @@ rd_status rd_resize_of(const struct rd_op_call *c, struct rd_resize *r)
     if (st)
         return st;
     scales = given(c, is_old(c) ? 1 : 2) != NULL || is_old(c);
-    /* Named and not handed over: a plan knows them already. */
-    sizes = !is_old(c) && !scales && c->node->n_inputs > 3 && c->node->input[3] >= 0 &&
-            (given(c, 3) || !rd_op_in(c, 3));
+    sizes = !is_old(c) && !scales && c->node->n_inputs > 3 &&
+            (given(c, 3) || (!rd_op_in(c, 3) && shaped(c, r)));
     if (!scales && !sizes)
         return RD_FAIL(c->err, RD_E_INPUT, "neither scales nor sizes are given");
     if (!is_old(c) && scales && given(c, 3))
